@@ -1,4 +1,4 @@
-"""Rockonweb: apps for a home server, from a definition and a few answers to running containers."""
+"""Rockonweb: installs and runs Docker apps on a home server, from definitions and the user's answers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from rockonweb import config
 
 
 def create_app(settings: config.Config | None = None) -> Flask:
-    """Return the application of an instance. It opens no connection: not to the database, the queue or Docker."""
+    """Return the application of an instance. Opens no connection to the database, Redis or Docker."""
     settings = settings or config.load_config()
     return configure_app(build_app(), settings)
 
 
 def build_app() -> Flask:
-    """Return an application with all that does not depend on settings: pages and limits. It belongs to no
-    instance yet.
+    """Return an application with all that does not depend on settings: pages and limits. `configure_app` must
+    follow.
     """
     from rockonweb.app import register_pages
 
@@ -33,7 +33,7 @@ def build_app() -> Flask:
 
 
 def configure_app(app: Flask, settings: config.Config) -> Flask:
-    """Let an application that `build_app` made serve an instance, and return it.
+    """Configure an application of `build_app` for an instance, and return it.
 
     Raises RockonwebError where the settings cannot be used.
     """
@@ -45,7 +45,7 @@ def configure_app(app: Flask, settings: config.Config) -> Flask:
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=config.secret_key(settings),
-        # Browsers send a host's cookies to all its ports: apps and other instances have sessions of their own there.
+        # Browsers send a host's cookies to all its ports, where apps and other instances have their own sessions.
         SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
         SQLALCHEMY_DATABASE_URI=database_url,
         SQLALCHEMY_ENGINE_OPTIONS=address.engine_options(database_url),

@@ -1,4 +1,4 @@
-"""What the outside meets: the pages, and what every answer of theirs carries."""
+"""The web part of the application factory: extensions, blueprints, Jinja globals and security headers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from rockonweb.web.labels import FILTERS
 from rockonweb.web.permissions import allow_anonymous, user_has_role
 from rockonweb.work import handler_tasks
 
-# The pages are found by themselves: each module of the folder has a `blueprint`, but for the one that mounts RQ's own.
+# All modules of the package; each has a `blueprint`, except `jobs`, which mounts RQ's dashboard.
 PAGE_MODULES = [import_module(f"{blueprints.__name__}.{one.name}") for one in iter_modules(blueprints.__path__)]
-MAX_ROW_ID = 2**31 - 1  # of a row in an address: a database knows none that is larger
-# No Strict-Transport-Security: it counts for all ports of a host, and would shut the apps' own pages, which are plain
-# http on other ports. Cookies say Secure, and a proxy may add it where the apps have other names.
+MAX_ROW_ID = 2**31 - 1  # of a row id in a URL: the limit of integer columns
+# No Strict-Transport-Security: it applies to all ports of a host and would block the apps' own pages, which use plain
+# http on other ports. Cookies are Secure, and a proxy may add the header where the apps have other host names.
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -48,10 +48,10 @@ CONTENT_SECURITY_POLICY = (
 
 
 class SecureSessionInterface(SecureCookieSessionInterface):
-    """The session's cookie; one that was given by https never goes over plain http."""
+    """Session cookies, marked Secure when set over https, so that they are never sent over plain http."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Whether the request came by https."""
+        """Whether the request uses https."""
         return request.is_secure
 
 
@@ -98,7 +98,7 @@ def register_pages(app: Flask) -> None:
 
 
 def _refuse_unguarded() -> None:
-    """A view that says nothing about who may use it is a mistake of ours: nobody may."""
+    """Answer 403 for a view without a permission, which is a bug."""
     if request.endpoint and not hasattr(current_app.view_functions[request.endpoint], "permission"):
         abort(403)
 

@@ -1,4 +1,4 @@
-"""Configuration: the environment, or a `.env` file in the working folder."""
+"""Configuration from environment variables, or a `.env` file in the working directory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]
 
 @dataclass(frozen=True)
 class Config:
-    """Where things are and how many there are. Paths are absolute."""
+    """The configuration of an instance. Paths are absolute."""
 
     instance: Path
     host: str
@@ -40,23 +40,23 @@ class Config:
     local_metastore: Path
     shares_root: Path
     database_url: str
-    redis_url: str  # blank: `up` starts a server of its own
+    redis_url: str  # blank: `up` starts its own server
     admin_user: str
     admin_password: str
-    rollback_points: int = 3  # of each rock-on that are kept
-    health: HealthLimits = field(default_factory=HealthLimits)  # of a container that was just started
-    update_hours: int = 12  # between two looks for newer images of an installed rock-on; 0: never
-    registry_seconds: int = 4  # to wait for what registries say of images before an install; 0 asks none
-    tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
+    rollback_points: int = 3  # kept for each rock-on
+    health: HealthLimits = field(default_factory=HealthLimits)  # for started containers
+    update_hours: int = 12  # between two checks for newer images of an installed rock-on; 0: never
+    registry_seconds: int = 4  # timeout for registries' data on images before an install; 0: none is queried
+    tls_key: Path | None = None  # the host's key and certificate; without them a pair is generated when needed
     tls_certificate: Path | None = None
-    allowed_hosts: tuple[str, ...] = ()  # names by which people reach the pages, besides this machine's own
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose word counts on where a request came from
+    allowed_hosts: tuple[str, ...] = ()  # host names of the pages, besides this machine's own
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded headers are trusted
 
-    public_url: str = ""  # by which people reach the pages, for links in notices; blank where nobody has said
+    public_url: str = ""  # of the pages, for links in notifications; blank: unknown
 
     @property
     def on_loopback(self) -> bool:
-        """Whether this machine alone reaches the pages."""
+        """Whether only this machine can reach the pages."""
         try:
             return ip_address(self.host).is_loopback
         except ValueError:
@@ -64,14 +64,14 @@ class Config:
 
     @property
     def local_url(self) -> str:
-        """The address of the pages."""
+        """The URL of the pages on this machine."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "https" if self.tls_certificate else "http"
         return f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{self.port}"  # noqa: S104
 
     @property
     def redis_socket(self) -> Path:
-        """The socket of the server that `up` starts."""
+        """The Unix socket of the Redis server that `up` starts."""
         socket_path = self.instance / "redis" / "redis.sock"
         if len(os.fsencode(socket_path)) <= SOCKET_PATH_LIMIT:
             return socket_path
@@ -81,7 +81,7 @@ class Config:
 
     @property
     def queue_url(self) -> str:
-        """The queue's server: the configured one, or the one that `up` starts."""
+        """The URL of the Redis server: the configured one, or the one that `up` starts."""
         return self.redis_url or f"unix://{self.redis_socket}"
 
     @property
@@ -91,11 +91,11 @@ class Config:
 
 
 def load_config(environ: Mapping[str, str] | None = None) -> Config:
-    """Return the settings. The environment wins over `.env`. Raises BadInput for a value that can't be used."""
+    """Return the configuration. The environment overrides `.env`. Raises BadInput for an invalid value."""
     if environ is None:
         environ = {**{key: value or "" for key, value in dotenv_values(".env").items()}, **os.environ}
         for key in environ:
-            if key.startswith("DOCKER_"):  # Docker's own variables are read by its client
+            if key.startswith("DOCKER_"):  # Docker's client reads its own variables from `os.environ`
                 os.environ.setdefault(key, environ[key])
     instance = Path(environ.get("ROCKONWEB_INSTANCE") or "instance").absolute()
     host, port = _parse_bind(environ.get("ROCKONWEB_BIND") or "127.0.0.1:8000")
@@ -128,25 +128,25 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
 
 
 def secret_key(settings: Config) -> str:
-    """Return the instance's key, made at the first call; it signs sessions and encrypts secrets at rest."""
+    """Return the instance's key, generated at the first call; it signs sessions and encrypts secrets at rest."""
     path = settings.instance / "secret.key"
     make_private_folder(settings.instance)
     if not path.exists():
         with temporary_file(path, secrets.token_urlsafe(32).encode()) as temporary, suppress(FileExistsError):
-            os.link(temporary, path)  # or another process was faster
+            os.link(temporary, path)  # unless another process was faster
     return path.read_text().strip()
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder that only its owner can enter."""
+    """Create a folder with mode 0700."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
 def temporary_file(path: Path, content: bytes, mode: int = 0o600) -> Iterator[Path]:
-    """A new file of this content beside a path, to take its name: so that nobody ever finds a part of the content.
+    """Yield a new, synced file with this content next to `path`, to be renamed to it: so writing is atomic.
 
-    It is gone in the end, unless it was renamed.
+    It is deleted at the end, unless it was renamed.
     """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
@@ -167,7 +167,7 @@ def _parse_bind(value: str) -> tuple[str, int]:
 
 
 def _parse_tls(environ: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
-    """Return the paths of the host's key and certificate, which come together or not at all."""
+    """Return the paths of the host's key and certificate, or None for both. Raises BadInput where only one is set."""
     key, certificate = environ.get("ROCKONWEB_TLS_KEY"), environ.get("ROCKONWEB_TLS_CERT")
     if key and certificate:
         return Path(key).absolute(), Path(certificate).absolute()
@@ -185,7 +185,7 @@ def _split_list(value: str) -> list[str]:
 
 
 def _parse_hosts(value: str) -> tuple[str, ...]:
-    """Return the names of a list, in lower case; addresses are allowed too, a port or a wildcard is not."""
+    """Return host names and addresses of a list, in lower case. Raises BadInput for ports or wildcards."""
     hosts = []
     for item in _split_list(value):
         name = item.lower().rstrip(".").strip("[]")
@@ -230,7 +230,7 @@ def _parse_number(environ: Mapping[str, str], key: str, default: int, minimum: i
 
 
 def _default_shares_root(instance: Path) -> Path:
-    """Return the original's root where something is mounted below it, else a folder of the instance."""
+    """Return Rockstor's root where something is mounted below it, else a folder of the instance."""
     try:
         mounted = any(os.path.ismount(path) for path in ROCKSTOR_SHARES_ROOT.iterdir())
     except OSError:
@@ -239,11 +239,11 @@ def _default_shares_root(instance: Path) -> Path:
 
 
 def instance_id(settings: Config) -> str:
-    """Return the short name by which this instance marks its containers, derived from its key."""
+    """Return the id with which this instance labels its containers, derived from its key."""
     return hashlib.sha256(b"instance " + secret_key(settings).encode()).hexdigest()[:12]
 
 
 def current_config() -> Config:
-    """Return the settings of the app that is at work."""
+    """Return the configuration of the current application."""
     settings: Config = current_app.config["SETTINGS"]
     return settings

@@ -1,4 +1,4 @@
-"""The languages that people can read, and sentences of the core in them."""
+"""The supported languages, and translation of `TranslatableText`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from flask_babel import force_locale, get_locale, gettext
 from rockonweb.core.text import TranslatableText
 
 ENGLISH = "en"
-LANGUAGES = {ENGLISH: "English", "de": "Deutsch"}  # each in its own words
+LANGUAGES = {ENGLISH: "English", "de": "Deutsch"}  # each by its own name
 
 
 def translate(text: str) -> str:
-    """Return a sentence of the core in the reader's language, with those among its values."""
+    """Translate a sentence to the current locale, with translatable texts among its values."""
     if not isinstance(text, TranslatableText):
         return str(text)
     return str(gettext(text.template, **{key: translate_value(value) for key, value in text.values.items()}))
 
 
 def translate_value(value: object) -> object:
-    """Return what people read of a value: a sentence or a number in their language, else the value."""
+    """Translate a sentence, format a float for the current locale, and return any other value unchanged."""
     if isinstance(value, float):
         return str(value).replace(".", get_decimal_symbol(get_locale()))
     return translate(value) if isinstance(value, TranslatableText) else value
 
 
 def use_language(language: str) -> AbstractContextManager[None]:
-    """Say things in a language, whoever asks; also where nobody does, in a job."""
+    """Set the locale within a context, also outside of a request, as in a job."""
     return force_locale(language)  # type: ignore[no-any-return]

@@ -95,7 +95,7 @@ def queue_server() -> Iterator[QueueServer]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server; `postgres.database()` makes an empty database and returns its address."""
+    """A PostgreSQL server; `postgres.create_database()` makes an empty database and returns its address."""
     server = PostgresServer()
     try:
         server.start()

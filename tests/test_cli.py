@@ -115,7 +115,7 @@ def test_a_plan_needs_neither_engine_nor_queue(command_line: CommandLine) -> Non
         ("{}", "shares.files./srv: an answer is missing."),
         (
             '{"shares": {"files": {"/srv": "nowhere"}}}',
-            'There is no share "nowhere". Make it: rockonweb share add nowhere',
+            'There is no share "nowhere". Create it: rockonweb share add nowhere',
         ),
         ('{"shares": {"files": {"/srv": "../etc"}}}', '".." is not a name for a share'),
         ('{"shares": {"files": {"/srv": "a"}}, "ports": {"files": {"80": 70000}}}', "70000 is not a port"),
@@ -221,5 +221,5 @@ def test_a_token_is_limited_by_role_and_days(command_line: CommandLine) -> None:
         assert file.execute("SELECT label, role, expires > created FROM token").fetchall() == [("cron", "VIEWER", 1)]
         assert done.stdout.strip() not in str(file.execute("SELECT * FROM token").fetchall())
     done = command_line.run("token", "new", "anna", "--role", "owner")
-    assert (done.returncode, "may not do what the role owner may" in done.stderr) == (2, True)
+    assert (done.returncode, "does not have the permissions of the role owner" in done.stderr) == (2, True)
     assert command_line.run("token", "new", "anna", "--days", "0").returncode == 2

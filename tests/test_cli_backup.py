@@ -20,7 +20,7 @@ from tests.support.samples import label_questions
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
-LOUD = "THE DATA IN YOUR SHARES IS NOT IN A BACKUP."
+LOUD = "BACKUPS DO NOT INCLUDE THE DATA IN YOUR SHARES."
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_backup_is_its_owners_alone_and_says_what_is_not_in_it(command_line: C
     done = command_line.run("backup", "mine.json")
     assert (done.returncode, done.stdout) == (0, "mine.json\n")
     assert LOUD in done.stderr
-    assert "secrets are not in it" in done.stderr
+    assert "secrets are not included" in done.stderr
     assert "Docker does not answer" in done.stderr
     path = command_line.folder / "mine.json"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -87,7 +87,7 @@ def test_a_passphrase_is_asked_for_twice_at_a_terminal(command_line: CommandLine
     os.close(slave)
     assert process.stderr is not None
     told = ""
-    for prompt, typed in (("Passphrase: ", PASSPHRASE), ("Passphrase again: ", "another one, wrong")):
+    for prompt, typed in (("Passphrase: ", PASSPHRASE), ("Confirm passphrase: ", "another one, wrong")):
         while not told.endswith(prompt):  # what is typed before it asks is thrown away
             told += process.stderr.read(1)
         os.write(master, f"{typed}\n".encode())
@@ -95,7 +95,7 @@ def test_a_passphrase_is_asked_for_twice_at_a_terminal(command_line: CommandLine
     os.close(master)
     assert PASSPHRASE not in told
     assert process.returncode == 2
-    assert "The two passphrases differ." in told
+    assert "The passphrases don't match." in told
     assert not (command_line.folder / "mine.json").exists()
 
 
@@ -116,9 +116,9 @@ def test_a_folder_that_is_not_there(command_line: CommandLine) -> None:
     ("content", "status", "sentence"),
     [
         (None, 2, "can't be read"),
-        ("", 2, "This is no backup of Rockonweb"),
+        ("", 2, "This is not a Rockonweb backup"),
         ('{"rockonweb_backup": 1, "shares": [{}]}', 2, "shares.0.name: is required"),
-        ('{"rockonweb_backup": 9, "program": "9.9"}', 2, "a newer Rockonweb, 9.9"),
+        ('{"rockonweb_backup": 9, "program": "9.9"}', 2, "a newer version of Rockonweb, 9.9"),
         ('{"rockonweb_backup": 1}', 3, "Docker"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_wrong_passphrase(command_line: CommandLine) -> None:
     command_line.run("backup", "--secrets", "mine.json", stdin=f"{PASSPHRASE}\n")
     done = command_line.run("restore", "mine.json", stdin="not the right one\n")
     assert done.returncode == 2
-    assert "The passphrase is not the one" in done.stderr
+    assert "The passphrase does not match this backup" in done.stderr
     assert "not the right one" not in done.stderr
 
 
@@ -149,7 +149,7 @@ def test_a_rockon_is_exported(command_line: CommandLine) -> None:
     assert "container_name: notes" in (command_line.folder / "out" / "compose.yaml").read_text()
     again = command_line.run("export", "Notes", "--directory", "out")
     assert again.returncode == 2
-    assert "There is a file out/compose.yaml already." in again.stderr
+    assert "The file out/compose.yaml already exists." in again.stderr
     revealed = command_line.run("export", "Notes", "--reveal-secrets")
     assert revealed.returncode == 0
     assert f"ADMIN_PASSWORD='{SECRET}'" in (command_line.folder / ".env").read_text()

@@ -12,13 +12,14 @@ from tests.support.app import make_app
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", "Needs room for at least 1.5 GB. – Cancelled. 8080"),
-        ("de", "Braucht mindestens 1,5 GB Platz. – Abgebrochen. 8080"),
+        ("en", "Needs at least 1.5 GB of free space. – Cancelled. 8080"),
+        ("de", "Braucht mindestens 1,5 GB freien Speicherplatz. – Abgebrochen. 8080"),
     ],
 )
 def test_sentences_and_numbers_in_them_are_in_the_language(tmp_path: Path, language: str, words: str) -> None:
     said = join_texts(
-        " ", (t("Needs room for at least %(size)s.", size=format_size(1_500_000_000)), "–", t("Cancelled."), "8080")
+        " ",
+        (t("Needs at least %(size)s of free space.", size=format_size(1_500_000_000)), "–", t("Cancelled."), "8080"),
     )
     with make_app(tmp_path).app_context(), use_language(language):
         assert translate(said) == words

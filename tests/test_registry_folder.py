@@ -190,7 +190,7 @@ def test_a_published_definition_makes_its_link_networks_before_anything_starts(f
     for network, members in links.items():
         for member in members:
             made_at, joined_at, started_at = (
-                steps.index(f"make network {network}"),
+                steps.index(f"create network {network}"),
                 steps.index(f"connect {member} to network {network}"),
                 steps.index(f"start {member}"),
             )

@@ -210,8 +210,10 @@ def test_8_a_container_of_that_name_that_is_not_ours_forbids_an_install_and_a_ch
     facts = make_host_facts(containers={"app": ContainerFacts("app", state="running", rockon=whose)}, networks={})
     wanted = DesiredState(one, complete_answers(one, labels={"app": ["a=b"]}))
     for found in (plan.plan_install(one, given, facts), plan_change(DesiredState(one, given), wanted, facts).plan):
-        assert '"app" exists already' in str(found.blockers[0])
-        assert not {"stop app", "remove container app", "set container app aside"} & {str(one) for one in found.steps}
+        assert '"app" already exists' in str(found.blockers[0])
+        assert not {"stop app", "remove container app", "rename the old container app"} & {
+            str(one) for one in found.steps
+        }
 
 
 UP, DOWN = (

@@ -1,1 +1,1 @@
-"""Who may use the instance: accounts, sessions, tokens, the second step of a login, and the audit of what they did."""
+"""User accounts, login sessions, API tokens, two-factor authentication, and the audit log."""

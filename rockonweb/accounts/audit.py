@@ -1,7 +1,7 @@
-"""Who did what, when, from where: a line for everything that somebody changed, and for every login.
+"""The audit log: an entry for every change by a user, and for every login.
 
-The newest 100,000 lines are kept: years of a house, and at most about 20 MB. Failed attempts have a place of their own
-in it, so that a stranger who guesses for days can't push out what was done.
+The newest 100,000 entries are kept: years of a household, about 20 MB at most. Failed logins have a limit of their
+own, so that an attacker who guesses for days can't push out other entries.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from rockonweb.models.audit import ABOUT_LENGTH, ACTION_LENGTH, ADDRESS_LENGTH, 
 MAX_ENTRIES = 100_000
 MAX_FAILURES = 10_000
 FAILURE_ACTIONS = ("login.failed", "login.code", "password.wrong")
-TRIM_INTERVAL = 100  # lines: looking for the old ones at each would cost more than it saves
+TRIM_INTERVAL = 100  # entries between two deletions of old ones
 COMMAND_LINE = "command line"
 BACKGROUND = "background"
-LONG_RUNNING_COMMANDS = ("up", "web", "worker", "watch")  # commands that go on running: nobody types what these do
+LONG_RUNNING_COMMANDS = ("up", "web", "worker", "watch")  # what these do later is not typed by a user
 
 
 def record(action: str, about: str = "", *, user: str | None = None) -> None:
-    """Write a line: `action` is a short dotted word such as "login.failed", `about` the name of a thing.
+    """Write an entry: `action` is a dotted word such as "login.failed", `about` the name of what it concerns.
 
-    Who did it is the person who is logged in, or `user`. Within `writing()` the line belongs to that transaction:
-    what is rolled back was not done. Never give it a secret.
+    The actor is `user`, else `current_actor()`. Within `transaction()` the entry belongs to that transaction and is
+    rolled back with it. Must never contain a secret.
     """
     who = user or current_actor()
     entry = AuditEntry(
@@ -49,17 +49,17 @@ def record(action: str, about: str = "", *, user: str | None = None) -> None:
 
 
 def was_recorded() -> bool:
-    """Whether a line was written in this request."""
+    """Whether an entry was written in this request."""
     return bool(g.get("audited"))
 
 
 def set_actor(user: User) -> None:
-    """Say who acts in this request where no session does, as in a call of the API."""
+    """Set the actor of this request where it has no login session, as in API calls."""
     g.actor = user.name
 
 
 def current_actor() -> str:
-    """Return the name of who acts: the person who is logged in, whoever types at the command line, or Rockonweb."""
+    """Return the name of the actor: the current user, the system user at the command line, or Rockonweb."""
     if not has_request_context():
         return f"{getpass.getuser()} ({COMMAND_LINE})" if _actor_address() == COMMAND_LINE else "Rockonweb"
     if "actor" in g:
@@ -89,5 +89,5 @@ def _actor_address() -> str:
 
 
 def _strip_unprintable(text: str) -> str:
-    """Return a name without letters that would break its line."""
+    """Replace unprintable characters, such as line breaks, with blanks."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

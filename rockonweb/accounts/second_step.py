@@ -1,4 +1,4 @@
-"""The second step of a login: a code that a device shows for half a minute (TOTP), or a recovery code."""
+"""Two-factor authentication: a TOTP code, which a device shows for 30 seconds, or a recovery code."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.text import t
 from rockonweb.models import RecoveryCode, User, transaction, utc_now
 
-PERIOD_SECONDS = 30  # seconds
-CODE_TOLERANCE = 1  # codes before and after that count too: clocks differ
+PERIOD_SECONDS = 30
+CODE_TOLERANCE = 1  # previous and next codes accepted too, since clocks differ
 RECOVERY_CODES = 10
 ISSUER = "Rockonweb"
 
 
 def create_pending_key(user: User) -> None:
-    """Make a new key, which counts once `enable_second_step` was given a code of it. Raises Conflict where it is on."""
+    """Create a TOTP key, pending until `enable_second_step` gets a code of it. Raises Conflict where 2FA is on."""
     with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is not None:
-            raise Conflict(t("The second step is on already."), t("Turn it off first to use another device."))
+            raise Conflict(t("Two-factor authentication is already on."), t("Turn it off first to use another device."))
         row.totp_pending = pyotp.random_base32()
 
 
 def enable_second_step(user: User, code: str) -> list[str]:
-    """Turn the second step on and return the recovery codes. Raises BadInput where the code is not the key's."""
+    """Turn 2FA on and return the recovery codes. Raises BadInput for a wrong code, Conflict without a pending key."""
     with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is not None or not row.totp_pending:
-            raise Conflict(t("There is no key that waits for its first code."), t("Begin again."))
+            raise Conflict(t("There is no two-factor setup to confirm."), t("Start the setup again."))
         counter = _match_counter(row.totp_pending, code, row.totp_counter, utc_now())
         if counter is None:
             raise BadInput(
-                t("This is not the code that the key gives now."),
+                t("This is not the current code."),
                 t("Check that the clocks of this machine and of your device are right."),
             )
         row.totp_secret, row.totp_pending, row.totp_since, row.totp_counter = row.totp_pending, None, utc_now(), counter
@@ -49,27 +49,27 @@ def enable_second_step(user: User, code: str) -> list[str]:
 
 
 def disable_second_step(user: User) -> None:
-    """Turn the second step off; keys and recovery codes are forgotten."""
+    """Turn two-factor authentication off; deletes keys and recovery codes."""
     with transaction() as session:
         row = session.get_one(User, user.id)
-        # The counter stays: a key that comes back must not make an old code count again.
+        # The counter stays, so that used codes stay invalid if the same key is set again.
         row.totp_secret = row.totp_pending = row.totp_since = None
         session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == row.id))
         audit.record("totp.off", row.name)
 
 
 def renew_recovery_codes(user: User) -> list[str]:
-    """Make new recovery codes in place of the old ones and return them."""
+    """Replace the recovery codes and return the new ones. Raises Conflict where 2FA is off."""
     with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is None:
-            raise Conflict(t("The second step is off, so it needs no recovery codes."))
+            raise Conflict(t("Two-factor authentication is off, so recovery codes are not needed."))
         audit.record("totp.codes", row.name)
         return _replace_recovery_codes(session, row.id)
 
 
 def verify_code(user: User, code: str) -> bool:
-    """Whether a code lets in. It is used up by this: no code counts twice, not even in the same moment."""
+    """Whether a code is valid. This uses it up: none is accepted twice, even in concurrent requests."""
     with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is None or not row.totp_secret:
@@ -88,7 +88,7 @@ def verify_code(user: User, code: str) -> bool:
 
 
 def provisioning_uri(name: str, key: str, host: str) -> str:
-    """Return what the QR code says: the key, and how an app is to call it."""
+    """Return the otpauth URI for the QR code: the key, and the account's name for the TOTP app."""
     return pyotp.TOTP(key).provisioning_uri(name=f"{name}@{host}", issuer_name=ISSUER)
 
 
@@ -98,7 +98,7 @@ def render_qr_code(content: str) -> str:
 
 
 def _match_counter(key: str, code: str, last_counter: int, moment: datetime) -> int | None:
-    """Return the number of the half minute that a code belongs to; None for a wrong code, or one that was used."""
+    """Return the TOTP counter that a code belongs to; None for a wrong code, or one that was used."""
     typed, present_counter = code.replace(" ", ""), int(moment.timestamp()) // PERIOD_SECONDS
     totp, matching = pyotp.TOTP(key), None
     for counter in range(present_counter - CODE_TOLERANCE, present_counter + CODE_TOLERANCE + 1):
@@ -115,7 +115,7 @@ def _replace_recovery_codes(session: Session, user_id: int) -> list[str]:
 
 
 def _hash_recovery_code(user_id: int, code: str) -> str:
-    """80 bits of chance need no slow hash; dashes, spaces and case don't count."""
+    """Hash a normalized recovery code; its 80 random bits need no slow hash."""
     return hashlib.sha256(f"{user_id} {users.normalize_code(code)}".encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
-"""Sessions: the browsers in which people are logged in, each a row that can be listed and ended.
+"""Login sessions: one per browser, each a row that can be listed and ended.
 
-A session ends by itself 60 days after the login, and 14 days after the last page: the second limit lies in the
-cookie, whose signature bears the time and which each answer renews. So a page that is only looked at writes no row.
+A session expires 60 days after the login, and 14 days after the last request: the second limit is in the cookie,
+whose signature contains the time and which each response renews. So viewing a page writes no row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rockonweb.models.session import BROWSER_LENGTH
 
 MAX_AGE = timedelta(days=60)
 MAX_IDLE = timedelta(days=14)
-# Made once: each page asks it, and making it takes longer than its answer.
+# Built once: each page executes it, and building it takes longer than the query.
 _BY_HASH = (
     select(LoginSession)
     .where(LoginSession.hash == bindparam("hash"), LoginSession.created > bindparam("since"))
@@ -27,7 +27,7 @@ _BY_HASH = (
 
 
 def start_session(user: User, address: str, browser: str) -> str:
-    """Begin a session and return its key, of which only the hash is kept."""
+    """Start a session and return its key, of which only the hash is stored."""
     key = secrets.token_urlsafe(32)
     with transaction() as session:
         session.execute(delete(LoginSession).where(LoginSession.created < utc_now() - MAX_AGE))
@@ -41,18 +41,18 @@ def start_session(user: User, address: str, browser: str) -> str:
 
 
 def find_session(key: str) -> LoginSession | None:
-    """Return a session with its person, in one statement; None for one that has ended."""
+    """Return a session with its user, in one SQL statement; None for one that has ended."""
     return db.session.scalar(_BY_HASH, {"hash": _hash_session_key(key), "since": utc_now() - MAX_AGE})
 
 
 def list_sessions(user: User) -> list[LoginSession]:
-    """Return a person's sessions, the newest first."""
+    """Return a user's sessions, the newest first."""
     conditions = (LoginSession.user_id == user.id, LoginSession.created > utc_now() - MAX_AGE)
     return [*db.session.scalars(select(LoginSession).where(*conditions).order_by(LoginSession.id.desc()))]
 
 
 def end_session(user_id: int, session_id: int) -> bool:
-    """End one of a person's sessions; says whether there was one."""
+    """End one of a user's sessions; return whether it existed."""
     with transaction() as session:
         row = session.get(LoginSession, session_id)
         if row is None or row.user_id != user_id:
@@ -62,7 +62,7 @@ def end_session(user_id: int, session_id: int) -> bool:
 
 
 def end_other_sessions(user_id: int, kept: int | None = None) -> int:
-    """End all sessions of a person but `kept`; returns how many those were."""
+    """End all sessions of a user but the one with the id `kept`; return their number."""
     with transaction() as session:
         query = select(LoginSession).where(LoginSession.user_id == user_id, LoginSession.id != (kept or 0))
         ended = [*session.scalars(query)]

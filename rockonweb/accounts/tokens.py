@@ -1,4 +1,4 @@
-"""Tokens by which scripts log in: shown once, kept as a hash, limited by a role and an end."""
+"""API tokens: shown once, stored as a hash, limited by a role and an expiry."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ MAX_DAYS = 3650
 
 
 def create_token(user: User, role: Role | None = None, days: int | None = None, label: str = "") -> str:
-    """Make a token for an account and return it; without `days` it lasts until it is revoked.
+    """Create a token of a user and return it; without `days` it is valid until it is revoked.
 
-    Raises BadInput for a role that the account has not, or for days that make no sense.
+    Raises BadInput for a role beyond the user's own, invalid days or an invalid label.
     """
     token_role, faults = role or user.role, list[str]()
     if not user.role.includes(token_role):
-        faults.append(t('"%(name)s" may not do what the role %(role)s may.', name=user.name, role=str(token_role)))
+        faults.append(
+            t('"%(name)s" does not have the permissions of the role %(role)s.', name=user.name, role=str(token_role))
+        )
     if days is not None and not 1 <= days <= MAX_DAYS:
-        faults.append(t("A token lasts from 1 to %(n)s days.", n=MAX_DAYS))
+        faults.append(t("A token can be valid for 1 to %(n)s days.", n=MAX_DAYS))
     if len(label) > LABEL_LENGTH or not label.isprintable():
-        faults.append(t("A label has at most %(n)s printable characters.", n=LABEL_LENGTH))
+        faults.append(t("A label can have at most %(n)s printable characters.", n=LABEL_LENGTH))
     if faults:
         raise BadInput(faults[0], faults=faults)
     token, user_id, name = secrets.token_urlsafe(32), user.id, user.name
@@ -43,7 +45,7 @@ def create_token(user: User, role: Role | None = None, days: int | None = None, 
 
 
 def find_token(token: str) -> Token | None:
-    """Return a token that counts, with its person, in one statement."""
+    """Return a valid token with its user, in one SQL statement; None for an unknown or expired one."""
     query = select(Token).where(
         Token.hash == _hash_token(token), or_(Token.expires.is_(None), Token.expires > utc_now())
     )
@@ -51,12 +53,12 @@ def find_token(token: str) -> Token | None:
 
 
 def list_tokens(user: User) -> list[Token]:
-    """Return a person's tokens, the newest first; those that have ended too, until they are removed."""
+    """Return a user's tokens, the newest first, expired ones too."""
     return [*db.session.scalars(select(Token).where(Token.user_id == user.id).order_by(Token.id.desc()))]
 
 
 def revoke_token(user_id: int, token_id: int) -> bool:
-    """Remove one of a person's tokens; says whether there was one."""
+    """Delete one of a user's tokens; return whether it existed."""
     with transaction() as session:
         row = session.get(Token, token_id)
         if row is None or row.user_id != user_id:

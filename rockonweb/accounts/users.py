@@ -1,4 +1,4 @@
-"""Accounts: making and changing them, checking passwords, and the one-time code that makes the first one."""
+"""User accounts: creating and changing them, checking passwords, and the one-time code for the first one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from rockonweb.models import Role, User, db, transaction
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 1_000
 MAX_NAME_LENGTH = 100
-CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without characters that look alike
 _hasher = PasswordHasher()
 
 
 def create_user(name: str, password: str, role: Role = Role.OWNER) -> User:
-    """Make an account. Raises BadInput with every fault."""
+    """Create an account. Raises BadInput with every fault."""
     hashed = _validate_and_hash(name, password)
     with transaction() as session:
         user = _insert_user(session, name, hashed, role)
@@ -39,7 +39,7 @@ def create_user(name: str, password: str, role: Role = Role.OWNER) -> User:
 
 
 def create_first_user(settings: Config, name: str, password: str) -> User:
-    """Make the owner's account while there is none, and forget the one-time code. Raises BadInput or Conflict."""
+    """Create the first owner's account and delete the one-time code. Raises BadInput, or Conflict where one exists."""
     hashed = _validate_and_hash(name, password)
     with transaction() as session:
         if has_users():
@@ -51,7 +51,7 @@ def create_first_user(settings: Config, name: str, password: str) -> User:
 
 
 def ensure_admin(settings: Config) -> None:
-    """Make the account that the environment names, where there is no account yet. Raises BadInput."""
+    """Create the account named in the environment, where there is no account yet. Raises BadInput."""
     if not settings.admin_user or not settings.admin_password or has_users():
         return
     with suppress(Conflict):  # another process was faster
@@ -59,7 +59,7 @@ def ensure_admin(settings: Config) -> None:
 
 
 def authenticate(name: str, password: str) -> User | None:
-    """Return the account when the password is right. An unknown name takes as long as a wrong password."""
+    """Return the user when the password is right, else None. An unknown name takes as long as a wrong password."""
     user = db.session.scalar(select(User).where(User.name == clean_name(name)))
     return user if _verify_password(user.password_hash if user else _dummy_hash(), password) else None
 
@@ -68,12 +68,12 @@ def get_user(name: str) -> User:
     """Return the account of that name. Raises BadInput where there is none."""
     user: User | None = db.session.scalar(select(User).where(User.name == clean_name(name)))
     if user is None:
-        raise BadInput(t('There is no account "%(name)s".', name=name), t("Make it: rockonweb user add"))
+        raise BadInput(t('There is no account "%(name)s".', name=name), t("Create it: rockonweb user add"))
     return user
 
 
 def has_users() -> bool:
-    """Whether anybody has an account; before, all pages lead to `/setup`."""
+    """Whether an account exists; before, all pages redirect to `/setup`."""
     return db.session.scalar(select(User.id).limit(1)) is not None
 
 
@@ -83,12 +83,12 @@ def list_users() -> list[User]:
 
 
 def check_password(user: User, password: str) -> bool:
-    """Whether it is the person's password."""
+    """Whether it is the user's password."""
     return _verify_password(user.password_hash, password)
 
 
 def set_password(user: User, password: str, *, kept_session: int | None = None) -> None:
-    """Give an account another password; all its sessions but `kept_session` end. Raises BadInput."""
+    """Change a password; all sessions of the account but the one with the id `kept_session` end. Raises BadInput."""
     hashed = _validate_and_hash(user.name, password)
     with transaction() as session:
         row = session.get_one(User, user.id)
@@ -98,7 +98,7 @@ def set_password(user: User, password: str, *, kept_session: int | None = None) 
 
 
 def set_role(user: User, role: Role) -> None:
-    """Give an account another role. Raises Conflict where it is the last owner's."""
+    """Change a role. Raises Conflict for the last owner."""
     with transaction() as session:
         row = _reload_user(session, user)
         if role is not Role.OWNER:
@@ -108,7 +108,7 @@ def set_role(user: User, role: Role) -> None:
 
 
 def remove_user(user: User) -> None:
-    """Remove an account with its sessions and tokens. Raises Conflict where it is the last owner's."""
+    """Remove an account with its sessions and tokens. Raises Conflict for the last owner."""
     with transaction() as session:
         row = _reload_user(session, user)
         _require_other_owner(session, row)
@@ -117,15 +117,15 @@ def remove_user(user: User) -> None:
 
 
 def _reload_user(session: Session, user: User) -> User:
-    """Return an account's row. Raises Conflict where it was removed meanwhile."""
+    """Return an account's row. Raises Conflict where it was removed in the meantime."""
     try:
         return session.get_one(User, user.id)
     except (NoResultFound, ObjectDeletedError):
-        raise Conflict(t("The account was removed meanwhile."), t("Nothing was changed.")) from None
+        raise Conflict(t("The account was removed in the meantime."), t("Nothing was changed.")) from None
 
 
 def ensure_setup_code(settings: Config) -> str | None:
-    """Return the code that the first account needs, made at the first call; None once there is an account."""
+    """Return the code for creating the first account, generated at the first call; None once there is an account."""
     path = _setup_code_path(settings)
     if has_users():
         path.unlink(missing_ok=True)
@@ -136,14 +136,14 @@ def ensure_setup_code(settings: Config) -> str | None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(code + "\n")
     except FileExistsError:
-        with suppress(FileNotFoundError):  # the first account was made in this moment
+        with suppress(FileNotFoundError):  # the first account was just created
             return path.read_text().strip()
         return None
     return code
 
 
 def read_setup_code(settings: Config) -> str | None:
-    """Return the code that lies ready, without asking the database; None when the account was made."""
+    """Return the code from its file, without a query; None where there is none."""
     try:
         return _setup_code_path(settings).read_text().strip()
     except FileNotFoundError:
@@ -151,31 +151,31 @@ def read_setup_code(settings: Config) -> str | None:
 
 
 def setup_code_matches(settings: Config, typed: str) -> bool:
-    """Whether `typed` is the one-time code; dashes, spaces and case don't count.
+    """Whether `typed` is the one-time code, ignoring dashes, spaces and case.
 
-    Raises Conflict where the first account was made already, by another browser in the same moment.
+    Raises Conflict where another request has just created the first account.
     """
     code = ensure_setup_code(settings)
     if code and hmac.compare_digest(normalize_code(code).encode(), normalize_code(typed).encode()):
         return True
-    db.session.rollback()  # what was read before is of an earlier moment
+    db.session.rollback()  # ends the snapshot, so that the next query sees new rows
     if has_users():
         raise _already_created()
     return False
 
 
 def clean_name(name: str) -> str:
-    """Return a name as it may be looked for: PostgreSQL takes no NUL, which stands in no name either."""
+    """Return a name for queries, without NUL, which PostgreSQL rejects and no name contains."""
     return name.replace("\0", "\ufffd").strip()
 
 
 def generate_code(groups: int) -> str:
-    """Return a code that people type: groups of four letters."""
+    """Return a random code to be typed: groups of four characters, joined by dashes."""
     return "-".join("".join(secrets.choice(CODE_LETTERS) for _ in range(4)) for _ in range(groups))
 
 
 def normalize_code(code: str) -> str:
-    """Return what counts of a code that was typed: neither dashes and spaces nor case."""
+    """Return a typed code in upper case, without dashes and spaces."""
     return "".join(letter for letter in code.upper() if letter.isalnum())
 
 
@@ -184,27 +184,27 @@ def _setup_code_path(settings: Config) -> Path:
 
 
 def _require_other_owner(session: Session, user: User) -> None:
-    """Refuse what would leave no owner. The rows are locked where a database has such locks: two may be demoted."""
+    """Raise Conflict for the last owner. Locks the owners' rows, since two may be demoted at the same time."""
     owners = session.scalars(select(User).where(User.role == Role.OWNER).with_for_update()).all()
     if owners == [user]:
         raise Conflict(
             t('"%(name)s" is the last owner, and without one nobody could manage Rockonweb.', name=user.name),
-            t("Make another owner first."),
+            t("Make another account an owner first."),
         )
 
 
 def _already_created() -> Conflict:
-    return Conflict(t("The first account was made already."), t("Log in with it."))
+    return Conflict(t("The first account already exists."), t("Log in with it."))
 
 
 def _validate_and_hash(name: str, password: str) -> str:
     faults = []
     if not name.strip() or len(name.strip()) > MAX_NAME_LENGTH or not name.strip().isprintable():
-        faults.append(t("A name has 1 to %(n)s printable characters.", n=MAX_NAME_LENGTH))
+        faults.append(t("A name must have 1 to %(n)s printable characters.", n=MAX_NAME_LENGTH))
     if len(password) < MIN_PASSWORD_LENGTH:
-        faults.append(t("A password has at least %(n)s characters.", n=MIN_PASSWORD_LENGTH))
+        faults.append(t("A password must have at least %(n)s characters.", n=MIN_PASSWORD_LENGTH))
     if len(password) > MAX_PASSWORD_LENGTH:
-        faults.append(t("A password has at most %(n)s characters.", n=MAX_PASSWORD_LENGTH))
+        faults.append(t("A password can have at most %(n)s characters.", n=MAX_PASSWORD_LENGTH))
     if faults:
         raise BadInput(faults[0], faults=list(faults))
     return _hasher.hash(password)
@@ -213,7 +213,7 @@ def _validate_and_hash(name: str, password: str) -> str:
 def _insert_user(session: Session, name: str, hashed: str, role: Role) -> User:
     name = name.strip()
     if session.scalar(select(User.id).where(User.name == name)) is not None:
-        raise BadInput(t('There is an account "%(name)s" already.', name=name), t("Choose another name."))
+        raise BadInput(t('An account "%(name)s" already exists.', name=name), t("Choose another name."))
     user = User(name=name, password_hash=hashed, role=role)
     session.add(user)
     session.flush()

@@ -1,1 +1,1 @@
-"""The pages, a file per noun."""
+"""The blueprints of pages and API, one module or package per noun."""

@@ -1,4 +1,4 @@
-"""Logging in and out, and the first account."""
+"""Login, logout, and setup of the first account."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from rockonweb.web.permissions import allow_anonymous, safe_next
 from rockonweb.web.responses import redirect_to_view
 
 blueprint = Blueprint("auth", __name__)
-PENDING_LOGIN = "half"  # in the cookie: who gave the right password, and until when a code may follow
+PENDING_LOGIN = "half"  # session key: user id, password fingerprint and expiry of a login that awaits its code
 PENDING_LOGIN_SECONDS = 600
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
 @allow_anonymous
 def login() -> ResponseReturnValue:
-    """Ask for name and password, then go where the person was going, or on to the second step."""
+    """Check name and password, then redirect to the page `next`, or to the second factor."""
     if not users.has_users():
         return redirect_to_view("auth.setup")
     target = safe_next(request.args.get("next"))
@@ -42,14 +42,14 @@ def login() -> ResponseReturnValue:
         if user is not None:
             return _start_login_session(user, target) if user.totp_since is None else _ask_second_step(user, target)
         login_throttle.record_failed_login(form.name.data)
-        form.password.errors = [_("This name and password don't belong together.")]
+        form.password.errors = [_("Wrong name or password.")]
     return render_template("auth/login.html", form=form), 422 if form.is_submitted() else 200
 
 
 @blueprint.route("/login/code", methods=["GET", "POST"])
 @allow_anonymous
 def code() -> ResponseReturnValue:
-    """Ask for the code of the second step from whoever gave the right password a short while ago."""
+    """Check the code of the second factor for a login whose password was right at most ten minutes ago."""
     target = safe_next(request.args.get("next"))
     user = _pending_login_user()
     if user is None:
@@ -60,7 +60,7 @@ def code() -> ResponseReturnValue:
         if second_step.verify_code(user, form.code.data):
             return _start_login_session(user, target)
         login_throttle.record_failed_login(user.name, "login.code")
-        form.code.errors = [_("This code is not right, or it was used already. A device shows a new one soon.")]
+        form.code.errors = [_("This code is wrong or was already used. Your device will show a new one soon.")]
     return render_template("auth/code.html", form=form), 422 if form.is_submitted() else 200
 
 
@@ -81,7 +81,7 @@ def logout() -> ResponseReturnValue:
 @allow_anonymous
 @login_throttle.limiter.limit("10 per minute", methods=["POST"])
 def setup() -> ResponseReturnValue:
-    """Make the first account for whoever can read the terminal."""
+    """Create the first account; requires the setup code, which only the terminal and a file show."""
     settings = current_config()
     if users.ensure_setup_code(settings) is None:
         return redirect_to_view("auth.login")
@@ -95,12 +95,12 @@ def setup() -> ResponseReturnValue:
             except BadInput as error:
                 form.name.errors = [translate(fault) for fault in error.faults]
         else:
-            form.code.errors = [_("This is not the code. It stands in the terminal and in the file setup-code.")]
+            form.code.errors = [_("Wrong code. It is shown in the terminal and is in the file setup-code.")]
     return render_template("auth/setup.html", form=form), 422 if form.is_submitted() else 200
 
 
 def _start_login_session(user: User, target: str) -> ResponseReturnValue:
-    """Begin a session anew, so that nothing of the anonymous one is left."""
+    """Start a new session; nothing of the anonymous one is carried over."""
     session.clear()
     session.permanent = True
     with transaction():
@@ -117,7 +117,7 @@ def _ask_second_step(user: User, target: str) -> ResponseReturnValue:
 
 
 def _pending_login_user() -> User | None:
-    """Return the account whose password was right; after a change of the password it does not count."""
+    """Return the user whose login awaits its code; None after it expired or the password was changed."""
     user_id, fingerprint, until = session.get(PENDING_LOGIN) or (0, "", 0)
     user = db.session.get(User, user_id) if time.time() < until else None
     return user if user and user.totp_since and _password_fingerprint(user) == fingerprint else None

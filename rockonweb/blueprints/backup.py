@@ -27,25 +27,25 @@ from rockonweb.web.responses import file_stem, redirect_to_view, send_download
 from rockonweb.work import backup, export, restore
 
 blueprint = RoleBlueprint("backup", __name__, Role.OWNER)
-FORM_OVERHEAD_BYTES = 100_000  # bytes of an upload beside the file
+FORM_OVERHEAD_BYTES = 100_000  # of an upload, besides the file
 
 
 @blueprint.url_value_preprocessor
 def _allow_large_upload(_endpoint: str | None, _values: Mapping[str, object] | None) -> None:
-    """Take more than other pages do, before the form is read."""
+    """Raise the limit of an upload's size before the form is parsed."""
     if request.endpoint == "backup.take":
         request.max_content_length = MAX_BYTES + FORM_OVERHEAD_BYTES
 
 
 @blueprint.get("/backup")
 def index() -> str:
-    """Offer to make a backup, and to restore one."""
+    """Show the forms to create a backup and to restore one."""
     return _render_backup_forms()
 
 
 @blueprint.post("/backup")
 def make() -> ResponseReturnValue:
-    """Send a backup."""
+    """Create a backup and send it as a download."""
     form = BackupForm()
     if not form.validate():
         return _render_backup_forms(form), 422
@@ -57,7 +57,7 @@ def make() -> ResponseReturnValue:
 
 @blueprint.post("/backup/restore")
 def take() -> ResponseReturnValue:
-    """Take a backup in, and go to the page that shows what is in it."""
+    """Store an uploaded backup and redirect to its review."""
     form = RestoreForm()
     if not form.validate():
         return _render_backup_forms(restoring=form), 422
@@ -77,7 +77,7 @@ def take() -> ResponseReturnValue:
 
 @blueprint.get("/backup/restore/<int:restore_id>")
 def show(restore_id: int) -> ResponseReturnValue:
-    """Show what is in a backup and what will be done; once it has begun, how far it is."""
+    """Show the contents of a backup and what will be restored; once the restore has started, its progress."""
     row = db.get_or_404(Restore, restore_id)
     if row.begun:
         return render_page(
@@ -100,7 +100,7 @@ def show(restore_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/backup/restore/<int:restore_id>/begin")
 def begin(restore_id: int) -> ResponseReturnValue:
-    """Begin a restore, or try again what could not be done."""
+    """Start a restore, or try again what failed."""
     row = db.get_or_404(Restore, restore_id)
     secrets = [SecretLocation(*path) for path in restore.stored_backup(row).withheld_secrets]
     typed = {
@@ -114,16 +114,16 @@ def begin(restore_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/backup/restore/<int:restore_id>/forget")
 def forget(restore_id: int) -> ResponseReturnValue:
-    """Forget a restore and the secrets in it; what was restored stays."""
+    """Delete an uploaded backup with its secrets; what was restored stays."""
     db.get_or_404(Restore, restore_id)
     restore.delete_restore(restore_id)
-    flash(_("The uploaded backup was forgotten."), "success")
+    flash(_("The uploaded backup was discarded."), "success")
     return redirect_to_view("backup.index")
 
 
 @blueprint.get("/rockons/<int:rockon_id>/export")
 def offer_export(rockon_id: int) -> ResponseReturnValue:
-    """Show what an export has, and offer it."""
+    """Show what an export to Docker Compose contains, with the form to download it."""
     installation = rockon_page.rockon_or_404(rockon_id)
     if not installation.is_installed:
         return redirect_to_view("rockons.show", rockon_id=installation.id)
@@ -132,7 +132,7 @@ def offer_export(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/rockons/<int:rockon_id>/export")
 def send_export(rockon_id: int) -> ResponseReturnValue:
-    """Send a rock-on as compose.yaml with its .env."""
+    """Send a zip with a rock-on's compose.yaml and .env."""
     installation = rockon_page.rockon_or_404(rockon_id)
     form = ExportForm()
     if form.secrets.data:
@@ -152,17 +152,17 @@ def _render_export(installation: Installation, form: ExportForm) -> str:
 
 
 def secret_field_name(secret: SecretLocation) -> str:
-    """Return the name of the field for a secret."""
+    """Return the name of the form field for a secret."""
     return f"secret-{hashlib.sha256(json.dumps(secret).encode()).hexdigest()[:16]}"
 
 
 def _parse_timestamp(text: str) -> datetime | None:
-    """Return when a backup says that it was made."""
+    """Return the creation time stated in a backup; None where it is invalid."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    # The first and last years can't be shown in every time zone.
+    # Times in the first and last years of `datetime` can't be converted to every time zone.
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if 2000 <= moment.year < 3000 else None
 
 

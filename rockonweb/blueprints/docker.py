@@ -1,4 +1,4 @@
-"""The Docker Engine: where images live, how much room is left, and the settings that matter."""
+"""The Docker Engine: where images are stored, the free space there, and important settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ blueprint = RoleBlueprint("docker", __name__, Role.OPERATOR)
 
 @blueprint.get("/docker")
 def index() -> ResponseReturnValue:
-    """Ask Docker for its settings and show them."""
+    """Show Docker's settings."""
     try:
         with get_host().connect_docker() as docker:
             engine_settings, log = docker.daemon_settings(), docker.log_options()
@@ -27,7 +27,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/docker/usage")
 def usage() -> ResponseReturnValue:
-    """Ask Docker how much room things take; it may count for a while, so the page above does not wait for it."""
+    """Show Docker's disk usage, loaded separately since Docker may take long to compute it."""
     try:
         with get_host().connect_docker() as docker:
             disk_usage = docker.disk_usage()

@@ -1,4 +1,4 @@
-"""How this instance is: the same as `rockonweb doctor`, on a page and as a file for a supporter."""
+"""The checks of `rockonweb doctor` as a page, and as a file to send to support."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ REPORT_TYPES = {"txt": "text/plain", "json": "application/json"}
 
 @blueprint.get("/doctor")
 def index() -> ResponseReturnValue:
-    """Look at everything and show it, the worst first."""
+    """Run all checks and show the results, the worst first."""
     findings = sorted(_run_checks(), key=lambda finding: ("fail", "warn", "ok").index(finding.level))
     return render_template("doctor/index.html", findings=findings, failed=diagnosis.has_failure(findings))
 
 
 @blueprint.get("/doctor/report.<any(txt, json):kind>")
 def report(kind: str) -> ResponseReturnValue:
-    """Send it as a file."""
+    """Run all checks and send the report as a download."""
     text = diagnosis.format_report(_run_checks(), as_json=kind == "json")
     return send_download(text, REPORT_TYPES[kind], f"attachment; filename=rockonweb-doctor.{kind}")
 

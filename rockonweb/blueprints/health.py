@@ -1,4 +1,4 @@
-"""Whether the parts answer: for machines, and for the banner."""
+"""Health of the services: as JSON for monitoring, and as the banner on pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENGINE_STATUS = {True: "ok", False: "down", None: "unknown"}
 @blueprint.get("/healthz")
 @allow_anonymous
 def healthz() -> ResponseReturnValue:
-    """Tell of each part; 503 only when the database or the queue is down."""
+    """Return the state of each service; 503 only when the database or Redis is down."""
     database, queue = _database_alive(), heartbeat.queue_alive()
     engine = heartbeat.engine_status().reachable if queue else None
     workers = heartbeat.count_workers() if queue else 0
@@ -36,7 +36,7 @@ def healthz() -> ResponseReturnValue:
 @blueprint.get("/banner")
 @require_role(Role.VIEWER)
 def banner() -> ResponseReturnValue:
-    """Return the banner of what is down, for a page that shows one to keep it true."""
+    """Return the banner of services that are down; a page that shows one polls this."""
     return render_template("_troubles.html")
 
 

@@ -1,4 +1,4 @@
-"""The images on this host: who uses each, and the removal of those that nothing uses."""
+"""The images on this host: what uses each, and the removal of unused ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ blueprint = RoleBlueprint("images", __name__, Role.OWNER, url_prefix="/images")
 @blueprint.get("")
 @require_role(Role.OPERATOR)
 def index() -> str:
-    """Ask Docker for all images, and show them with who uses them."""
+    """List Docker's images with what uses them."""
     try:
         usages = host_images.list_images()
     except EngineError as error:
@@ -29,11 +29,11 @@ def index() -> str:
 
 @blueprint.get("/remove")
 def confirm_remove() -> ResponseReturnValue:
-    """Show which of the chosen images go and which stay, and ask."""
+    """Show which of the selected images will be removed and which stay, and ask for confirmation."""
     image_ids = set(request.args.getlist("image"))
     selected = [usage for usage in host_images.list_images() if usage.image.id in image_ids]
     if not selected:
-        flash(_("No image was chosen, or they are gone already."), "warning")
+        flash(_("No images were selected, or they have already been removed."), "warning")
         return redirect_to_view("images.index")
     return render_template(
         "images/remove.html",
@@ -44,17 +44,17 @@ def confirm_remove() -> ResponseReturnValue:
 
 @blueprint.post("/remove")
 def remove() -> ResponseReturnValue:
-    """Remove the chosen images that nothing uses."""
+    """Remove the selected images that are unused."""
     result = host_images.remove_images(set(request.form.getlist("image")))
     if result.removed:
         message = _(
-            "Removed: %(names)s. About %(size)s are free again.",
+            "Removed: %(names)s. About %(size)s of space was freed.",
             names=", ".join(result.removed),
             size=size(result.freed),
         )
         flash(message, "success")
     if result.remaining:
-        flash(_("They stay, because something uses them: %(names)s.", names=", ".join(result.remaining)), "warning")
+        flash(_("Not removed because they are in use: %(names)s.", names=", ".join(result.remaining)), "warning")
     if not result.removed and not result.remaining:
-        flash(_("No image was chosen, or they are gone already."), "warning")
+        flash(_("No images were selected, or they have already been removed."), "warning")
     return redirect_to_view("images.index")

@@ -1,4 +1,4 @@
-"""The install wizard: a URL per page, one form each."""
+"""The install wizard: each page has a URL and a form."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ blueprint = RoleBlueprint("install", __name__, Role.OWNER, url_prefix="/rockons/
 
 @dataclass(frozen=True)
 class WizardContext(questions.RockonPageContext):
-    """Where a person is in a rock-on's wizard."""
+    """The rock-on, page and draft of this request."""
 
     draft: drafts.StoredDraft
 
     def redirect_relative(self, offset: int) -> ResponseReturnValue:
-        """Send the browser to the next page (1) or the one before (-1)."""
+        """Redirect to the next page (1) or the previous one (-1)."""
         return self.redirect_to_page(wizard.adjacent_page(self.definition, self.page, offset))
 
 
 @blueprint.get("")
 def begin(rockon_id: int) -> ResponseReturnValue:
-    """Lead to the first page that applies."""
+    """Redirect to the first page that applies."""
     ctx = _load_wizard(rockon_id)
     return ctx.redirect_to_page(wizard.wizard_pages(ctx.definition)[0])
 
@@ -59,7 +59,7 @@ def show(rockon_id: int, page: str) -> ResponseReturnValue:
 
 @blueprint.post("/<page>")
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
-    """Take the answers of a page; Back keeps them unchecked, the buttons beside secrets keep nothing."""
+    """Validate and store the answers of a page; Back stores them unchecked, buttons next to secrets store nothing."""
     ctx = _load_wizard(rockon_id, page)
     form = _build_wizard_form(ctx)
     if "Back" in request.form:
@@ -77,7 +77,7 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
 
 @blueprint.get("/summary")
 def review(rockon_id: int) -> ResponseReturnValue:
-    """Show all answers and exactly what will be done."""
+    """Show all answers and the plan."""
     ctx = _load_wizard(rockon_id, wizard.SUMMARY_PAGE)
     if missing := wizard.first_unanswered_page(ctx.definition, ctx.draft.done):
         return ctx.redirect_to_page(missing)
@@ -87,7 +87,7 @@ def review(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/summary")
 def install(rockon_id: int) -> ResponseReturnValue:
-    """Begin the install that was reviewed."""
+    """Submit the reviewed install."""
     ctx = _load_wizard(rockon_id, wizard.SUMMARY_PAGE)
     if "Back" in request.form:
         return ctx.redirect_relative(-1)
@@ -106,7 +106,7 @@ def install(rockon_id: int) -> ResponseReturnValue:
 
 
 def _load_wizard(rockon_id: int, page: str = wizard.SUMMARY_PAGE) -> WizardContext:
-    """Return where the person is; an installed or busy rock-on leads elsewhere, an unknown page is 404."""
+    """Return the context of this request; an installed or busy rock-on redirects elsewhere, an unknown page is 404."""
     installation = rockon_page.rockon_or_404(rockon_id)
     running = db.session.scalar(
         select(Operation.id).where(
@@ -124,7 +124,7 @@ def _load_wizard(rockon_id: int, page: str = wizard.SUMMARY_PAGE) -> WizardConte
 
 
 def _redirect_away(address: str) -> NoReturn:
-    """Send the browser out of the wizard; htmx must load that page and not put it into this one."""
+    """Redirect out of the wizard; htmx must load that page as a whole and not swap it into this one."""
     abort(Response(headers={"HX-Redirect": address}) if wants_partial() else redirect(address, code=303))
 
 
@@ -137,7 +137,7 @@ def _save_draft_page(ctx: WizardContext, typed: dict[str, str], *, accepted: boo
 
 
 def _build_wizard_form(ctx: WizardContext) -> PageForm:
-    """Return the form of a page, filled with what is known, bound to what was sent."""
+    """Return the form of a page with values of the draft and suggestions, bound to the request."""
     definition, values = ctx.definition, drafts.prefill_fields(ctx.rockon, ctx.definition, ctx.draft)
     if ctx.page == "shares":
         return _draft_shares_form(ctx, values)
@@ -153,7 +153,7 @@ def _suggested_answers(ctx: WizardContext, values: dict[str, str]) -> dict[str, 
 
 
 def _draft_shares_form(ctx: WizardContext, values: dict[str, str]) -> PageForm:
-    share_context = questions.load_share_context(ctx.rockon, "Submit")
+    share_context = questions.load_share_context(ctx.rockon, _("Install"))
     suggested = questions.suggest_free_shares(ctx.definition, share_context)
     return shares_form.build_shares_form(
         ctx.definition, {**suggested, **values}, share_context, already_confirmed="shares" in ctx.draft.done
@@ -174,7 +174,7 @@ def _draft_ports_form(ctx: WizardContext, values: dict[str, str]) -> PageForm:
 
 
 def _review_draft(ctx: WizardContext) -> Review:
-    """Return what the draft would do on this host today."""
+    """Return the review of the draft: its plan and findings on this host now."""
     answers = wizard.answers_from_values(ctx.definition, ctx.draft.values)
     return review_request(ctx.rockon, InstallRequest(answers, ctx.draft.new_shares))
 
@@ -205,7 +205,7 @@ def _render_summary(
 
 
 def _networks_to_create(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the networks that the plan makes, with the containers that it puts on each."""
+    """Return the networks that the plan creates, with the containers that it connects to each."""
     members = dict(plan.networks)
     return [(step.network, members.get(step.network, ())) for step in plan.steps if isinstance(step, CreateNetwork)]
 

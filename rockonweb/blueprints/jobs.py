@@ -1,4 +1,4 @@
-"""The page of the job queue: RQ's own dashboard, behind the owner's login."""
+"""The page of the job queue: RQ's own dashboard, for owners only."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from rockonweb.web.permissions import require_role
 from rockonweb.work import queue
 
 PREFIX = "/jobs"
-# The dashboard has inline scripts and templates that are compiled in the browser.
+# A looser policy: the dashboard has inline scripts, and templates that are compiled in the browser.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
-# Its templates put what a job says into pages as it is: `<%= x %>`. With `<%- x %>` it is text.
+# Its templates insert job data unescaped: `<%= x %>`; `<%- x %>` escapes it.
 _UNESCAPED = re.compile(r"<%= (?=d\.|jobId|JSON)")
 
 
 def mount_dashboard(app: Flask) -> None:
-    """Mount the dashboard and put every view of it behind the owner's login."""
+    """Mount the dashboard and require the role owner for each of its views."""
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
     for endpoint, view in app.view_functions.items():
         if endpoint.startswith("rq_dashboard."):
             app.view_functions[endpoint] = require_role(Role.OWNER)(view)
-    # In place of its own, which opens a new connection for each request.
+    # Replaces its own hook, which opens a new connection for each request.
     app.before_request_funcs["rq_dashboard"] = [require_role(Role.OWNER)(_guard_dashboard)]
     app.after_request_funcs.setdefault("rq_dashboard", []).append(_secure_response)
     app.register_error_handler(NoSuchJobError, _handle_missing_job)
@@ -43,7 +43,7 @@ def mount_dashboard(app: Flask) -> None:
 
 
 def _guard_dashboard() -> None:
-    """Refuse what the dashboard does on a GET, which a mere link could do; give it the queue's connection."""
+    """Refuse the dashboard's state-changing GET, which a link could trigger; give it the queue's connection."""
     if request.method != "POST" and request.endpoint == "rq_dashboard.requeue_all":
         raise MethodNotAllowed(["POST"])
     if (request.view_args or {}).get("instance_number", 0) > 0:
@@ -53,11 +53,11 @@ def _guard_dashboard() -> None:
 
 
 def _secure_response(response: Response) -> Response:
-    """Loosen the policy here alone; the dashboard's script sends the cookie's token back with its POSTs.
+    """Set the looser policy on these pages only, and the CSRF cookie, which the dashboard's script returns in POSTs.
 
-    What jobs say (descriptions, exceptions) becomes text: with this policy, scripts in it would run.
+    Job data (descriptions, exceptions) is escaped, since scripts in it would run under this policy.
     """
-    if "dashboard" not in g:  # refused before it came to the dashboard
+    if "dashboard" not in g:  # refused before it reached the dashboard
         return response
     if response.mimetype == "text/html":
         response.set_data(_UNESCAPED.sub("<%- ", response.get_data(as_text=True)))
@@ -67,8 +67,10 @@ def _secure_response(response: Response) -> Response:
 
 
 def _handle_missing_job(_error: NoSuchJobError) -> ResponseReturnValue:
-    return error_pages.render_error(404, _("The queue has no such job (any more)."), _("Results are kept for a day."))
+    return error_pages.render_error(
+        404, _("This job is not in the queue or no longer exists."), _("Results are kept for a day.")
+    )
 
 
 def _handle_invalid_operation(_error: InvalidJobOperation) -> ResponseReturnValue:
-    return error_pages.render_error(409, _("This can't be done with the job as it is now."), _("Reload the page."))
+    return error_pages.render_error(409, _("This is not possible in the job's current state."), _("Reload the page."))

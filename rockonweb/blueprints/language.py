@@ -1,4 +1,4 @@
-"""English or German: what the browser asks for, or what was chosen in it."""
+"""English or German: as chosen in this browser, else by its Accept-Language header."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _language_choice = BrowserChoice("language", LANGUAGES)
 
 
 def select_language() -> str:
-    """Return the reader's language among the translated ones; scripts read English."""
+    """Return the language of this request, one of `LANGUAGES`; English for the API."""
     if api_errors.is_api_request():
         return ENGLISH
     accepted_languages = [*request.accept_languages.values()]
@@ -26,5 +26,5 @@ def select_language() -> str:
 @blueprint.post("/language/<any(en, de):chosen>")
 @allow_anonymous
 def choose(chosen: str) -> ResponseReturnValue:
-    """Keep a choice, and go back to the page that it was made on."""
+    """Store a choice and redirect to the page it was made on."""
     return _language_choice.save_choice(chosen)

@@ -1,4 +1,4 @@
-"""The metastores: where the catalogue's definitions come from, in their order."""
+"""The metastores: the sources of the catalogue's definitions, in order of precedence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def index() -> str:
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Add a metastore behind the others."""
+    """Add a metastore after the others."""
     form = MetastoreForm()
     if not form.validate():
         return _render_metastores(form), 422
@@ -43,13 +43,13 @@ def add() -> ResponseReturnValue:
 
 @blueprint.post("/<int:metastore_id>/<what>")
 def change(metastore_id: int, what: str) -> ResponseReturnValue:
-    """Move a metastore in the order, or let refreshes use it or leave it out."""
+    """Move a metastore up or down, or enable or disable it; `what` is one of these words."""
     source = _get_source(metastore_id)
     if what not in ("up", "down", "enable", "disable"):
         abort(404)
     if what in ("up", "down"):
         sources.move_metastore(metastore_id, -1 if what == "up" else 1)
-        flash(_("The order was changed; the next refresh of the catalogue follows it."), "success")
+        flash(_("The order was changed. It applies from the next refresh of the catalogue."), "success")
         return redirect_to_view("metastores.index")
     sources.enable_metastore(metastore_id, what == "enable")
     if what == "enable":
@@ -61,7 +61,7 @@ def change(metastore_id: int, what: str) -> ResponseReturnValue:
 
 @blueprint.get("/<int:metastore_id>/remove")
 def confirm_remove(metastore_id: int) -> str:
-    """Say which rock-ons leave and which stay, and ask."""
+    """Show which rock-ons will be removed and which stay, and ask for confirmation."""
     source = _get_source(metastore_id)
     leaving, staying = sources.metastore_rockons(source.origin)
     return render_template("metastores/remove.html", source=source, leaving=leaving, staying=staying)
@@ -83,7 +83,7 @@ def _get_source(metastore_id: int) -> Source:
 
 def _render_metastores(form: MetastoreForm) -> str:
     report = RefreshReport.load_latest(db.session())
-    # By number and place: a metastore may have the number of one that was removed.
+    # By id and location: a metastore may have the id of one that was removed.
     report_parts = (
         {(entry["origin"], entry["place"]): entry for entry in report.report_data.get("metastores", ())}
         if report

@@ -1,4 +1,4 @@
-"""Rocknets: the networks that a person makes for containers."""
+"""Rocknets: the networks that users create for containers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ blueprint = RoleBlueprint("networks", __name__, Role.OWNER, url_prefix="/network
 @blueprint.get("")
 @require_role(Role.VIEWER)
 def index() -> str:
-    """List the networks, and who is on each."""
+    """List the networks with their containers."""
     return render_template("networks/index.html", listing=rocknets.list_rocknets())
 
 
 @blueprint.get("/new")
 def new() -> str:
-    """Ask what a new network is to be like."""
+    """Show the form of a new network."""
     return _render_new_network(NewNetworkForm())
 
 
 @blueprint.post("/new")
 def make() -> ResponseReturnValue:
-    """Make a network."""
+    """Create a network."""
     form = NewNetworkForm()
     if not form.validate():
         return _render_new_network(form), 422
@@ -43,13 +43,13 @@ def make() -> ResponseReturnValue:
         return _render_new_network(_attach_faults(form, error)), 422
     except (Conflict, EngineError) as error:
         return _render_new_network(form, error), _error_status(error)
-    flash(_('The network "%(name)s" is there.', name=form.name.data), "success")
+    flash(_('The network "%(name)s" was created.', name=form.name.data), "success")
     return redirect_to_view("networks.index")
 
 
 @blueprint.get("/<name>/edit")
 def edit(name: str) -> str:
-    """Show what a network is like, and say whose connection a change cuts for a moment."""
+    """Show the form of a network, and which containers a change disconnects for a moment."""
     network = _get_rocknet(name)
     if refusal := rocknets.change_refusal(network):
         raise refusal
@@ -69,7 +69,7 @@ def change(name: str) -> ResponseReturnValue:
     except (Conflict, EngineError) as error:
         return _render_network(network, form, error), _error_status(error)
     flash(
-        _('The network "%(name)s" was made anew; its containers are on it again.', name=name)
+        _('The network "%(name)s" was recreated; its containers are connected again.', name=name)
         if recreated
         else _("The comment was changed."),
         "success",
@@ -79,15 +79,15 @@ def change(name: str) -> ResponseReturnValue:
 
 @blueprint.post("/<name>/restore")
 def restore(name: str) -> ResponseReturnValue:
-    """Make a network again that Docker lost."""
+    """Recreate a network that is missing in Docker."""
     rocknets.recreate_rocknet(_get_rocknet(name))
-    flash(_('The network "%(name)s" is there again, with its containers.', name=name), "success")
+    flash(_('The network "%(name)s" was recreated; its containers are connected again.', name=name), "success")
     return redirect_to_view("networks.index")
 
 
 @blueprint.get("/<name>/remove")
 def confirm_remove(name: str) -> str:
-    """Say whom it cuts off, and ask."""
+    """Show which containers lose the network, and ask for confirmation."""
     network = _get_rocknet(name)
     return render_template("networks/remove.html", net=network, refusal=rocknets.removal_refusal(network))
 
@@ -109,7 +109,7 @@ def _error_status(error: Conflict | EngineError) -> int:
 
 
 def _attach_faults(form: NetworkForm, error: InvalidNetwork) -> NetworkForm:
-    """Put what is wrong beside the fields; a network that is changed has no field for its name."""
+    """Set faults as errors of their fields, else of the subnet: the edit form has no field for the name."""
     for fault in error.field_faults:
         field = form[fault.part] if hasattr(form, fault.part) else form.subnet
         field.errors = [*field.errors, translate(fault.sentence)]

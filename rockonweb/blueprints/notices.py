@@ -1,4 +1,4 @@
-"""Where notices go, what they are about, and how the last one fared."""
+"""Notification targets: addresses, events, and the result of the last delivery."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import notices
 
 blueprint = RoleBlueprint("notices", __name__, Role.OWNER, url_prefix="/notices")
-MAX_TARGETS = 20  # targets
+MAX_TARGETS = 20
 WAY_LABELS = {
-    NoticeChannel.HOOK: _l("Web hook"),
+    NoticeChannel.HOOK: _l("Webhook"),
     NoticeChannel.MAIL: _l("E-mail"),
     NoticeChannel.APPRISE: _l("Apprise"),
 }
@@ -31,7 +31,7 @@ WAY_LABELS = {
 
 @blueprint.get("")
 def index() -> str:
-    """List the targets; while something is being sent the page looks again."""
+    """List the targets; the page polls while something is being sent."""
     counted = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
     waiting = {target: count for target, count in db.session.execute(counted)}  # noqa: C416 - rows are no pairs
     targets = db.session.scalars(select(NoticeTarget).order_by(NoticeTarget.id)).all()
@@ -64,14 +64,14 @@ def add(way: str) -> ResponseReturnValue:
             abort(409)
         options = {"events": " ".join(form.ticked_events), "language": form.language.data}
         session.add(NoticeTarget(way=kind.value, address=json.dumps(form.address_parts), **options))
-        audit.record("notices.added", core.mask_target(kind, form.address_parts))
-    flash(_("It was added. Send a test to see whether notices arrive."), "success")
+        audit.record("notices.add", core.mask_target(kind, form.address_parts))
+    flash(_("Added. Send a test to check that notifications arrive."), "success")
     return redirect_to_view("notices.index")
 
 
 @blueprint.get("/<int:target_id>")
 def edit(target_id: int) -> str:
-    """Show what a target is told of."""
+    """Show the events that a target is notified of."""
     target = db.get_or_404(NoticeTarget, target_id)
     events = target.events.split()
     return _render_target(
@@ -81,7 +81,7 @@ def edit(target_id: int) -> str:
 
 @blueprint.post("/<int:target_id>")
 def change(target_id: int) -> ResponseReturnValue:
-    """Change what a target is told of."""
+    """Change the events that a target is notified of."""
     target = db.get_or_404(NoticeTarget, target_id)
     form = EventsForm()
     if not form.validate():
@@ -89,14 +89,14 @@ def change(target_id: int) -> ResponseReturnValue:
     with transaction() as session:
         row = session.get_one(NoticeTarget, target_id)
         row.events, row.language = " ".join(form.ticked_events), form.language.data
-        audit.record("notices.changed", _masked_address(row))
-    flash(_("It was changed."), "success")
+        audit.record("notices.change", _masked_address(row))
+    flash(_("Your changes were saved."), "success")
     return redirect_to_view("notices.index")
 
 
 @blueprint.post("/<int:target_id>/test")
 def test(target_id: int) -> ResponseReturnValue:
-    """Send a message to try a target; the page tells how it fared."""
+    """Send a test message to a target; the list shows the result."""
     db.get_or_404(NoticeTarget, target_id)
     notices.submit_test(target_id)
     return redirect_to_view("notices.index")
@@ -104,13 +104,13 @@ def test(target_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:target_id>/remove")
 def remove(target_id: int) -> ResponseReturnValue:
-    """Remove a target, and what waits to be sent to it."""
+    """Remove a target and its unsent messages."""
     db.get_or_404(NoticeTarget, target_id)
     with transaction() as session:
         row = session.get_one(NoticeTarget, target_id)
-        audit.record("notices.removed", _masked_address(row))
+        audit.record("notices.remove", _masked_address(row))
         session.delete(row)
-    flash(_("It was removed."), "success")
+    flash(_("Removed."), "success")
     return redirect_to_view("notices.index")
 
 

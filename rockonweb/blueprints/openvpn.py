@@ -1,7 +1,7 @@
-"""What an owner of an OpenVPN server does next: the certificate authority and the clients' profiles.
+"""Tasks of an installed OpenVPN server: its certificate authority and the clients' profiles.
 
-The list of clients is read from the authority's own files, through Docker's copy out of the data container: no
-container is made or started for a GET. What runs one is a POST, also the download, which leaves nothing behind.
+The list of clients is read from the authority's files, copied by Docker out of the data container: a GET creates or
+starts no container. What runs one is a POST, even the download, whose container is removed.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ blueprint = RoleBlueprint("openvpn", __name__, Role.OWNER, url_prefix="/rockons/
 
 @blueprint.get("")
 def panel(rockon_id: int) -> ResponseReturnValue:
-    """Show the authority and the clients, as a page or as the part of the rock-on's page."""
+    """Show the authority and the clients, as a page or as the partial on the rock-on's page."""
     return _render_panel(_get_vpn_server(rockon_id), ClientForm(formdata=None))
 
 
 @blueprint.post("/authority")
 def make_authority(rockon_id: int) -> ResponseReturnValue:
-    """Make the certificate authority, once."""
+    """Submit the task that creates the certificate authority."""
     return _submit_task(_get_vpn_server(rockon_id), TaskRequest("authority"))
 
 
 @blueprint.post("/clients")
 def make_client(rockon_id: int) -> ResponseReturnValue:
-    """Make a client's profile."""
+    """Submit the task that creates a client's profile."""
     installation, form = _get_vpn_server(rockon_id), ClientForm()
     try:
         return _submit_task(installation, TaskRequest("profile", form.client.data or ""))
@@ -56,7 +56,7 @@ def make_client(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/profile")
 def download(rockon_id: int) -> ResponseReturnValue:
-    """Send a client's profile as a file. It holds a private key, so nothing keeps it on the way."""
+    """Send a client's profile as an uncached download: it contains a private key."""
     installation, client = _get_vpn_server(rockon_id), request.form.get("client", "")
     answers = repository.load_answers(installation)
     if fault := openvpn.client_fault(client, answers):
@@ -66,9 +66,9 @@ def download(rockon_id: int) -> ResponseReturnValue:
         listed_client = authority.find_client(client)
         if authority.listed and (listed_client is None or listed_client.revoked):
             raise Conflict(
-                t('There is no valid profile for "%(name)s".', name=client), t("Look at the list of clients again.")
+                t('There is no valid profile for "%(name)s".', name=client), t("Check the list of clients again.")
             )
-        instance_facts = HostFacts(instance=get_host().instance)  # by which our containers are known; it needs no more
+        instance_facts = HostFacts(instance=get_host().instance)  # for the label of containers; nothing else is needed
         command = openvpn.show_profile(installation.current_definition, instance_facts, client)
         get_host().shares.refuse_links(docker.paths_to_mount(command))
         profile = docker.read_once(command)
@@ -78,7 +78,7 @@ def download(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/revoke")
 def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
-    """Say what revoking means, and ask."""
+    """Show what revoking means, and ask for confirmation."""
     installation, client = _get_vpn_server(rockon_id), request.args.get("client", "").strip()
     if fault := openvpn.client_fault(client, repository.load_answers(installation)):
         raise BadInput(fault)
@@ -87,7 +87,7 @@ def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/revoke")
 def revoke(rockon_id: int) -> ResponseReturnValue:
-    """Revoke a client's profile."""
+    """Submit the task that revokes a client's profile."""
     return _submit_task(_get_vpn_server(rockon_id), TaskRequest("revoke", request.form.get("client", "")))
 
 
@@ -103,7 +103,7 @@ def _load_authority(installation: Installation, answers: Answers, docker: Engine
 
 
 def _submit_task(installation: Installation, task: TaskRequest) -> ResponseReturnValue:
-    """Queue a task that can be done as things are; one that can't be is refused here already."""
+    """Submit a task; planning it first raises for one that can't be done now."""
     with get_host(installation).connect_docker() as docker:
         handler_tasks.plan_task(installation, task, docker)
     operation = operations.submit_operation(installation, task, current_user.name)

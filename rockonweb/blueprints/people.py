@@ -1,4 +1,4 @@
-"""The accounts of this Rockonweb, for owners."""
+"""User accounts, managed by owners."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def index() -> str:
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Make an account."""
+    """Create an account."""
     form = NewUserForm()
     if not form.validate():
         return _render_users(form), 422
@@ -35,7 +35,7 @@ def add() -> ResponseReturnValue:
     except BadInput as error:
         form.name.errors = [translate(fault) for fault in error.faults]
         return _render_users(form), 422
-    flash(_("%(name)s can log in now.", name=form.name.data), "success")
+    flash(_("%(name)s can now log in.", name=form.name.data), "success")
     return redirect_to_view("people.index")
 
 
@@ -47,7 +47,7 @@ def show(user_id: int) -> str:
 
 @blueprint.post("/<int:user_id>/role")
 def change_role(user_id: int) -> ResponseReturnValue:
-    """Change what a person may do; it counts at once."""
+    """Change a user's role; it takes effect at once."""
     person, form = db.get_or_404(User, user_id), RoleForm()
     if not form.validate():
         return _render_user(person, role_form=form), 422
@@ -56,41 +56,45 @@ def change_role(user_id: int) -> ResponseReturnValue:
     except Conflict as error:
         form.role.errors = [translate(error.sentence), translate(error.hint)]
         return _render_user(person, role_form=form), 409
-    flash(_("The role is changed, and counts at once."), "success")
-    # Who is no owner any more may not see this page.
+    flash(_("The role was changed. It takes effect immediately."), "success")
+    # An owner who gives up that role may not see this page any more.
     is_self = person.id == current_user.id and form.role.data != str(Role.OWNER)
     return redirect(url_for("rockons.index") if is_self else url_for("people.show", user_id=user_id), code=303)
 
 
 @blueprint.post("/<int:user_id>/password")
 def reset(user_id: int) -> ResponseReturnValue:
-    """Set somebody's password; their sessions end."""
+    """Set another user's password, which ends that user's sessions."""
     person, form = db.get_or_404(User, user_id), ResetPasswordForm()
     if person.id == current_user.id:
         raise Conflict(
-            _("This is your own account."), _("Change your password on its page, which asks for the old one.")
+            _("This is your own account."),
+            _("Change your password on your account page, which asks for the current one."),
         )
     if not form.validate():
         return _render_user(person, reset_form=form), 422
     users.set_password(person, form.password.data)
-    flash(_("The password is set, and all sessions of this account have ended."), "success")
+    flash(_("The password was set, and all sessions of this account were ended."), "success")
     return redirect_to_view("people.show", user_id=user_id)
 
 
 @blueprint.post("/<int:user_id>/second-step/off")
 def turn_second_step_off(user_id: int) -> ResponseReturnValue:
-    """Let somebody in who lost their device and their recovery codes."""
+    """Turn two-factor authentication off for another user, who lost device and recovery codes."""
     person = db.get_or_404(User, user_id)
     if person.id == current_user.id:
-        raise Conflict(_("This is your own account."), _("Turn it off on its page, which asks for your password."))
+        raise Conflict(
+            _("This is your own account."),
+            _("Turn two-factor authentication off on your account page, which asks for your password."),
+        )
     second_step.disable_second_step(person)
-    flash(_("The second step is off: the password alone lets in."), "success")
+    flash(_("Two-factor authentication is off: the password alone is enough to log in."), "success")
     return redirect_to_view("people.show", user_id=user_id)
 
 
 @blueprint.get("/<int:user_id>/remove")
 def confirm_remove(user_id: int) -> str:
-    """Ask before an account is removed."""
+    """Ask for confirmation before an account is removed."""
     return render_template("people/remove.html", person=db.get_or_404(User, user_id))
 
 
@@ -100,7 +104,7 @@ def remove(user_id: int) -> ResponseReturnValue:
     person = db.get_or_404(User, user_id)
     name, is_self = person.name, person.id == current_user.id
     users.remove_user(person)
-    flash(_("The account %(name)s is removed.", name=name), "success")
+    flash(_("The account %(name)s was removed.", name=name), "success")
     return redirect(url_for("auth.login") if is_self else url_for("people.index"), code=303)
 
 

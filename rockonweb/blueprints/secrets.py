@@ -1,4 +1,4 @@
-"""The secrets of an installed rock-on: shown one at a time, against the password, and written down."""
+"""The secrets of an installed rock-on: shown one at a time after the password was confirmed, and audited."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ blueprint = RoleBlueprint("secrets", __name__, Role.OWNER, url_prefix="/rockons/
 
 @blueprint.get("")
 def index(rockon_id: int) -> ResponseReturnValue:
-    """List the answers: which are secrets, and which are not."""
+    """List the answers and which of them are secrets."""
     return _render_secrets(rockon_page.installed_or_404(rockon_id), ReauthenticationForm(formdata=None))
 
 
 @blueprint.post("/show")
 def show(rockon_id: int) -> ResponseReturnValue:
-    """Show a secret once, or say that it is none, against the password."""
+    """Show a secret, or mark an answer as not secret; requires the password."""
     installation, form = rockon_page.installed_or_404(rockon_id), ReauthenticationForm()
     unhide = "unhide" in request.form
     answer = _find_answer(installation, request.form.get("unhide" if unhide else "show", ""))
@@ -45,7 +45,7 @@ def hide(rockon_id: int) -> ResponseReturnValue:
     installation = rockon_page.installed_or_404(rockon_id)
     answer = _find_answer(installation, request.form.get("hide", ""))
     secret_answers.mark_secret(installation, answer.container, answer.row.key, answer.row.label, secret=True)
-    flash(_("%(key)s is a secret now.", key=answer.row.key), "success")
+    flash(_("%(key)s is now a secret.", key=answer.row.key), "success")
     return redirect_to_view("secrets.index", rockon_id=installation.id)
 
 

@@ -26,13 +26,13 @@ blueprint = RoleBlueprint("shares", __name__, Role.OWNER)
 @blueprint.get("/shares")
 @require_role(Role.VIEWER)
 def index() -> str:
-    """List the shares, with a form to make one."""
+    """List the shares, with a form to create one."""
     return _render_shares(ShareForm())
 
 
 @blueprint.post("/shares")
 def make() -> ResponseReturnValue:
-    """Make a share."""
+    """Create a share."""
     form = ShareForm()
     if not form.validate():
         return _render_shares(form), 422
@@ -41,26 +41,26 @@ def make() -> ResponseReturnValue:
     except BadInput as error:
         form.name.errors = [translate(error.sentence), *filter(None, [translate(error.hint)])]
         return _render_shares(form), 422
-    flash(_('The share "%(name)s" is there.', name=form.name.data), "success")
+    flash(_('The share "%(name)s" was created.', name=form.name.data), "success")
     return redirect_to_view("shares.index")
 
 
 @blueprint.get("/shares/aside/<name>")
 def confirm_removal(name: str) -> str:
-    """Say what goes for good when data that lies aside is removed, and ask."""
+    """Ask for confirmation before data that a rollback replaced is deleted for good."""
     since = get_host().snapshots.replaced_shares().get(name) or abort(404)
     return render_template("shares/remove.html", name=name, since=since, path=get_host().snapshots.replaced_path(name))
 
 
 @blueprint.post("/shares/aside/<name>")
 def remove_aside(name: str) -> ResponseReturnValue:
-    """Remove data that lies aside since somebody went back."""
+    """Delete data that a rollback replaced."""
     try:
         get_host().snapshots.delete_replaced(name)
     except RockonwebError as error:
         flash(f"{translate(error.sentence)} {translate(error.hint)}", "danger")
     else:
-        flash(_("%(name)s is removed.", name=name), "success")
+        flash(_("%(name)s was removed.", name=name), "success")
     return redirect_to_view("shares.index")
 
 
@@ -78,7 +78,7 @@ def _render_shares(form: ShareForm) -> str:
 
 
 def _owner_and_group(facts: ShareFacts) -> str:
-    """Return owner and group by name, or by number where they have none."""
+    """Return `owner:group` of a share, by number where there is no name."""
     try:
         user = pwd.getpwuid(facts.uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""Light, dark, or as the system says."""
+"""The theme: light, dark, or that of the system."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _theme_choice = BrowserChoice("theme", ("system", "light", "dark"))
 
 
 def current_theme() -> str:
-    """Return what this browser has chosen."""
+    """Return the theme chosen in this browser, `system` by default."""
     return _theme_choice.current_choice or "system"
 
 
 @blueprint.post("/theme/<any(system, light, dark):chosen>")
 @allow_anonymous
 def choose(chosen: str) -> ResponseReturnValue:
-    """Keep a choice, and go back to the page that it was made on."""
+    """Store a choice and redirect to the page it was made on."""
     return _theme_choice.save_choice(chosen)

@@ -1,4 +1,4 @@
-"""Newer images, of one rock-on and of all that are installed; the pages show what a look wrote down before."""
+"""Newer images of one or all installed rock-ons; the pages show what the last check stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ blueprint = Blueprint("updates", __name__)
 @blueprint.get("/updates")
 @require_role(Role.VIEWER)
 def index() -> str:
-    """List what is installed, with what is known of newer images; htmx asks for the list alone while a look runs."""
+    """List installed rock-ons with known newer images; the page polls the list while a check runs."""
     installed = updates.installed_images()
     return render_page(
         "updates/index.html",
@@ -43,7 +43,7 @@ def index() -> str:
 @blueprint.post("/updates/look")
 @require_role(Role.OPERATOR)
 def look() -> ResponseReturnValue:
-    """Look for newer images of all that is installed, as a job."""
+    """Submit a check for newer images of all installed rock-ons."""
     updates.submit_check()
     return redirect_to_view("updates.index")
 
@@ -51,20 +51,22 @@ def look() -> ResponseReturnValue:
 @blueprint.post("/updates")
 @require_role(Role.OPERATOR)
 def take_all() -> ResponseReturnValue:
-    """Update all rock-ons that have a newer image, each by an operation of its own."""
+    """Submit an update for each rock-on that has a newer image."""
     begun, busy = updates.submit_updates(current_user.name)
     if busy:
-        flash(_("Busy with something else, so left for later: %(names)s.", names=", ".join(busy)), "warning")
+        flash(
+            _("Not updated because they are busy with other operations: %(names)s.", names=", ".join(busy)), "warning"
+        )
     if not begun:
         return redirect_to_view("updates.index")
-    flash(ngettext("%(num)s update was begun.", "%(num)s updates were begun.", len(begun)), "success")
+    flash(ngettext("%(num)s update was started.", "%(num)s updates were started.", len(begun)), "success")
     return redirect_to_view("operations.index")
 
 
 @blueprint.get("/rockons/<int:rockon_id>/updates")
 @require_role(Role.VIEWER)
 def show(rockon_id: int) -> str:
-    """Show each container's image beside the newest; htmx asks for that alone while a look runs."""
+    """Show each container's image next to the newest; the page polls this while a check runs."""
     installation = rockon_page.installed_or_404(rockon_id)
     start, until = format_time_of_day(installation.auto_from), format_time_of_day(installation.auto_until)
     return _render_updates(
@@ -75,7 +77,7 @@ def show(rockon_id: int) -> str:
 @blueprint.get("/rockons/<int:rockon_id>/updates/review")
 @require_role(Role.OPERATOR)
 def review(rockon_id: int) -> str:
-    """Show what an update would do, as far as it is known before the images are got."""
+    """Show what an update would do, as far as it is known before the images are pulled."""
     installation = _get_updatable(rockon_id)
     reviewed = review_request(installation, UpdateRequest())
     return render_template(
@@ -90,7 +92,7 @@ def review(rockon_id: int) -> str:
 @blueprint.post("/rockons/<int:rockon_id>/updates/look")
 @require_role(Role.OPERATOR)
 def look_at(rockon_id: int) -> ResponseReturnValue:
-    """Look for newer images of one rock-on, as a job."""
+    """Submit a check for newer images of one rock-on."""
     updates.submit_check(_get_updatable(rockon_id).id)
     return redirect_to_view("updates.show", rockon_id=rockon_id)
 
@@ -98,7 +100,7 @@ def look_at(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/updates/get")
 @require_role(Role.OPERATOR)
 def get(rockon_id: int) -> ResponseReturnValue:
-    """Only pull the newest images: nothing that runs is touched."""
+    """Submit an update that only pulls the newest images and leaves containers unchanged."""
     operation = operations.submit_operation(_get_updatable(rockon_id), UpdateRequest(only_pull=True), current_user.name)
     return redirect_to_view("operations.show", operation_id=operation)
 
@@ -106,7 +108,7 @@ def get(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/updates/automatic")
 @require_role(Role.OWNER)
 def automatic(rockon_id: int) -> ResponseReturnValue:
-    """Store whether and when it may be updated by itself."""
+    """Store whether it is updated automatically, and in which time window."""
     installation, form = _get_updatable(rockon_id), AutoUpdateForm()
     if not form.validate():
         return _render_updates(installation, form), 422
@@ -134,10 +136,10 @@ def _render_updates(installation: Installation, form: AutoUpdateForm) -> str:
 
 
 def _get_updatable(rockon_id: int) -> Installation:
-    """Return a rock-on that is installed. Raises Conflict where it is not, or not yet."""
+    """Return a rock-on that is installed, perhaps being updated. Raises Conflict where it is not."""
     installation = rockon_page.rockon_or_404(rockon_id)
     if installation.state not in (State.INSTALLED, State.PENDING_UPDATE):
         raise Conflict(
-            t("%(name)s is not installed.", name=installation.name), t("An install takes the newest images.")
+            t("%(name)s is not installed.", name=installation.name), t("Installing it uses the newest images.")
         )
     return installation

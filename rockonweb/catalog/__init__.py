@@ -1,6 +1,6 @@
-"""The catalogue: what the metastores offer is brought in line with the rows, and reported.
+"""The catalogue: a refresh syncs what the metastores offer to the database, and reports the changes.
 
-Files are fetched and read first, without a transaction; the rows are then changed in a short one.
+Files are fetched and parsed first, outside a transaction; the rows are then changed in short ones.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from rockonweb.models import (
 )
 from rockonweb.models.operation import IS_ACTIVE
 
-MAX_REPORTS = 20  # kept
-BATCH_SIZE = 250  # rock-ons; a catalogue with more takes several transactions, so that others get to write in between
+MAX_REPORTS = 20  # older ones are deleted
+BATCH_SIZE = 250  # rock-ons per transaction, so that others can write in between
 
 
 def refresh_catalogue() -> CatalogueReport:
-    """Fetch the metastores, bring the rows in line with them, and return, and keep, the report.
+    """Fetch the metastores, sync their rock-ons to the database, store the report and return it.
 
-    Needs an application context. Raises nothing for what a metastore does: that is in the report.
+    Needs an application context. Errors of a metastore are not raised, but are in the report.
     """
     settings = current_config()
     known_sources = list_sources(settings)
@@ -64,7 +64,7 @@ def refresh_catalogue() -> CatalogueReport:
     batches = [offers[start : start + BATCH_SIZE] for start in range(0, len(offers), BATCH_SIZE)] or [[]]
     for batch in batches:
         with transaction() as session:
-            if batch is batches[0]:  # first, so that the ports of those that leave are free
+            if batch is batches[0]:  # first, so that the ports of removed ones are free
                 first_local = _remove_unoffered(session, report, {offer.name for offer in offers}, metastores)
             _upsert_offers(session, report, batch, first_local)
             if batch is batches[-1]:
@@ -74,7 +74,7 @@ def refresh_catalogue() -> CatalogueReport:
 
 
 def load_starter() -> None:
-    """Put the starter catalogue into the rows, unless a remote metastore was loaded once."""
+    """Add the starter catalogue to the database, unless a remote metastore was ever loaded."""
     if had_remote_rockon(_stored_contents()):
         return
     with transaction() as session:
@@ -84,7 +84,7 @@ def load_starter() -> None:
 
 
 def _stored_contents() -> dict[str, FileContent]:
-    """Return what earlier refreshes kept, by key, and hold no transaction afterwards."""
+    """Return the files stored by earlier refreshes, by key; ends the transaction."""
     columns = (MetastoreFile.url, MetastoreFile.body, MetastoreFile.etag, MetastoreFile.last_modified)
     contents = {key: FileContent(*content) for key, *content in db.session.execute(select(*columns))}
     db.session.rollback()
@@ -92,7 +92,7 @@ def _stored_contents() -> dict[str, FileContent]:
 
 
 def _load_metastores(sources: Sequence[Source], stored: Mapping[str, FileContent]) -> list[LoadedMetastore]:
-    """Return what the metastores offer, several at once: one that is slow does not hold up the others."""
+    """Load the metastores, several in parallel, so that a slow one does not delay the others."""
     if sum(source.remote for source in sources) < 2:
         return [load_metastore(source, stored) for source in sources]
     with ThreadPoolExecutor(MAX_PARALLEL, "metastores") as pool:
@@ -100,16 +100,16 @@ def _load_metastores(sources: Sequence[Source], stored: Mapping[str, FileContent
 
 
 def _rockon_origins() -> dict[str, str]:
-    """Return where each rock-on of the catalogue came from, and hold no transaction afterwards."""
+    """Return the origin of each rock-on by name; ends the transaction."""
     origins = {name: origin for name, origin in db.session.execute(select(RockOn.name, RockOn.origin))}  # noqa: C416
     db.session.rollback()
     return origins
 
 
 def _upsert_offers(session: Session, report: CatalogueReport, batch: list[CatalogueOffer], first_local: int) -> None:
-    """Bring the rows of some offers in line and report what that did; local ones are placed behind all others.
+    """Create or update the rows of a batch of offers and report the changes; local rock-ons come after all others.
 
-    The report is about metastores: a starter rock-on is not in it, and who takes the place of one is added.
+    The report is about metastores: starter rock-ons are not in it, and one that replaces a starter counts as added.
     """
     names = [offer.name for offer in batch]
     existing = {rockon.name: rockon for rockon in session.scalars(select(RockOn).where(RockOn.name.in_(names)))}
@@ -135,9 +135,9 @@ def _upsert_offers(session: Session, report: CatalogueReport, batch: list[Catalo
 def _remove_unoffered(
     session: Session, report: CatalogueReport, offered: set[str], metastores: Sequence[LoadedMetastore]
 ) -> int:
-    """Delete rock-ons that are offered no more and that nobody has touched, and mark the others as gone.
+    """Delete unused rock-ons that are not offered any more, and mark used ones as not in the catalogue.
 
-    Nothing leaves that may only be out of reach. Returns the place behind the last of those.
+    Rock-ons whose metastore could not be loaded stay. Returns the position after the last of these.
     """
     incomplete = {metastore.origin for metastore in metastores if not metastore.complete}
     staying: list[RockOn] = []
@@ -162,9 +162,9 @@ def _remove_unoffered(
 def _store_files(
     session: Session, stored: Mapping[str, FileContent], metastores: Sequence[LoadedMetastore], homes: set[str]
 ) -> None:
-    """Keep the files that could be used, and forget those that are listed no more.
+    """Store usable files, and delete those that are not listed any more.
 
-    Those of another remote metastore than is configured now (whose home is none of `homes`) go when this one was had.
+    Files of metastores not configured any more (their prefix is not in `homes`) go once the remote one was loaded.
     """
     files = {file.key: file.content for metastore in metastores for file in metastore.files if file.content}
     changed = {key: content for key, content in files.items() if stored.get(key) != content}
@@ -180,7 +180,7 @@ def _store_files(
 
 
 def _store_report(session: Session, report: CatalogueReport, metastores: Sequence[LoadedMetastore]) -> None:
-    """Complete the report with the faults, and keep it in place of the oldest one."""
+    """Add the faults to the report, store it, and delete old ones."""
     for metastore in metastores:
         for changes in report.changes_for(metastore.origin):
             for name, fault in metastore.faults.items():

@@ -1,6 +1,6 @@
-"""The pictures of rock-ons: kept in a folder of the instance, so that no page sends its reader to a stranger.
+"""Icons of rock-ons: cached in a folder of the instance, so that pages load nothing from third parties.
 
-A file is named after the address that its picture came from; `FILE.failed` says that it could not be had.
+A file is named by the hash of its icon's URL; `FILE.failed` marks a URL that could not be fetched.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from rockonweb.models import Installation, RockOn, db
 from rockonweb.remote.http_client import fetch_concurrently
 
 DAY = 24 * 3600
-MAX_AGE = 30 * DAY  # then a picture is fetched anew; the old one stays when that fails
-RETRY_AGE = 7 * DAY  # how long one that could not be had is left alone
+MAX_AGE = 30 * DAY  # then an icon is fetched again; the old one stays when that fails
+RETRY_AGE = 7 * DAY  # how long a failed one is not retried
 THREADS = 8
 REFRESH_SECONDS = 120
 FAILED_SUFFIX = ".failed"
@@ -37,7 +37,7 @@ _NAME = re.compile(r"[0-9a-f]{32}(\.failed)?")
 
 @dataclass(frozen=True)
 class IconRefresh:
-    """How many pictures a look brought, how many could not be had, and how many files were in the way."""
+    """How many icons were fetched, how many failed, and how many unused files were removed."""
 
     fetched: int = 0
     failed: int = 0
@@ -45,12 +45,12 @@ class IconRefresh:
 
 
 def icons_folder(settings: Config) -> Path:
-    """Return where the pictures are; it may not be there yet."""
+    """Return the folder of the icons, which may not exist yet."""
     return settings.instance / "icons"
 
 
 def icon_version(folder: Path, url: str) -> str:
-    """Return what tells one picture of an address from the next, blank when none is kept."""
+    """Return a version of the stored icon of a URL, blank when none is stored."""
     if not url:
         return ""
     path = folder / _file_name(url)
@@ -61,12 +61,12 @@ def icon_version(folder: Path, url: str) -> str:
 
 
 def app_icon_version(app: Installation) -> str:
-    """Return the same for the picture of an app. Needs an application context."""
+    """Return the version of an app's icon, as `icon_version`. Needs an application context."""
     return icon_version(icons_folder(current_config()), app.entry.icon)
 
 
 def load_icon(folder: Path, url: str) -> Picture | None:
-    """Return the kept picture of an address."""
+    """Return the stored icon of a URL; None where there is none."""
     try:
         body = (folder / _file_name(url)).read_bytes() if url else b""
     except OSError:
@@ -76,15 +76,15 @@ def load_icon(folder: Path, url: str) -> Picture | None:
 
 
 def refresh_icons() -> IconRefresh:
-    """Fetch the pictures that are missing or old, and remove those that no rock-on has.
+    """Fetch missing and old icons, and remove those that no rock-on uses.
 
-    Needs an application context. Raises nothing for what another machine does, and does nothing while another
-    process is at it.
+    Needs an application context. Errors of other machines are not raised. Does nothing while another process is
+    refreshing.
     """
     settings = current_config()
     urls = set(db.session.scalars(select(RockOn.icon).where(RockOn.icon != "")))
     homes = _metastore_addresses(settings)
-    db.session.rollback()  # nothing is held while others are asked
+    db.session.rollback()  # no transaction is open during requests
     directory = icons_folder(settings)
     make_private_folder(directory)
     with _lock_folder(directory) as acquired:
@@ -98,7 +98,7 @@ def refresh_icons() -> IconRefresh:
 
 
 def _metastore_addresses(settings: Config) -> list[str]:
-    """Return the addresses of the metastores: what is on their machines may be asked for, wherever these are."""
+    """Return the URLs of remote metastores: icons may be fetched from their hosts, even from private addresses."""
     return [source.place for source in sources.list_sources(settings) if source.remote and source.place]
 
 
@@ -113,13 +113,13 @@ def _is_due(path: Path) -> bool:
 
 def _file_age(path: Path) -> float:
     try:
-        return abs(time.time() - path.stat().st_mtime)  # one from the future is no younger than it says
+        return abs(time.time() - path.stat().st_mtime)  # after a change of the clock it may be in the future
     except OSError:
         return float("inf")
 
 
 def _fetch_icon(directory: Path, homes: list[str], url: str) -> bool:
-    """Fetch a picture and return whether it was had."""
+    """Fetch and store an icon; return whether that worked."""
     path = directory / _file_name(url)
     failed = path.with_suffix(FAILED_SUFFIX)
     try:
@@ -140,7 +140,7 @@ def _fetch_icon(directory: Path, homes: list[str], url: str) -> bool:
 def _remove_unwanted(directory: Path, names: set[str]) -> int:
     removed = 0
     for path in list(directory.iterdir()):
-        if path.name != LOCK_FILE and (not _NAME.fullmatch(path.name) or path.stem not in names):  # half a picture too
+        if path.name != LOCK_FILE and (not _NAME.fullmatch(path.name) or path.stem not in names):  # temporary files too
             with suppress(OSError):
                 path.unlink()
                 removed += 1
@@ -149,7 +149,7 @@ def _remove_unwanted(directory: Path, names: set[str]) -> int:
 
 @contextmanager
 def _lock_folder(directory: Path) -> Iterator[bool]:
-    """Hold the folder's lock, which ends with the process. Yields whether it was free."""
+    """Hold the folder's lock, which the kernel releases when the process ends. Yields whether it was free."""
     with open(os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

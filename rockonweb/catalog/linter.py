@@ -1,4 +1,4 @@
-"""`rockonweb catalog lint`: what is wrong with definition files and a root.json, for those who keep a metastore."""
+"""`rockonweb catalog lint`: checks definition files and a root.json, for maintainers of a metastore."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from rockonweb.remote.registry import ImageNotFound, LookupFailed, RemoteImage
 
 @dataclass(frozen=True)
 class LintFinding:
-    """Something found in a file; `path` is dotted, as in `containers.web.image`, and blank for the whole file."""
+    """A fault or advice for a file; `path` is dotted, as in `containers.web.image`, and blank for the whole file."""
 
     file: str
     path: str
     message: str
 
     def to_json(self) -> dict[str, str]:
-        """Return it as `catalog lint --json` prints a fault."""
+        """Return the fields as `catalog lint --json` prints them."""
         return vars(self)
 
     def __str__(self) -> str:
@@ -42,17 +42,17 @@ class LintFinding:
 
 @dataclass
 class CheckedFile:
-    """A file with what is wrong with it, what its author may want to look at, and its rock-ons, if it has any."""
+    """A file with its faults, advice for its author, and its rock-ons."""
 
     file: str
     faults: list[LintFinding] = field(default_factory=list)
     advice: list[LintFinding] = field(default_factory=list)
     rockons: list[Definition] = field(default_factory=list)
-    requested: bool = True  # for its own faults; else it is only there for what others share with it
+    requested: bool = True  # else only checked for conflicts with requested files
 
     @property
     def image_paths(self) -> dict[str, list[str]]:
-        """The images with the paths where they stand."""
+        """The paths at which each image is used."""
         paths_by_image: dict[str, list[str]] = {}
         for rockon in self.rockons:
             for name, spec in rockon.containers.items():
@@ -61,7 +61,7 @@ class CheckedFile:
 
 
 def check_file(path: Path, body: bytes | None = None, *, requested: bool = True) -> CheckedFile:
-    """Look at a definition file. A `body` is looked at instead of what stands in the file."""
+    """Check a definition file, or `body` in place of its contents."""
     checked = CheckedFile(str(path), requested=requested)
     text = ""
     try:
@@ -70,7 +70,7 @@ def check_file(path: Path, body: bytes | None = None, *, requested: bool = True)
     except UnusableFile as error:
         checked.faults = _to_findings(path, [DefinitionFault("", error.args[0])])
     except InvalidDefinition as error:
-        sentence = t("is a root.json, the list of a metastore, and no definition: give the files that it names")
+        sentence = t("is a root.json, the file list of a metastore, not a definition: specify the files that it lists")
         checked.faults = _to_findings(path, [DefinitionFault("", sentence)] if is_root_text(text) else error.faults)
     else:
         checked.rockons = [rockon.definition for rockon in parsed]
@@ -93,7 +93,7 @@ def _to_findings(path: Path, faults: Sequence[DefinitionFault]) -> list[LintFind
 
 
 class RootFile(NamedTuple):
-    """A root.json: its entries, or why it can't be used."""
+    """A root.json: its entries, or the fault why it can't be used."""
 
     path: Path
     entries: list[RootEntry]
@@ -101,7 +101,7 @@ class RootFile(NamedTuple):
 
     @property
     def named_files(self) -> list[Path]:
-        """The files beside it that it names, each once, that are there."""
+        """The files it lists that exist next to it, each once."""
         names = dict.fromkeys(entry.file for entry in self.entries if not file_name_fault(entry.file))
         return [path for path in (self.path.with_name(str(name)) for name in names) if path.is_file()]
 
@@ -115,7 +115,7 @@ def read_root(path: Path) -> RootFile:
 
 
 def with_named_files(root: RootFile, checked: Sequence[CheckedFile]) -> list[CheckedFile]:
-    """Return what was checked with the other files that root.json names, which were not asked for, before it."""
+    """Return the checked files, preceded by the other files that root.json lists, which were not requested."""
     checked_paths = {Path(checked_file.file).resolve() for checked_file in checked}
     return [
         *(check_file(path, requested=False) for path in root.named_files if path.resolve() not in checked_paths),
@@ -124,7 +124,7 @@ def with_named_files(root: RootFile, checked: Sequence[CheckedFile]) -> list[Che
 
 
 def check_root(root: RootFile, checked: Sequence[CheckedFile]) -> Iterator[LintFinding]:
-    """Yield what is wrong with a root.json, and with files that do not fit together; see `with_named_files`."""
+    """Yield the faults of a root.json, and conflicts between files; `checked` as `with_named_files` returns it."""
     root_name = str(root.path)
     if root.fault:
         yield LintFinding(root_name, "", root.fault)
@@ -133,7 +133,7 @@ def check_root(root: RootFile, checked: Sequence[CheckedFile]) -> Iterator[LintF
     keys: set[str] = set()
     for key, file in root.entries:
         if key in keys:
-            yield LintFinding(root_name, key, t("this key stands here twice"))
+            yield LintFinding(root_name, key, t("this key appears twice"))
         keys.add(key)
         if key != key.lower():
             yield LintFinding(root_name, key, t("must be in lower case: %(key)s", key=key.lower()))
@@ -141,10 +141,10 @@ def check_root(root: RootFile, checked: Sequence[CheckedFile]) -> Iterator[LintF
             yield LintFinding(root_name, key, fault)
         elif file in keys_by_file:
             yield LintFinding(
-                root_name, key, t("names %(file)s, as %(other)s does", file=file, other=keys_by_file[str(file)])
+                root_name, key, t("lists %(file)s, which %(other)s lists too", file=file, other=keys_by_file[str(file)])
             )
         elif not root.path.with_name(str(file)).is_file():
-            yield LintFinding(root_name, key, t("there is no file %(file)s", file=file))
+            yield LintFinding(root_name, key, t("the file %(file)s does not exist", file=file))
         keys_by_file.setdefault(str(file), key)
     yield from _unnamed_files(root, checked, keys_by_file)
     yield from _duplicate_claims(checked)
@@ -153,7 +153,7 @@ def check_root(root: RootFile, checked: Sequence[CheckedFile]) -> Iterator[LintF
 def _unnamed_files(
     root: RootFile, checked: Sequence[CheckedFile], keys_by_file: Mapping[str, str]
 ) -> Iterator[LintFinding]:
-    """Yield the files that no catalogue will ever load: of those that were given, and of those beside root.json."""
+    """Yield requested files and files next to root.json that it does not list, so that no catalogue loads them."""
     folder = root.path.parent
     try:
         beside = [folder / entry.file for entry in read_local_files(folder)]
@@ -162,24 +162,24 @@ def _unnamed_files(
     requested = [Path(entry.file) for entry in checked if entry.requested and entry.file != "-"]
     for path in {entry.resolve(): entry for entry in (*beside, *requested)}.values():
         if path.name not in keys_by_file and path.resolve() != root.path.resolve():
-            yield LintFinding(str(path), "", t("is not named by %(root)s", root=str(root.path)))
+            yield LintFinding(str(path), "", t("is not listed in %(root)s", root=str(root.path)))
 
 
 def _duplicate_claims(checked: Sequence[CheckedFile]) -> Iterator[LintFinding]:
-    """Yield the names of rock-ons and of containers that two want: only one of these could be installed."""
+    """Yield duplicate names of rock-ons and containers: only one of these could be installed."""
     rockons: dict[str, CheckedFile] = {}
     containers: dict[str, tuple[CheckedFile, str]] = {}
     for checked_file in checked:
         for rockon in checked_file.rockons:
             other = rockons.setdefault(rockon.name, checked_file)
             if other is not checked_file and checked_file.requested:
-                sentence = t('the rock-on "%(name)s" is in %(file)s already', name=rockon.name, file=other.file)
+                sentence = t('the rock-on "%(name)s" is already in %(file)s', name=rockon.name, file=other.file)
                 yield LintFinding(checked_file.file, rockon.name, sentence)
             for name in rockon.containers:
                 owner, owned_by = containers.setdefault(name, (checked_file, rockon.name))
                 if owned_by != rockon.name and (checked_file.requested or owner.requested):
                     sentence = t(
-                        '"%(rockon)s" in %(file)s has a container of this name too', rockon=owned_by, file=owner.file
+                        '"%(rockon)s" in %(file)s also has a container with this name', rockon=owned_by, file=owner.file
                     )
                     yield LintFinding(checked_file.file, f"containers.{name}", sentence)
 
@@ -188,21 +188,21 @@ def _duplicate_claims(checked: Sequence[CheckedFile]) -> Iterator[LintFinding]:
 
 
 def requested_images(checked: Sequence[CheckedFile]) -> list[str]:
-    """Return the images of the files that were asked for, each once."""
+    """Return the images of the requested files, each once."""
     return list(
         dict.fromkeys(image for checked_file in checked if checked_file.requested for image in checked_file.image_paths)
     )
 
 
 def describe_image(image: str, outcome: RemoteImage | ImageNotFound | LookupFailed) -> str:
-    """Return what a registry says of an image, as a line."""
+    """Return a line that describes a registry's response for an image."""
     if isinstance(outcome, LookupFailed):
         return t("%(image)s: unknown: %(why)s", image=image, why=outcome.sentence)
     if isinstance(outcome, ImageNotFound):
         return t("%(image)s: missing: %(why)s", image=image, why=outcome.sentence)
     facts = [", ".join(outcome.platforms) or t("for an unknown platform")]
     if outcome.created:
-        facts.append(t("made on %(day)s", day=outcome.created.date().isoformat()))
+        facts.append(t("created on %(day)s", day=outcome.created.date().isoformat()))
     if outcome.size is not None:
         facts.append(t("%(size)s MB compressed", size=round(outcome.size / 1e6, 1)))
     return t("%(image)s: %(facts)s", image=image, facts="; ".join(facts))
@@ -211,7 +211,7 @@ def describe_image(image: str, outcome: RemoteImage | ImageNotFound | LookupFail
 def image_faults(
     checked: Sequence[CheckedFile], image: str, outcome: RemoteImage | ImageNotFound | LookupFailed
 ) -> Iterator[LintFinding]:
-    """Yield a fault for each place where an image stands that its registry does not have."""
+    """Yield a fault for each use of an image that its registry does not have."""
     if isinstance(outcome, ImageNotFound):
         for checked_file in checked:
             for path in checked_file.image_paths.get(image, ()) if checked_file.requested else ():

@@ -1,4 +1,4 @@
-"""The local metastore's folder: its files are listed, read, written and removed, and nothing outside of it."""
+"""The local metastore's folder: lists, reads, writes and removes its files, and nothing outside of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rockonweb.core.text import t
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file of the folder: its text, where it can be read, the names of its rock-ons, or what is wrong with it."""
+    """A file of the folder: its text, None where it can't be read, the names of its rock-ons, or its faults."""
 
     name: str
     text: str | None = None
@@ -34,7 +34,7 @@ class LocalFile:
 
     @property
     def editable(self) -> bool:
-        """Whether its name is one that an address can have."""
+        """Whether its name can be used in a URL."""
         return not file_name_fault(self.name)
 
 
@@ -60,19 +60,19 @@ def _parse_local_file(name: str, text: str | None, fault: str) -> LocalFile:
 
 
 def read_local_file(settings: Config, name: str) -> str | None:
-    """Return the text of a file; None when there is none of this name. Raises Unusable when it can't be read."""
+    """Return the text of a file; None when it does not exist. Raises UnusableFile when it can't be read."""
     path = _existing_path(settings, name)
     return decode_utf8(read_definition_file(path)) if path else None
 
 
 def text_faults(settings: Config, text: str, name: str = "") -> list[DefinitionFault]:
-    """Return what speaks against keeping a text as the file `name`, or as a new one where that is blank."""
+    """Return the faults of a text to be saved as the file `name`, or as a new one where that is blank."""
     try:
         names = {parsed.definition.name for parsed in parse_definitions(text)}
     except InvalidDefinition as error:
         return error.faults
     return [
-        DefinitionFault(rockon, t("the file %(file)s has a rock-on of this name already", file=other.name))
+        DefinitionFault(rockon, t("the file %(file)s already has a rock-on with this name", file=other.name))
         for other in list_local_files(settings)
         for rockon in other.rockons
         if other.name != name and rockon in names
@@ -80,9 +80,9 @@ def text_faults(settings: Config, text: str, name: str = "") -> list[DefinitionF
 
 
 def save_definition(settings: Config, text: str, name: str = "") -> str:
-    """Write a definition that has no fault into the folder, whole or not at all, and return the file's name.
+    """Write a valid definition file atomically and return its name. Raises RockonwebError.
 
-    Without a name it gets one from its first rock-on, and never that of a file that is there.
+    Without a name it gets an unused one, derived from its first rock-on.
     """
     folder = settings.local_metastore
     stem = _file_stem(parse_definitions(text)[0].definition.name)
@@ -102,12 +102,12 @@ def save_definition(settings: Config, text: str, name: str = "") -> str:
 
 
 def restore_file(settings: Config, text: str, name: str) -> bool:
-    """Write a file of a backup under its own name. Returns False, and writes nothing, where one of this name is there.
+    """Write a file of a backup under its own name. Returns False, without writing, where the name exists already.
 
     Raises RockonwebError.
     """
     if fault := file_name_fault(name):
-        raise RockonwebError(t("The file %(file)s was not put back: %(why)s.", file=clean_text(name), why=fault))
+        raise RockonwebError(t("The file %(file)s was not restored: %(why)s.", file=clean_text(name), why=fault))
     folder = settings.local_metastore
     try:
         make_private_folder(folder)
@@ -118,14 +118,14 @@ def restore_file(settings: Config, text: str, name: str) -> bool:
                 return False
     except OSError as error:
         raise RockonwebError(
-            t("The file %(file)s was not put back: %(why)s.", file=clean_text(name), why=error.strerror or str(error)),
+            t("The file %(file)s was not restored: %(why)s.", file=clean_text(name), why=error.strerror or str(error)),
             t("Check the folder %(folder)s.", folder=str(folder)),
         ) from None
     return True
 
 
 def remove_local_file(settings: Config, name: str) -> None:
-    """Remove a file; one that is gone already is no fault."""
+    """Remove a file; a missing one is no error. Raises RockonwebError."""
     path = _existing_path(settings, name)
     try:
         if path:
@@ -141,19 +141,19 @@ def remove_local_file(settings: Config, name: str) -> None:
 
 
 def _existing_path(settings: Config, name: str) -> Path | None:
-    """Return where a file of the folder is; None when the name is no plain one or there is no such file."""
+    """Return the path of a file of the folder; None when the name is invalid or the file does not exist."""
     path = settings.local_metastore / name
     return None if file_name_fault(name) or not path.is_file() else path
 
 
 def _file_stem(rockon: str) -> str:
-    """Return a plain file name for a rock-on, without its ending."""
+    """Return a file name for a rock-on, without its extension."""
     stem = re.sub(r"[^a-z0-9]+", "-", rockon.lower())[: MAX_NAME // 2].strip("-")
     return stem if stem and f"{stem}.json" != ROOT else "rock-on"
 
 
 def _link_unused_name(temporary: Path, stem: str) -> str:
-    """Give a new file the first name that nobody has."""
+    """Link a new file to the first unused name and return that."""
     for number in range(1, 1000):
         name = f"{stem}.json" if number == 1 else f"{stem}-{number}.json"
         try:
@@ -161,4 +161,4 @@ def _link_unused_name(temporary: Path, stem: str) -> str:
         except FileExistsError:
             continue
         return name
-    raise RockonwebError(t("There are too many files of this name already: %(name)s.", name=f"{stem}.json"))
+    raise RockonwebError(t("There are already too many files with this name: %(name)s.", name=f"{stem}.json"))

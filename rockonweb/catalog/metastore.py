@@ -1,6 +1,6 @@
-"""Metastores: what their files are called, what root.json says, and what a folder on this machine holds.
+"""Files of metastores: names of files, parsing of root.json, and reading of local folders.
 
-Knows nothing of rock-ons or rows: what comes out is text, or a sentence that says why there is none.
+Independent of rock-ons and the database: returns text, or a sentence that says why there is none.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MAX_NAME = 200
 
 
 class UnusableFile(Exception):
-    """A file can't be had or used; the message is a sentence."""
+    """A file can't be fetched, read or used; `args[0]` is the predicate of a sentence about the file."""
 
 
 @dataclass(frozen=True)
 class FileContent:
-    """A file's text, with the validators for asking conditionally the next time."""
+    """A file's text, with the validators for the next conditional request."""
 
     body: str
     etag: str = ""
@@ -34,7 +34,7 @@ class FileContent:
 
 
 class FetchedFile(NamedTuple):
-    """The outcome for one file: its content, or else the fault."""
+    """The outcome for one file: its content, or None and the fault."""
 
     file: str
     content: FileContent | None
@@ -42,7 +42,7 @@ class FetchedFile(NamedTuple):
 
 
 class RootEntry(NamedTuple):
-    """An entry of root.json as it stands there: a display name, and what should be a file name."""
+    """An unchecked entry of root.json: a display name, and what should be a file name."""
 
     key: str
     file: object
@@ -50,14 +50,14 @@ class RootEntry(NamedTuple):
 
 @dataclass
 class RootListing:
-    """What root.json says: the files in its order, each once, and what is wrong with entries of it."""
+    """The contents of root.json: its files in order, each once, and the faults of entries by file name."""
 
     files: dict[str, None]
     faults: dict[str, str]
 
 
 def parse_root(text: str) -> RootListing:
-    """Return what root.json says. Raises Unusable when it is no such file."""
+    """Parse a root.json. Raises UnusableFile when it is not one."""
     root = RootListing({}, {})
     for display, file in parse_root_entries(text):
         if fault := file_name_fault(file):
@@ -68,9 +68,9 @@ def parse_root(text: str) -> RootListing:
 
 
 def parse_root_entries(text: str) -> list[RootEntry]:
-    """Return the entries of root.json, every one that was written. Raises Unusable when it is no such file."""
+    """Return all entries of root.json, duplicates too. Raises UnusableFile when it is not one."""
     if text.lstrip()[:1] == "<":
-        raise UnusableFile(t("is a web page and not JSON: the address must be that of the folder that holds root.json"))
+        raise UnusableFile(t("is a web page, not JSON: the address must be that of the folder that contains root.json"))
     if not text.strip():
         raise UnusableFile(t("is empty"))
     try:
@@ -78,16 +78,16 @@ def parse_root_entries(text: str) -> list[RootEntry]:
     except (ValueError, RecursionError) as error:
         raise UnusableFile(t("is not JSON: %(error)s", error=error)) from None
     if not isinstance(data, _Pairs):
-        raise UnusableFile(t("must be an object of display names and file names"))
+        raise UnusableFile(t("must be an object that maps display names to file names"))
     if not data:
-        raise UnusableFile(t("names no rock-on"))
+        raise UnusableFile(t("lists no rock-ons"))
     if len(data) > MAX_FILES:
-        raise UnusableFile(t("names more than %(limit)s files", limit=MAX_FILES))
+        raise UnusableFile(t("lists more than %(limit)s files", limit=MAX_FILES))
     return [RootEntry(key, file) for key, file in data]
 
 
 def is_root_text(text: str) -> bool:
-    """Whether a text is what a root.json holds: nothing but display names and file names."""
+    """Whether a text is a root.json: an object of display names and file names."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -96,7 +96,7 @@ def is_root_text(text: str) -> bool:
 
 
 def file_name_fault(file: object) -> str:
-    """Return why an entry of root.json is no plain file name, blank when it is one."""
+    """Return why an entry of root.json is not a plain file name, blank when it is one."""
     if not isinstance(file, str):
         return t("its entry in root.json must be a file name")
     if not file.endswith(".json") or file in (ROOT, ".json"):
@@ -109,7 +109,7 @@ def file_name_fault(file: object) -> str:
 
 
 def read_local_files(folder: Path) -> Iterator[FetchedFile]:
-    """Read the *.json of a folder by name; a folder that does not exist has none. Raises Unusable."""
+    """Yield the *.json files of a folder by name, none where it does not exist. Raises UnusableFile."""
     try:
         paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json") and path.name != ROOT)
     except FileNotFoundError:
@@ -124,11 +124,11 @@ def read_local_files(folder: Path) -> Iterator[FetchedFile]:
 
 
 def read_definition_file(path: Path) -> bytes:
-    """Return the bytes of a definition file. Raises Unusable."""
+    """Return the bytes of a definition file. Raises UnusableFile."""
     try:
         if not path.exists():
-            raise UnusableFile(t("there is no such file"))
-        if not path.is_file():  # reading a pipe would wait for ever
+            raise UnusableFile(t("the file does not exist"))
+        if not path.is_file():  # reading a named pipe would block
             raise UnusableFile(t("is not a file"))
         with path.open("rb") as file:
             body = file.read(MAX_BYTES + 1)
@@ -140,18 +140,18 @@ def read_definition_file(path: Path) -> bytes:
 
 
 def clean_text(text: str, limit: int = MAX_NAME) -> str:
-    """Return text of unknown origin for showing: printable, and not too long."""
+    """Return untrusted text made safe to show: printable, and cut after `limit` characters."""
     shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[: limit + 1])
     return shown if len(shown) <= limit else shown[:limit] + "…"
 
 
 def decode_utf8(body: bytes) -> str:
-    """Return the text of a file. Raises Unusable."""
+    """Return the text of a file. Raises UnusableFile."""
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UnusableFile(t("is not text in UTF-8")) from None
+        raise UnusableFile(t("is not UTF-8 text")) from None
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with every key that was written, also one that stands twice."""
+    """The key-value pairs of a JSON object, with duplicate keys."""

@@ -1,6 +1,6 @@
-"""A remote metastore: fetching its files, many at once, over connections that are kept.
+"""Client of a remote metastore: fetches its files in parallel over persistent connections.
 
-A file is asked for conditionally where an earlier refresh kept it. All files together have limits too.
+Files stored by an earlier refresh are requested conditionally. Size and time are limited per file and in total.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ THREADS = 16
 FILE_SECONDS = 30
 REFRESH_SECONDS = 120
 MAX_TOTAL_BYTES = 200_000_000  # all files of a refresh together
-MAX_URL = 500  # as long as its column
+MAX_URL = 500  # the length of the column
 
 
 class RemoteMetastore:
-    """A metastore behind an address, for one refresh. `stored` is what earlier refreshes kept, by address."""
+    """A metastore at the URL `base`, for one refresh. `stored` are the files of earlier refreshes, by URL."""
 
     def __init__(self, base: str, stored: Mapping[str, FileContent]) -> None:
         self.base = base.rstrip("/")
@@ -48,25 +48,25 @@ class RemoteMetastore:
         self._home: bool | None = None
 
     def file_key(self, file: str) -> str:
-        """The address of a file, without a password that the configured one may bear."""
+        """The URL of a file, without the password that `base` may contain."""
         return f"{without_password(self.base)}/{quote(file)}"
 
     def fetch_root(self) -> FetchedFile:
         """Fetch root.json."""
         if not http_client.is_web_url(self.base):
-            return FetchedFile(ROOT, None, t("the metastore's address must begin with http:// or https://"))
+            return FetchedFile(ROOT, None, t("the metastore's address must start with http:// or https://"))
         with http_client.new_http_session() as session:
             return self._fetch_file(session, ROOT, MAX_ROOT_BYTES)
 
     def fetch_files(self, names: Sequence[str]) -> Iterator[FetchedFile]:
-        """Fetch files side by side and yield each as soon as it is there, whatever the order.
+        """Fetch files in parallel and yield each when it is complete, in any order.
 
-        Every name is yielded once; those that can't be had in time with a fault.
+        Every name is yielded once; a file not received in time with a fault.
         """
-        # New ones first: where the time is not enough for all, the next refresh gets further.
+        # New ones first, so that the next refresh gets further where time does not suffice for all.
         ordered = sorted(names, key=lambda name: self.file_key(name) in self._stored)
         missing = dict.fromkeys(names)
-        # When nothing at all came for longer than a file may take, nothing will.
+        # Give up when nothing was received for longer than one file may take.
         patience = FILE_SECONDS + http_client.READ_SECONDS
         with http_client.new_http_session(THREADS) as session:
             fetch = partial(self._fetch_file, session, limit=MAX_BYTES)
@@ -74,7 +74,7 @@ class RemoteMetastore:
                 del missing[fetched.file]
                 yield fetched
         for name in missing:
-            yield FetchedFile(name, None, t("was not there in time: the metastore is too slow"))
+            yield FetchedFile(name, None, t("was not received in time: the metastore is too slow"))
 
     def _fetch_file(self, session: requests.Session, file: str, limit: int) -> FetchedFile:
         until = min(self._until, time.monotonic() + FILE_SECONDS)
@@ -83,7 +83,7 @@ class RemoteMetastore:
                 try:
                     return FetchedFile(file, self._get_content(session, file, limit, until))
                 except requests.ConnectionError as error:
-                    # A kept connection may have been closed just now by the other side.
+                    # The server may just have closed the persistent connection.
                     if attempt == 2 or isinstance(error, requests.Timeout):
                         raise
         except UnusableFile as error:
@@ -95,7 +95,7 @@ class RemoteMetastore:
         raise AssertionError("unreachable")
 
     def _get_content(self, session: requests.Session, file: str, limit: int, until: float) -> FileContent:
-        """Return a file's content, the kept one where it has not changed. Raises Unusable or FAILURES."""
+        """Return a file's content, the stored one where it has not changed. Raises UnusableFile or REQUEST_ERRORS."""
         if len(self.file_key(file)) > MAX_URL:
             raise UnusableFile(t("its address is longer than %(limit)d characters", limit=MAX_URL))
         stored = self._stored.get(self.file_key(file))
@@ -107,19 +107,21 @@ class RemoteMetastore:
         status = answer.status_code
         self._left -= len(body)
         if self._left < 0:
-            raise UnusableFile(t("was left out: the metastore's files are too large together"))
+            raise UnusableFile(t("was skipped: the metastore's files are too large in total"))
         if status == HTTPStatus.NOT_MODIFIED and stored:
             return stored
         if status == HTTPStatus.NOT_FOUND:
-            raise UnusableFile(t("is missing: the metastore answers 404 Not Found"))
+            raise UnusableFile(t("is missing: the metastore returned 404 Not Found"))
         if status != HTTPStatus.OK:
-            raise UnusableFile(t("can't be had: the metastore answers %(status)s", status=_status_text(status)))
+            raise UnusableFile(
+                t("could not be downloaded: the metastore returned %(status)s", status=_status_text(status))
+            )
         if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise UnusableFile(t("came compressed, which was not asked for"))
+            raise UnusableFile(t("was sent compressed, which was not requested"))
         return FileContent(decode_utf8(body), _safe_header(answer, "ETag"), _safe_header(answer, "Last-Modified"))
 
     def _refuse_private_target(self, target: str) -> None:
-        """Raise Unusable for an address that a public metastore has no business with."""
+        """Raise UnusableFile for a redirect of a public metastore to a private address."""
         if not http_client.is_web_url(target):
             raise UnusableFile(t("is redirected to something other than a web address"))
         if self._home is None:
@@ -132,7 +134,7 @@ class RemoteMetastore:
 
 
 def _safe_header(answer: requests.Response, name: str) -> str:
-    """Return a header that can be sent back as it is, else blank."""
+    """Return a header that is safe to store and send back, else blank."""
     value = answer.headers.get(name, "")
     return value if len(value) <= MAX_NAME and value.isascii() and value.isprintable() else ""
 
@@ -145,24 +147,24 @@ def _status_text(status: int) -> str:
 
 
 def _connection_fault(error: Exception) -> str:
-    """Say what went wrong with a connection, without the libraries' own long-winded words."""
+    """Return a short sentence for an error of the HTTP libraries."""
     if isinstance(error, requests.TooManyRedirects):
         return t("is redirected more than %(count)d times", count=http_client.MAX_REDIRECTS)
     if isinstance(error, requests.exceptions.SSLError):
-        return t("can't be had: the metastore's certificate can't be trusted")
+        return t("could not be downloaded: the metastore's certificate is not trusted")
     if isinstance(error, requests.exceptions.ProxyError):
-        return t("can't be had: the proxy does not answer")
+        return t("could not be downloaded: the proxy does not answer")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-        return t("was not there in time: the metastore is too slow")
+        return t("was not received in time: the metastore is too slow")
     if isinstance(error, requests.ConnectionError):
         message = str(error)
         if "NameResolution" in message or "getaddrinfo" in message:
-            return t("can't be had: the name of the metastore's host is not known")
+            return t("could not be downloaded: the host name of the metastore can't be resolved")
         if "refused" in message:
-            return t("can't be had: the metastore refuses connections")
+            return t("could not be downloaded: the metastore refuses connections")
         if "unreachable" in message:
-            return t("can't be had: there is no way to the metastore's network")
-        return t("can't be had: the connection to the metastore broke")
+            return t("could not be downloaded: there is no route to the metastore's network")
+        return t("could not be downloaded: the connection to the metastore was lost")
     if isinstance(error, urllib3.exceptions.HTTPError | http.client.HTTPException):
-        return t("can't be had: the connection to the metastore broke")
-    return t("can't be had: %(error)s", error=clean_text(str(error)))
+        return t("could not be downloaded: the connection to the metastore was lost")
+    return t("could not be downloaded: %(error)s", error=clean_text(str(error)))

@@ -1,4 +1,4 @@
-"""What the metastores offer: their files as rock-ons, and which of these make up the catalogue."""
+"""What the metastores offer: their files parsed to rock-ons, merged to the catalogue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STARTER_FOLDER = Path(__file__).with_name("starter")
 
 @dataclass
 class OfferedFile:
-    """A file of a metastore with its rock-ons; `stale` ones are what an earlier refresh kept of it."""
+    """A file of a metastore with its rock-ons; a `stale` one has those stored by an earlier refresh."""
 
     name: str
     key: str
@@ -37,17 +37,17 @@ class OfferedFile:
 
 @dataclass
 class LoadedMetastore:
-    """What a metastore offers. Unless it is `complete`, what it does not mention may still be there."""
+    """What a metastore offers. Unless `complete`, it failed to load and may offer more."""
 
     origin: str
     files: list[OfferedFile] = field(default_factory=list)
-    faults: dict[str, str] = field(default_factory=dict)  # of what has no file
+    faults: dict[str, str] = field(default_factory=dict)  # by file name or folder, where there is no `OfferedFile`
     complete: bool = True
-    keys: set[str] = field(default_factory=set)  # whose kept content must go unless a file here has it
+    keys: set[str] = field(default_factory=set)  # of its stored files; those not in `files` are deleted
 
     @property
     def loaded_keys(self) -> list[str]:
-        """The keys of the files that gave a rock-on."""
+        """The keys of the files with a rock-on."""
         return [file.key for file in self.files if file.rockons]
 
     @property
@@ -56,13 +56,13 @@ class LoadedMetastore:
         return {rockon.definition.name for file in self.files for rockon in file.rockons}
 
     def rockons_by_name(self) -> dict[str, tuple[ParsedDefinition, OfferedFile]]:
-        """Return the rock-ons by name, in the metastore's order. A name that stands in two files is a fault."""
+        """Return the rock-ons by name, in the metastore's order. A name in two files is a fault of the second."""
         owners: dict[str, OfferedFile] = {}
         for file in sorted(self.files, key=lambda candidate: candidate.stale):
             for name in [parsed.definition.name for parsed in file.rockons]:
                 owner = owners.setdefault(name, file)
                 if owner is not file and not file.stale:
-                    file.reasons.append(t('the rock-on "%(name)s" is in %(file)s already', name=name, file=owner.name))
+                    file.reasons.append(t('the rock-on "%(name)s" is already in %(file)s', name=name, file=owner.name))
         return {
             parsed.definition.name: (parsed, file)
             for file in self.files
@@ -73,7 +73,7 @@ class LoadedMetastore:
 
 @dataclass(frozen=True)
 class CatalogueOffer:
-    """A rock-on that the catalogue shall have, and its place there."""
+    """A rock-on of the merged catalogue, and its position there."""
 
     origin: str
     parsed: ParsedDefinition
@@ -82,25 +82,25 @@ class CatalogueOffer:
 
     @property
     def name(self) -> str:
-        """The rock-on's identity."""
+        """The rock-on's name, its identity in the catalogue."""
         return self.parsed.definition.name
 
 
 def had_remote_rockon(keys: Iterable[str]) -> bool:
-    """Whether a rock-on of a remote metastore was ever loaded."""
+    """Whether any key of a stored file is that of a remote metastore's rock-on."""
     return any(not file_key.startswith(LOCAL_PREFIX) and not file_key.endswith(f"/{ROOT}") for file_key in keys)
 
 
 def load_metastore(source: Source, stored: Mapping[str, FileContent]) -> LoadedMetastore:
-    """Fetch or read a metastore. `stored` is what earlier refreshes kept of all of them."""
+    """Fetch or read a metastore. `stored` are the files of earlier refreshes of all metastores, by key."""
     return load_remote(source, stored) if source.remote else load_folder(source, stored)
 
 
 def load_remote(source: Source, stored: Mapping[str, FileContent]) -> LoadedMetastore:
-    """Fetch the metastore behind an address; blank is none."""
+    """Fetch a remote metastore; a blank address gives an empty one."""
     metastore = LoadedMetastore(source.origin)
     if not source.place:
-        return metastore  # none is configured: what came from one leaves
+        return metastore  # none is configured: its earlier rock-ons are removed
     remote = RemoteMetastore(source.place, stored)
     root = remote.fetch_root()
     try:
@@ -110,7 +110,7 @@ def load_remote(source: Source, stored: Mapping[str, FileContent]) -> LoadedMeta
     except UnusableFile as error:
         metastore.complete, metastore.faults[ROOT] = False, error.args[0]
         return metastore
-    # Read as they come: that costs nothing while others are on their way.
+    # Parsed while the other files are still being fetched.
     files = {
         fetched.file: _parse_file(fetched, remote.file_key(fetched.file), stored)
         for fetched in remote.fetch_files(list(root_listing.files))
@@ -125,12 +125,12 @@ def load_remote(source: Source, stored: Mapping[str, FileContent]) -> LoadedMeta
 
 
 def load_folder(source: Source, stored: Mapping[str, FileContent]) -> LoadedMetastore:
-    """Read a folder of this machine. Only the configured one may be missing: it is made when it is needed."""
+    """Read a local folder. Only the configured one may be missing, since it is created when needed."""
     metastore = LoadedMetastore(source.origin)
     folder = Path(source.place)
     try:
         if not source.configured and not folder.exists():
-            raise UnusableFile(t("there is no such folder"))
+            raise UnusableFile(t("the folder does not exist"))
         metastore.files = [
             _parse_file(fetched, source.key_prefix + fetched.file, stored) for fetched in read_local_files(folder)
         ]
@@ -142,12 +142,12 @@ def load_folder(source: Source, stored: Mapping[str, FileContent]) -> LoadedMeta
 
 
 def load_starter_metastore() -> LoadedMetastore:
-    """Read the catalogue that comes with the program."""
+    """Read the catalogue that is packaged with Rockonweb."""
     return LoadedMetastore("starter", [_parse_file(fetched, "", {}) for fetched in read_local_files(STARTER_FOLDER)])
 
 
 def _parse_file(fetched: FetchedFile, key: str, stored: Mapping[str, FileContent]) -> OfferedFile:
-    """Return the file with its rock-ons; one that can't be used counts as it was before."""
+    """Return a file with its rock-ons; one that can't be used has those of its stored content."""
     reasons = [fetched.fault]
     if fetched.content:
         try:
@@ -157,7 +157,7 @@ def _parse_file(fetched: FetchedFile, key: str, stored: Mapping[str, FileContent
     previous = stored.get(key)
     try:
         rockons = parse_definitions(previous.body) if previous else []
-    except InvalidDefinition:  # an older version of this program took it
+    except InvalidDefinition:  # an older version of Rockonweb accepted it
         rockons, previous = [], None
     return OfferedFile(fetched.file, key, rockons, previous, stale=True, reasons=reasons)
 
@@ -165,10 +165,10 @@ def _parse_file(fetched: FetchedFile, key: str, stored: Mapping[str, FileContent
 def merge_offers(
     metastores: Sequence[LoadedMetastore], earlier_origins: Mapping[str, str] | None = None
 ) -> list[CatalogueOffer]:
-    """Return what the catalogue shall have, in its order: a rock-on replaces one of the same name before it.
+    """Return the merged catalogue, in order; later metastores replace rock-ons of the same name of earlier ones.
 
-    `earlier_origins` are rock-ons with the origins that they came from earlier: where such a metastore is out of reach
-    this time, those before it do not get their place.
+    `earlier_origins` are the previous origins by name of rock-on: where that metastore could not be loaded this time,
+    earlier ones do not replace its rock-ons.
     """
     order = {metastore.origin: index for index, metastore in enumerate(metastores)}
     incomplete = {metastore.origin for metastore in metastores if not metastore.complete}

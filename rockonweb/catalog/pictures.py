@@ -1,6 +1,6 @@
-"""Pictures from addresses that a definition names: fetched like a metastore's files, and told by what they begin with.
+"""Fetching of images at URLs in definitions; their type is detected by magic bytes.
 
-A definition is a stranger's: what it names may be anything, anywhere.
+Definitions are untrusted: a URL may point to anything, anywhere.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-# What may stand before the first element: a declaration, comments, the type of the document. What was read of it is not
-# read in another way (the signs > and + say so): a few hundred bytes of comments would take years.
+# Before the first element, XML may have a declaration, comments and a doctype. Atomic groups (?>) and possessive
+# quantifiers (*+) prevent backtracking, which for a few hundred bytes of comments would take years.
 _SVG_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]{0,200}\?>\s*+)?"
     rb"(?>(?:<!--.{0,4000}?-->|<!DOCTYPE\s+svg[^>\[]{0,400}>)\s*+){0,9}+<svg[\s>]",
@@ -41,14 +41,14 @@ _SVG_START = re.compile(
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's bytes, and their type as a browser names it."""
+    """A picture's bytes and MIME type."""
 
     kind: str
     body: bytes
 
 
 def picture_type(body: bytes) -> str:
-    """Return the type of a picture by its first bytes, blank for anything else."""
+    """Return the MIME type of a picture by its first bytes, blank for anything else."""
     for signature, kind in _SIGNATURES:
         if body.startswith(signature):
             return kind
@@ -58,9 +58,9 @@ def picture_type(body: bytes) -> str:
 
 
 def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
-    """Return the picture behind an address. Raises Unusable, whatever goes wrong.
+    """Fetch the picture at a URL. Raises UnusableFile on any error.
 
-    `homes` are the addresses of the metastores: only their hosts may be on this machine or its network.
+    `homes` are the URLs of the metastores: only their hosts may be on this machine or its network.
     """
     allow = partial(_require_public_url, [urlsplit(home).hostname or "" for home in homes])
     allow(url)
@@ -74,21 +74,21 @@ def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
     except requests.TooManyRedirects:
         raise UnusableFile(t("is redirected more than %(count)d times", count=http_client.MAX_REDIRECTS)) from None
     except requests.Timeout:
-        raise UnusableFile(t("was not there in time")) from None
+        raise UnusableFile(t("was not received in time")) from None
     except http_client.REQUEST_ERRORS as error:
-        raise UnusableFile(t("can't be had: %(error)s", error=type(error).__name__)) from None
+        raise UnusableFile(t("could not be downloaded: %(error)s", error=type(error).__name__)) from None
     if answer.status_code != HTTPStatus.OK:
-        raise UnusableFile(t("can't be had: the answer is %(status)s", status=answer.status_code))
+        raise UnusableFile(t("could not be downloaded: the server returned %(status)s", status=answer.status_code))
     kind = picture_type(body)
     if not kind:
-        raise UnusableFile(t("is no PNG, JPEG, GIF, WebP or SVG"))
+        raise UnusableFile(t("is not a PNG, JPEG, GIF, WebP or SVG"))
     return Picture(kind, body)
 
 
 def _require_public_url(home_hosts: list[str], url: str) -> None:
-    """Raise Unusable for what is no address of the public internet, nor on the host of a metastore."""
+    """Raise UnusableFile for a URL that is neither public nor on the host of a metastore."""
     if not http_client.is_web_url(url) or len(url) > MAX_URL:
-        raise UnusableFile(t("is no web address"))
+        raise UnusableFile(t("is not a web address"))
     host = urlsplit(url).hostname or ""
     inner = http_client.internal_addresses(host)
     if inner and not any(inner <= http_client.internal_addresses(home) for home in home_hosts):

@@ -1,4 +1,4 @@
-"""The report of a refresh: what it changed in the catalogue, and what was wrong."""
+"""The report of a refresh: its changes to the catalogue, and faulty files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FaultyFile(NamedTuple):
 
 @dataclass
 class CatalogueChanges:
-    """Names of rock-ons by what happened to them, and what was faulty."""
+    """Names of added, changed and removed rock-ons, and faulty files."""
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -28,30 +28,30 @@ class CatalogueChanges:
     faulty: list[FaultyFile] = field(default_factory=list)
 
     def add_faulty_file(self, file: str, reasons: Iterable[str]) -> None:
-        """Note what is wrong with a file, if anything is."""
+        """Add a file with its faults, if there are any."""
         if collected := [*reasons]:
             self.faulty.append(FaultyFile(file, collected))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the fields as JSON data."""
         values = {item.name: getattr(self, item.name) for item in fields(CatalogueChanges)}
         return {**values, "faulty": [item._asdict() for item in self.faulty]}
 
 
 @dataclass
 class MetastoreReport(CatalogueChanges):
-    """What one metastore had to do with it; `rockons` counts what it offers, also what a later one replaces."""
+    """The changes from one metastore; `rockons` counts all it offers, even those that a later one replaces."""
 
     origin: str = ""
     place: str = ""
     rockons: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the fields as JSON data."""
         return {"origin": self.origin, "place": self.place, "rockons": self.rockons, **super().to_json()}
 
     def __str__(self) -> str:
-        """Return it for a terminal: a line, and one for each fault."""
+        """Return a line for a terminal."""
         counts = (
             (t("%(count)d rock-ons", count=self.rockons), True),
             (t("%(count)d added", count=len(self.added)), self.added),
@@ -73,7 +73,7 @@ class CatalogueReport(CatalogueChanges):
     metastores: list[MetastoreReport] = field(default_factory=list)
 
     def changes_for(self, origin: str) -> list[CatalogueChanges]:
-        """Return where something about a rock-on of this origin is noted: here, and in its metastore's part."""
+        """Return the records to which changes of this origin are added: this one and its metastore's."""
         return [self, *(metastore for metastore in self.metastores if metastore.origin == origin)]
 
     def to_json(self) -> dict[str, Any]:
@@ -81,12 +81,12 @@ class CatalogueReport(CatalogueChanges):
         return {**super().to_json(), "metastores": [metastore.to_json() for metastore in self.metastores]}
 
     def to_stored_json(self) -> str:
-        """Return it as JSON text, for keeping: its sentences with template and values."""
+        """Return JSON text for the database, with sentences as template and values, to translate later."""
         return json.dumps(map_strings(self.to_json(), to_stored))
 
     def __str__(self) -> str:
-        """Return it for a terminal, a line for each thing."""
-        lines: list[str] = [] if self.loaded else [t("No catalogue could be loaded. What was loaded before stays.")]
+        """Return the text for a terminal."""
+        lines: list[str] = [] if self.loaded else [t("No catalogue could be loaded. The previous catalogue is kept.")]
         for template, names in (
             ("%(count)d added: %(names)s", self.added),
             ("%(count)d changed: %(names)s", self.changed),

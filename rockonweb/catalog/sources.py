@@ -1,4 +1,4 @@
-"""The list of metastores: the configured remote one, those that an owner added, the configured local folder.
+"""The list of metastores: the configured remote one, those added by owners, and the configured local folder.
 
 A later one replaces rock-ons of the same name of those before it.
 """
@@ -18,51 +18,51 @@ from rockonweb.core.text import t
 from rockonweb.models import Installation, Metastore, MetastoreFile, RockOn, State, db, transaction
 
 REMOTE_ORIGIN, LOCAL_ORIGIN = "remote", "local"
-LOCAL_PREFIX = "local:"  # begins the keys of files of this machine, instead of an address
-MAX_ADDED = 20  # metastores that can be added
-MAX_PARALLEL = 8  # metastores that are fetched side by side
+LOCAL_PREFIX = "local:"  # prefix of the keys of local files; those of remote files are URLs
+MAX_ADDED = 20
+MAX_PARALLEL = 8  # metastores that are fetched in parallel
 MAX_PLACE_LENGTH = 300  # characters
 
 
 @dataclass(frozen=True)
 class Source:
-    """A metastore of the list; `origin` marks its rock-ons. Without an `id` it is from the configuration."""
+    """A metastore of the list; `origin` marks its rock-ons. One without an `id` is from the configuration."""
 
     origin: str
-    place: str  # an address or an absolute folder; blank: none
+    place: str  # a URL or the absolute path of a folder; blank: none
     id: int | None = None
     enabled: bool = True
 
     @property
     def configured(self) -> bool:
-        """Whether the configuration names it, so that no page can change it."""
+        """Whether it is from the configuration, so that no page can change it."""
         return self.id is None
 
     @property
     def remote(self) -> bool:
-        """Whether it is reached by an address."""
+        """Whether it is fetched from a URL."""
         return not self.place.startswith("/")
 
     @property
     def shown(self) -> str:
-        """The place as people may see it: without a password."""
+        """The URL or folder without a password, for pages."""
         return without_password(self.place) if self.remote else self.place
 
     @property
     def key_prefix(self) -> str:
-        """What the keys of its files begin with."""
+        """The prefix of the keys of its files."""
         if self.remote:
             return self.shown.rstrip("/") + "/"
         return LOCAL_PREFIX if self.configured else f"{LOCAL_PREFIX}{self.id}/"
 
 
 def prefix_of_key(key: str) -> str:
-    """Return which metastore's the key of a file is: its `key_prefix`."""
+    """Return the `Source.key_prefix` of a file's key."""
     return key[: key.rfind("/") + 1] or LOCAL_PREFIX
 
 
 def list_sources(settings: Config) -> list[Source]:
-    """Return all metastores in their order."""
+    """Return all metastores, in order."""
     return [
         Source(REMOTE_ORIGIN, settings.remote_metastore),
         *(source_from_row(row) for row in db.session.scalars(select(Metastore).order_by(Metastore.position))),
@@ -71,35 +71,37 @@ def list_sources(settings: Config) -> list[Source]:
 
 
 def parse_place(typed: str, settings: Config) -> str:
-    """Return the address or folder that was typed, in one spelling. Raises BadInput."""
+    """Return a typed URL or folder, normalized. Raises BadInput."""
     place = typed.strip()
     if not place.isprintable() or len(place) > MAX_PLACE_LENGTH:
-        raise BadInput(t("This is no address and no folder: it has signs that can't be shown, or is too long."))
+        raise BadInput(
+            t("This is neither an address nor a folder: it has characters that can't be displayed, or is too long.")
+        )
     if place.startswith("/"):
         location = str(Path(place).resolve())
         if not Path(location).is_dir():
-            raise BadInput(t("There is no such folder on this machine."), t("Make it, or correct the path."))
+            raise BadInput(t("This folder does not exist on this machine."), t("Create it, or correct the path."))
     else:
         location = _normalize_address(place)
     known_locations = {
         source.key_prefix if source.remote else source.place for source in list_sources(settings) if source.place
     }
     if (Source("", location).key_prefix if not location.startswith("/") else location) in known_locations:
-        raise BadInput(t("This metastore is in the list already."))
+        raise BadInput(t("This metastore is already in the list."))
     return location
 
 
 def add_metastore(place: str) -> None:
-    """Put a metastore behind those that were added before. Raises BadInput where there are too many."""
+    """Add a metastore after those added before. Raises BadInput where there are too many."""
     with transaction() as session:
         rows = list(session.scalars(select(Metastore).order_by(Metastore.position)))
         if len(rows) >= MAX_ADDED:
-            raise BadInput(t("There are %(count)d metastores already. Remove one first.", count=MAX_ADDED))
+            raise BadInput(t("There are already %(count)d metastores. Remove one first.", count=MAX_ADDED))
         session.add(Metastore(place=place, position=rows[-1].position + 1 if rows else 0))
 
 
 def move_metastore(metastore_id: int, step: int) -> None:
-    """Let a metastore change places with the one before (-1) or behind (1) it; at the end nothing happens."""
+    """Swap a metastore with the previous (-1) or next (1) one; does nothing at the ends."""
     with transaction() as session:
         rows = list(session.scalars(select(Metastore).order_by(Metastore.position)))
         index = next((index for index, row in enumerate(rows) if row.id == metastore_id), None)
@@ -111,20 +113,20 @@ def move_metastore(metastore_id: int, step: int) -> None:
 
 
 def enable_metastore(metastore_id: int, enabled: bool) -> None:
-    """Use a metastore at refreshes, or leave it out."""
+    """Enable or disable a metastore for refreshes."""
     with transaction() as session:
         if row := session.get(Metastore, metastore_id):
             row.enabled = enabled
 
 
 def remove_metastore(metastore_id: int) -> None:
-    """Remove a metastore and what was kept of its files; its rock-ons leave at the next refresh."""
+    """Remove a metastore and its stored files; its rock-ons are removed at the next refresh."""
     with transaction() as session:
         row = session.get(Metastore, metastore_id)
         if row is None:
             return
         prefix = source_from_row(row).key_prefix
-        # The next one that is added may get the same number.
+        # The next one that is added may get the same id.
         session.execute(update(RockOn).where(RockOn.origin == source_from_row(row).origin).values(origin=""))
         stored_keys = [key for key in session.scalars(select(MetastoreFile.url)) if prefix_of_key(key) == prefix]
         session.execute(delete(MetastoreFile).where(MetastoreFile.url.in_(stored_keys)))
@@ -132,7 +134,7 @@ def remove_metastore(metastore_id: int) -> None:
 
 
 def metastore_rockons(origin: str) -> tuple[list[str], list[str]]:
-    """Return the names of a metastore's rock-ons: those that would leave with it, and those that are in use."""
+    """Return the names of a metastore's rock-ons that would be removed with it, and of those in use."""
     query = select(RockOn.id, RockOn.name).where(RockOn.origin == origin, RockOn.in_catalogue).order_by(RockOn.name)
     used = set(db.session.scalars(select(Installation.entry_id).where(Installation.state != State.AVAILABLE)))
     rockons = list(db.session.execute(query))
@@ -140,12 +142,12 @@ def metastore_rockons(origin: str) -> tuple[list[str], list[str]]:
 
 
 def source_from_row(row: Metastore) -> Source:
-    """Return a row of the list as the refresh needs it."""
+    """Return the source of a row."""
     return Source(f"metastore-{row.id}", row.place, row.id, row.enabled)
 
 
 def _normalize_address(place: str) -> str:
-    """Return an address without what makes no difference. Raises BadInput."""
+    """Return a normalized URL, without root.json and a final slash. Raises BadInput."""
     try:
         parts = urlsplit(place)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -153,10 +155,10 @@ def _normalize_address(place: str) -> str:
         usable = False
     if not usable or " " in place or "\\" in place:
         raise BadInput(
-            t("This is no address and no folder."),
-            t("Type an address that begins with https:// or http://, or the absolute path of a folder."),
+            t("This is neither an address nor a folder."),
+            t("Enter an address that starts with https:// or http://, or the absolute path of a folder."),
         )
     if parts.query or parts.fragment:
-        raise BadInput(t("The address must be that of a folder: without ? and #."))
+        raise BadInput(t("The address must be that of a folder, without ? and #."))
     path = parts.path.removesuffix("/root.json").rstrip("/")
     return urlunsplit((parts.scheme.lower(), parts.netloc, path, "", ""))

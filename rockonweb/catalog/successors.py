@@ -1,4 +1,4 @@
-"""Which rock-ons of the catalogue succeed an installed app whose entry left it, and the other way round."""
+"""Replacements: rock-ons of the catalogue that replace an installed app whose entry was removed, and the reverse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rockonweb.models.rockon import has_word
 
 
 def find_replacements(app: Installation) -> Replacements:
-    """Return what may have become of an app; nothing for one that is in the catalogue or not installed. Reads."""
+    """Return the possible replacements of an app; none for one that is in the catalogue or not installed."""
     if app.entry.in_catalogue or not app.is_installed:
         return Replacements()
     names = [container.name for container in app.containers]
@@ -28,7 +28,7 @@ def find_replacements(app: Installation) -> Replacements:
 
 
 def replacements_to_offer(app: Installation) -> Replacements:
-    """Return what may have become of an app without what its owner left aside. Reads."""
+    """Return the possible replacements of an app, without those that an owner ignored."""
     candidates = find_replacements(app).candidates
     if not candidates or not app.ignored:
         return Replacements(candidates)
@@ -40,7 +40,7 @@ def replacements_to_offer(app: Installation) -> Replacements:
 
 
 def replaceable_apps(app: Installation) -> list[Installation]:
-    """Return the installed apps whose entries left the catalogue and that this one may be now. Reads."""
+    """Return the installed apps whose entries were removed from the catalogue and that this one may replace."""
     if not app.entry.in_catalogue or app.state is not State.AVAILABLE:
         return []
     having = select(Container.installation_id).where(Container.name.in_(app.entry.containers))

@@ -2,8 +2,8 @@
 
 Exit status: 0 done, 1 the operation or check failed, 2 bad input (a line for each fault), 3 no engine or queue.
 
-Only what `--help` and `--version` need is imported here, so that they answer at once; a command's own module is when
-it runs.
+Only what `--help` and `--version` need is imported here, so that they are fast; a command's module is imported when it
+runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rockonweb.work import instance_files
 def main() -> NoReturn:
     """Run the command line; an error is a sentence and an exit status, never a traceback."""
     instance_files.restrict_umask()
-    atexit.register(gc.freeze)  # at the end there is nothing to collect: looking for it takes half a second
+    atexit.register(gc.freeze)  # skips the collection at exit, which takes half a second
     sys.stdout, sys.stderr = cast(TextIO, EscapingStream(sys.stdout)), cast(TextIO, EscapingStream(sys.stderr))
     try:
         sys.exit(group.main(prog_name="rockonweb", standalone_mode=False) or 0)
@@ -65,14 +65,14 @@ def _create_app() -> Flask:
 
 
 def register_commands(app: Flask) -> None:
-    """Add the commands to `flask --app wsgi` too."""
+    """Add the commands to `flask --app wsgi`."""
     for command in COMMANDS:
         app.cli.add_command(command)
 
 
 class LazyCommand(click.Command):
-    """A command that is imported when it runs: `import_path` is `module:attribute`, `help` what the list of commands
-    says.
+    """A command that is imported when it runs: `import_path` is `module:attribute`, `help` the text in the list of
+    commands.
     """
 
     def __init__(self, name: str, import_path: str, help: str) -> None:  # noqa: A002 - click's name
@@ -80,7 +80,7 @@ class LazyCommand(click.Command):
         self.import_path = import_path
 
     def load_command(self) -> click.Command:
-        """Return the command itself."""
+        """Import and return the command."""
         module, _, attribute = self.import_path.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
@@ -88,12 +88,12 @@ class LazyCommand(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Begin the command itself."""
+        """Make the context of the imported command."""
         return self.load_command().make_context(info_name, args, parent, **extra)
 
 
 class LazyGroup(FlaskGroup):
-    """Its commands are known without an application: one is made when a command asks for it."""
+    """A group whose commands are known without an application, which is created when a command needs it."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return a command by its name."""
@@ -130,17 +130,17 @@ _COMMAND_TABLE = (
     ("start", "rockons:start", "Start an installed rock-on."),
     ("stop", "rockons:stop", "Stop an installed rock-on."),
     ("restart", "rockons:restart", "Stop and start an installed rock-on."),
-    ("update", "rockons:update", "Get the newest images, and rebuild the containers whose image is newer."),
+    ("update", "rockons:update", "Pull the newest images, and recreate the containers that have a newer image."),
     ("uninstall", "rockons:uninstall", "Remove a rock-on's containers; shares, images and volumes stay."),
     ("share", "shares:share", "The folders that apps keep their data in."),
-    ("user", "accounts:user", "The people who may log in."),
+    ("user", "accounts:user", "The users who may log in."),
     ("token", "accounts:token", "Tokens by which scripts log in."),
     ("backup", "backup:make_backup", "Write everything but the data in the shares into FILE; `-` is standard output."),
     ("restore", "backup:restore_backup", "Install the rock-ons of a backup again, as they were."),
     ("export", "backup:export_rockon", "Write an installed rock-on as compose.yaml with an .env, for Docker Compose."),
-    ("doctor", "doctor:examine", "Look at everything and say what is wrong and what to do; writes nothing."),
+    ("doctor", "doctor:examine", "Check everything and say what is wrong and what to do; changes nothing."),
 )
 COMMANDS = [LazyCommand(name, f"rockonweb.cli.{place}", words) for name, place, words in _COMMAND_TABLE]
 LIMITER = LazyCommand("limiter", "flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands")
-for command in (*COMMANDS, LIMITER):  # Flask adds the last one to its own command by itself
+for command in (*COMMANDS, LIMITER):  # `flask` itself has the last one already
     group.add_command(command)

@@ -1,4 +1,4 @@
-"""The command line's part for accounts and tokens."""
+"""The commands `user` and `token`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ROLES = click.Choice([str(role) for role in Role])
 
 @click.group()
 def user() -> None:
-    """The people who may log in."""
+    """The users who may log in."""
 
 
 @user.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @instance.with_instance
 def list_users(as_json: bool) -> None:
-    """List the accounts."""
+    """List the users."""
     accounts = users.list_users()
     if as_json:
         records = [
@@ -40,15 +40,16 @@ def list_users(as_json: bool) -> None:
         return
     for account in accounts:
         last = f"last login {account.last_login:%Y-%m-%d %H:%M} UTC" if account.last_login else "never logged in"
-        click.echo(f"{account.name:30} {account.role:10} {last}{', second step on' if account.totp_since else ''}")
+        factor = ", two-factor authentication on" if account.totp_since else ""
+        click.echo(f"{account.name:30} {account.role:10} {last}{factor}")
 
 
 @user.command("add")
 @click.argument("name")
-@click.option("--role", type=ROLES, default=str(Role.OWNER), help="What the person may do (owner: everything).")
+@click.option("--role", type=ROLES, default=str(Role.OWNER), help="What the user may do (owner: everything).")
 @instance.with_instance
 def add_user(name: str, role: str) -> None:
-    """Make an account; the password comes from a prompt or standard input."""
+    """Create a user; the password comes from a prompt or standard input."""
     users.create_user(name, _read_password(), Role(role))
     click.echo(f"{name} can log in now.")
 
@@ -57,7 +58,7 @@ def add_user(name: str, role: str) -> None:
 @click.argument("name")
 @instance.with_instance
 def reset_password(name: str) -> None:
-    """Set an account's password, from a prompt or standard input; its sessions end."""
+    """Set a user's password, from a prompt or standard input; its sessions end."""
     account = users.get_user(name)
     users.set_password(account, _read_password())
     click.echo(f"{name} has the new password; all sessions have ended.")
@@ -68,7 +69,7 @@ def reset_password(name: str) -> None:
 @click.argument("role", type=ROLES)
 @instance.with_instance
 def change_role(name: str, role: str) -> None:
-    """Change what an account may do: viewer, operator or owner."""
+    """Change what a user may do: viewer, operator or owner."""
     users.set_role(users.get_user(name), Role(role))
     click.echo(f"{name} is {role} now.")
 
@@ -77,18 +78,18 @@ def change_role(name: str, role: str) -> None:
 @click.argument("name")
 @instance.with_instance
 def turn_second_step_off(name: str) -> None:
-    """Turn the second step of an account's login off, as after the loss of a device."""
+    """Turn off two-factor authentication for a user, for example after the loss of a device."""
     second_step.disable_second_step(users.get_user(name))
-    click.echo(f"{name} logs in by password alone now.")
+    click.echo(f"{name} now logs in with the password alone.")
 
 
 @user.command("remove")
 @click.argument("name")
 @instance.with_instance
 def remove_user(name: str) -> None:
-    """Remove an account with its sessions and tokens."""
+    """Remove a user with their sessions and tokens."""
     users.remove_user(users.get_user(name))
-    click.echo(f"{name} is removed.")
+    click.echo(f"{name} was removed.")
 
 
 @click.group()
@@ -98,20 +99,20 @@ def token() -> None:
 
 @token.command("new")
 @click.argument("name")
-@click.option("--role", type=ROLES, help="Allow it less than the account may do.")
+@click.option("--role", type=ROLES, help="Allow it less than the user may do.")
 @click.option("--days", type=int, help="How long it lasts; without it, until it is revoked.")
 @click.option("--label", default="", help="What it is for.")
 @instance.with_instance
 def new_token(name: str, role: str | None, days: int | None, label: str) -> None:
-    """Make a token for the account NAME and print it alone. It is shown this once."""
+    """Create a token for the user NAME and print it alone. It is shown only once."""
     click.echo(tokens.create_token(users.get_user(name), Role(role) if role else None, days, label))
 
 
 def _read_password() -> str:
-    """Return what is typed twice, or a line of standard input. Raises click's error where the two differ."""
+    """Read a password from a prompt, typed twice, or standard input. Raises UsageError where the two differ."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Password again: ") != password:
-        raise click.UsageError("The two passwords differ.")
+        raise click.UsageError("The passwords don't match.")
     return password

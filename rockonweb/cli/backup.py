@@ -1,4 +1,4 @@
-"""The commands `backup`, `restore` and `export` of the command line."""
+"""The commands `backup`, `restore` and `export`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rockonweb.work import backup, export, restore
 
 PASSPHRASE_VARIABLE = "ROCKONWEB_PASSPHRASE"  # noqa: S105 - the name of a variable
 POLL_SECONDS = 0.5
-SHARES_WARNING = "THE DATA IN YOUR SHARES IS NOT IN A BACKUP. BACK THE SHARES UP IN ANOTHER WAY."
-EMPTY_SHARES_WARNING = "PUT YOUR DATA BACK INTO THESE SHARES FIRST, OR NOW; THEY ARE MADE NEW, AND EMPTY:"
+SHARES_WARNING = "BACKUPS DO NOT INCLUDE THE DATA IN YOUR SHARES. BACK UP THE SHARES IN ANOTHER WAY."
+EMPTY_SHARES_WARNING = "RESTORE YOUR DATA INTO THESE SHARES FIRST, OR NOW; THEY ARE CREATED EMPTY:"
 
 
 @click.command("backup")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--secrets", "with_secrets", is_flag=True, help="Put the secrets in, encrypted with a passphrase.")
+@click.option("--secrets", "with_secrets", is_flag=True, help="Include the secrets, encrypted with a passphrase.")
 @instance.with_instance
 def make_backup(file: Path | None, with_secrets: bool) -> None:
     """Write everything but the data in the shares into FILE; `-` is standard output.
@@ -39,7 +39,7 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
     passphrase = _new_passphrase() if with_secrets else None
     text, trouble = backup.create_backup(settings, VERSION, passphrase)
     if trouble:
-        click.echo("Docker does not answer: the volumes that it made for containers are not in it.", err=True)
+        click.echo("Docker does not answer: the volumes that it created for containers are not included.", err=True)
     audit.record("backup.make", "with secrets" if with_secrets else "")
     if str(file) == "-":
         click.echo(text)
@@ -49,7 +49,7 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
         click.echo(path)
     click.echo(SHARES_WARNING, err=True)
     if not with_secrets:
-        click.echo("Passwords and other secrets are not in it either; --secrets puts them in, encrypted.", err=True)
+        click.echo("Passwords and other secrets are not included either; --secrets includes them, encrypted.", err=True)
 
 
 @click.command("restore")
@@ -57,7 +57,7 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
 @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when something could not be restored.")
 @instance.with_instance
 def restore_backup(file: Path, wait: bool) -> None:
-    """Install the rock-ons of a backup again, as they were. What is installed already stays as it is.
+    """Install the rock-ons of a backup again, as they were. What is already installed is not changed.
 
     The passphrase of its secrets is read from ROCKONWEB_PASSPHRASE, a prompt or standard input; without one, each
     secret must be entered on the page of the restore.
@@ -88,7 +88,11 @@ def restore_backup(file: Path, wait: bool) -> None:
 
 @click.command("export")
 @click.argument("name")
-@click.option("--directory", type=click.Path(path_type=Path), help="Where the two files go; the present folder.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where the two files are written; by default the current folder.",
+)
 @click.option("--reveal-secrets", is_flag=True, help="Write the secrets into the .env instead of blanks.")
 @instance.with_instance
 def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> None:
@@ -97,7 +101,7 @@ def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> No
     folder = directory or Path()
     for file in export.compose_files(exported, reveal=False):
         if (folder / file).exists():
-            raise BadInput(f"There is a file {folder / file} already.", "Remove it, or choose another --directory.")
+            raise BadInput(f"The file {folder / file} already exists.", "Remove it, or choose another --directory.")
     if reveal_secrets:
         audit.record("secret.exported", name)
     for file, text in export.compose_files(exported, reveal=reveal_secrets).items():
@@ -110,7 +114,7 @@ def _load_status(restore_id: int) -> restore.RestoreStatus:
 
 
 def _print_outcome(status: restore.RestoreStatus, address: str) -> None:
-    """Print what became of each part."""
+    """Print the outcome of each part and item of a restore."""
     for part in status.parts:
         click.echo(f"{part.kind:12} {part.name}: {part.sentence}")
     for item in status.items:
@@ -118,7 +122,7 @@ def _print_outcome(status: restore.RestoreStatus, address: str) -> None:
             outcome = str(item.operation.progress)
             notes = [item.operation.error, item.operation.hint, *item.notes]
         else:
-            outcome = "left alone" if item.skip_reason else "waits" if item.missing_secrets else "not begun"
+            outcome = "skipped" if item.skip_reason else "waiting" if item.missing_secrets else "not started"
             notes = [item.skip_reason, *item.notes]
         click.echo(f"{outcome:12} {item.name}" + "".join(f"\n{'':13}{note}" for note in notes if note))
         if item.missing_secrets:
@@ -127,7 +131,7 @@ def _print_outcome(status: restore.RestoreStatus, address: str) -> None:
 
 
 def _read_passphrase(prompt: str) -> str:
-    """Return the passphrase of the environment, of a prompt, or of the first line of standard input."""
+    """Return the passphrase from the environment, a prompt, or the first line of standard input."""
     if PASSPHRASE_VARIABLE in os.environ:
         return os.environ[PASSPHRASE_VARIABLE]
     return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
@@ -138,14 +142,14 @@ def _new_passphrase() -> str:
     if (
         PASSPHRASE_VARIABLE not in os.environ
         and sys.stdin.isatty()
-        and getpass.getpass("Passphrase again: ") != passphrase
+        and getpass.getpass("Confirm passphrase: ") != passphrase
     ):
-        raise BadInput("The two passphrases differ.")
+        raise BadInput("The passphrases don't match.")
     return passphrase
 
 
 def _write_file(path: Path, text: str, mode: int) -> None:
-    """Write a file, whole or not at all. Raises RockonwebError."""
+    """Write a file atomically. Raises RockonwebError."""
     try:
         with temporary_file(path.with_name(f".{path.name}"), text.encode(), mode) as temporary:
             temporary.replace(path)

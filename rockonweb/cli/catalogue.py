@@ -1,4 +1,4 @@
-"""The command line's part for the list of rock-ons."""
+"""The commands of `catalog`."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def _rockon_fields(installation: Installation) -> dict[str, Any]:
 @catalogue.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), help="A root.json: check that it and the files fit together.")
-@click.option("--images", is_flag=True, help="Ask the registries for the images; a missing one is a fault.")
-@click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
+@click.option("--images", is_flag=True, help="Ask the registries for the images; a missing one is an error.")
+@click.option("--json", "as_json", is_flag=True, help="Print the errors as JSON.")
 def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool) -> None:
     """Check definition files; `-` is standard input. Without a file: those that root.json names.
 
@@ -103,5 +103,5 @@ def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool
         for advice in (item for result in checked for item in result.advice):
             click.echo(f"advice: {advice}")
         if faultless := len({result.file for result in checked} - {fault.file for fault in faults}):
-            click.echo(f"{faultless} without a fault")
+            click.echo(f"{faultless} without errors")
     sys.exit(2 if not all(readable) else 1 if faults else 0)

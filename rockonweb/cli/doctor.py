@@ -1,4 +1,4 @@
-"""The command `doctor` of the command line. It needs no application: it works when nothing else does."""
+"""The command `doctor`. It needs no application, so that it works when nothing else does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rockonweb.work import doctor
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def examine(as_json: bool) -> None:
-    """Look at everything and say what is wrong and what to do; writes nothing. Exit 1 when something is broken.
+    """Check everything and say what is wrong and what to do; changes nothing. Exit 1 when there is an error.
 
     Run it as the user of the service and with the same environment.
     """

@@ -1,4 +1,4 @@
-"""The instance that a command is for."""
+"""The application and settings that commands run with."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def get_settings() -> Config:
 
 
 def with_instance(command: Command) -> Command:
-    """Run a command within the application.
+    """Decorate a command to run in the application's context.
 
-    The database is made on the first use of the command line; `up` and its migrations do it otherwise.
+    The first use of the command line creates the database, which `up` does otherwise.
     """
 
     @wraps(command)
@@ -49,7 +49,7 @@ def with_instance(command: Command) -> Command:
 
 
 def find_rockon(name: str) -> Installation:
-    """Return a rock-on by its exact name. Raises BadInput."""
+    """Return a rock-on by its exact name. Raises BadInput where there is none."""
     installation = repository.find_installation_by_name(name)
     if installation is None:
         raise BadInput(f'There is no rock-on "{name}".', "rockonweb catalog list shows their exact names.")

@@ -1,4 +1,4 @@
-"""The command line's part for rock-ons: what would be done, and doing it."""
+"""The commands for rock-ons: plan, install, answers, start, stop, restart, update, uninstall."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POLL_SECONDS = 0.3
 @click.option("--reveal-secrets", is_flag=True, help="Do not mask secrets.")
 @instance.with_instance
 def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool) -> None:
-    """Print what an install would do. Touches nothing, and needs neither engine nor queue.
+    """Print what an install would do. Changes nothing, and needs neither engine nor queue.
 
     An engine that answers is asked what speaks against it.
     """
@@ -48,7 +48,7 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
     for finding in install_plan.findings:
         click.echo(f"{finding.level}: {finding}")
     if review.trouble:
-        click.echo(f"note: {review.trouble.sentence} Containers, networks and images were not looked at.")
+        click.echo(f"note: {review.trouble.sentence} Containers, networks and images were not checked.")
     for step in install_plan.steps:
         click.echo(f"- {step}  ({step.why})")
     for line in install_plan.revealed_lines if reveal_secrets else install_plan.masked_lines:
@@ -87,7 +87,7 @@ def _lifecycle_command(kind: Kind, sentence: str) -> click.Command:
 start = _lifecycle_command(Kind.START, "Start an installed rock-on.")
 stop = _lifecycle_command(Kind.STOP, "Stop an installed rock-on.")
 restart = _lifecycle_command(Kind.RESTART, "Stop and start an installed rock-on.")
-update = _lifecycle_command(Kind.UPDATE, "Get the newest images, and rebuild the containers whose image is newer.")
+update = _lifecycle_command(Kind.UPDATE, "Pull the newest images, and recreate the containers that have a newer image.")
 uninstall = _lifecycle_command(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay.")
 
 
@@ -101,7 +101,7 @@ def answers(name: str) -> None:
     click.echo(json.dumps(content, indent=2))
 
 
-# -- below -------------------------------------------------------------------------------------------------------------
+# -- helpers -----------------------------------------------------------------------------------------------------------
 
 
 def _read_answers(installation: Installation, file: Path | None) -> Answers:
@@ -125,7 +125,7 @@ def _read_answers(installation: Installation, file: Path | None) -> Answers:
 
 
 def _report_operation(operation_id: int, wait: bool) -> None:
-    """Print the operation's number, or wait for its end and print its outcome."""
+    """Print the operation's id, or wait for its end and print its outcome. Raises EngineError where it failed."""
     if not wait:
         click.echo(f"operation {operation_id} is queued")
         return

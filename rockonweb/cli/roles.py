@@ -1,4 +1,4 @@
-"""The command line's part for what goes on running: everything, or one part of it."""
+"""The commands that run services: `up` runs all of them, `web`, `worker` and `watch` one each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line's part for shares."""
+"""The commands of `share`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def share() -> None:
 @click.argument("name")
 @with_appcontext
 def add_share(name: str) -> None:
-    """Make a new share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
+    """Create a share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
     location = get_host().shares.new_share_constraints().description
     path = get_host().shares.create_share(name).path
     audit.record("shares.make", name)

@@ -1,1 +1,1 @@
-"""Decides and touches nothing: no Flask, no database, no Docker, no clock."""
+"""Pure functions and data: no Flask, no database, no Docker, no clock."""

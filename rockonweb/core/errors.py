@@ -1,4 +1,4 @@
-"""Everything that can go wrong and has a sentence for it."""
+"""Exceptions with a message for users."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from rockonweb.core.text import join_texts
 
 
 class RockonwebError(Exception):
-    """Something a person should read: what happened, and what to do about it.
+    """An error for users: `sentence` says what happened, `hint` (may be blank) what to do about it.
 
-    `hint` may be empty; `output` holds the words of another program (Docker's, a server's) where there are any.
+    `output` is the message of another program (Docker, a server), blank where there is none.
     """
 
     exit_status = 1  # of the command line
@@ -21,7 +21,7 @@ class RockonwebError(Exception):
 
     @property
     def message_with_hint(self) -> str:
-        """What happened and what to do, as a sentence that can still be shown in the reader's language."""
+        """Sentence and hint as one text that stays translatable."""
         return join_texts(" ", (self.sentence, self.hint))
 
     def __str__(self) -> str:
@@ -29,7 +29,7 @@ class RockonwebError(Exception):
 
 
 class BadInput(RockonwebError):
-    """What a person or a file said can't be used. `faults` has one sentence each."""
+    """Input of a user or a file is invalid. `faults` has one sentence for each fault."""
 
     exit_status = 2
 
@@ -39,15 +39,15 @@ class BadInput(RockonwebError):
 
 
 class EngineError(RockonwebError):
-    """Docker refused or failed at something; `output` has its words."""
+    """A call to Docker failed; `output` is Docker's message."""
 
 
 class PortTaken(EngineError):
-    """A container can't start because something else has a host port that it needs."""
+    """A container can't start because something else uses a host port that it needs."""
 
 
 class Unhealthy(EngineError):
-    """A container that was started does not hold."""
+    """A container that was started is unhealthy."""
 
 
 class EngineUnreachable(EngineError):
@@ -63,11 +63,11 @@ class QueueUnreachable(RockonwebError):
 
 
 class Conflict(RockonwebError):
-    """The rock-on or the thing is in a state that does not allow this now."""
+    """The state of the rock-on or other object does not allow this now."""
 
 
 class UndoSkipped(RockonwebError):
-    """An undo that leaves something as it is, for a reason that stays: there is nothing to try again."""
+    """An undo was skipped for a permanent reason: there is nothing to retry."""
 
 
 class DatabaseUnusable(RockonwebError):
@@ -75,8 +75,8 @@ class DatabaseUnusable(RockonwebError):
 
 
 class DatabaseOutdated(RockonwebError):
-    """The database's schema is not this program's."""
+    """The database's schema is not the one that this version needs."""
 
 
 class DiskFull(RockonwebError):
-    """No room is left where something must be written."""
+    """No disk space is left where something must be written."""

@@ -1,4 +1,4 @@
-"""What the deciding parts need to know of the host. Gathered elsewhere, passed in, never looked up here."""
+"""Facts about the host that the core decides by. Collected by `rockonweb.host` and passed in, never queried here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ShareFacts:
-    """A folder for apps' data: its path on the host, its owner's uid and gid, and whether a snapshot of it can be
-    taken. `nested` are the subvolumes inside it, which no snapshot covers; they are looked up where one is to be taken.
+    """A folder for apps' data: its path on the host, its owner, and whether `snapshots` of it can be taken.
+    `nested` are the subvolumes inside it, which no snapshot covers; listed only where one is to be taken.
     """
 
     path: str
@@ -21,9 +21,9 @@ class ShareFacts:
 
 @dataclass(frozen=True)
 class SharePathFacts:
-    """A share, or a folder of one, that an answer names. `free` are the bytes of its disk.
+    """A share, or a folder of one, that an answer names. `free` are the free bytes of its disk.
 
-    One that does not `exist` yet has only the free bytes, of the disk where it would be made.
+    Where it does not exist yet, only `free` is known: of the disk where it would be created.
     """
 
     exists: bool = False
@@ -36,10 +36,10 @@ class SharePathFacts:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image as its registry has it. `missing` and `unknown` are why there is none, and why that can't be told.
+    """An image in its registry. `missing` is why it does not exist there, `unknown` why that could not be checked.
 
-    `platforms` are written as `linux/arm64/v8`; `size` are the bytes that are fetched, None where the registry does
-    not say. `here` is an image of this name that Docker has.
+    `platforms` are written as `linux/arm64/v8`; `size` are the bytes to download, None where the registry does not say.
+    `here` is whether Docker has an image of this name.
     """
 
     platforms: tuple[str, ...] = ()
@@ -51,13 +51,13 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class PortListener:
-    """A port that something on the host holds. `holder` is for people; blank where it can't be told."""
+    """A host port in use. `holder` is the name of its user for display, blank where unknown."""
 
     port: int
     protocol: str
     address: str = ""
     holder: str = ""
-    rockon: str = ""  # whose container it is, where it is one of ours
+    rockon: str = ""  # whose container it is; blank for an unmanaged one
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ UP_STATES = ("running", "restarting", "paused")  # states of a container that is
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """A container as the engine tells of it. `rockon` is blank for one that is not ours."""
+    """A container as Docker reports it. `rockon` is blank for an unmanaged one."""
 
     name: str
     id: str = ""
@@ -84,20 +84,20 @@ class ContainerFacts:
     error: str = ""
     rockon: str = ""
     restart_policy: str = ""
-    restarts: int = 0  # since it was started by hand
-    started: str = ""  # when it was started last, as the engine writes it
+    restarts: int = 0  # automatic ones since the last explicit start
+    started: str = ""  # the time of the last start, as Docker writes it
     health: str = ""  # starting, healthy, unhealthy; blank for one without a health check of its own
     networks: tuple[str, ...] = ()
 
     @property
     def ever_ran(self) -> bool:
-        """Whether it was started at least once; the engine writes the year 1 for one that was not."""
+        """Whether it was started at least once; Docker reports the year 1 for one that was not."""
         return bool(self.started) and not self.started.startswith("0001")
 
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """A Docker network: its name, who is on it (container names, running or not), and whether we made it."""
+    """A Docker network: its name, its containers (by name, running or not), and whether it is managed (`ours`)."""
 
     name: str
     containers: tuple[str, ...] = ()
@@ -109,9 +109,9 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """The paths of the host's key and certificate. A self-signed pair is made when it is first needed.
+    """The paths of the host's key and certificate. A self-signed pair is created when it is first needed.
 
-    `missing` is the path of a file that the configuration names and that is not there.
+    `missing` is the path of a file that the configuration names but that does not exist.
     """
 
     key: str = "/etc/ssl/private/rockonweb.key"
@@ -124,12 +124,12 @@ class CertificateFacts:
 class HostFacts:
     """The host at one moment.
 
-    `containers` and `networks` are None when no engine was asked or none answered. `claimed` are the ports of other
-    installed rock-ons, running or not. `groups` maps names to gids. `missing_devices` are paths that were asked about
-    and are not there, `absent_images` those that Docker does not have, `pinned` the ids of images that containers keep
-    though their names mean newer ones by now. `places` are those that were asked about, by SHARE or SHARE/FOLDER, and
-    `new_owners` user and group of the shares that are made. `images` are those that registries were asked about,
-    `image_room` the free bytes where Docker keeps them, and `machine` this host's architecture as images name it.
+    `containers` and `networks` are None where Docker was not queried or did not answer. `claimed` are the host ports of
+    other installed rock-ons, running or not. `groups` maps names to gids. `missing_devices` and `missing_folders` are
+    those of the answers that do not exist, `absent_images` those that Docker does not have, `pinned` the ids of images
+    that containers keep though their names mean newer ones now. `places` are the answers' shares and folders by path,
+    `new_owners` uid and gid of shares to be created. `images` are those whose registry was queried, `image_room` the
+    free bytes of Docker's disk, and `machine` this host's architecture as images name it.
     """
 
     shares_root: str = "/mnt2"

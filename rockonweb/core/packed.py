@@ -1,4 +1,4 @@
-"""Values of the core as JSON: what is kept with rows, and what it comes back as."""
+"""Values of the core as JSON, as the database stores them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from pydantic import AfterValidator, PlainSerializer, TypeAdapter
 
 from rockonweb.core.text import from_stored, to_stored
 
-StoredSentence = Annotated[
-    str, AfterValidator(from_stored), PlainSerializer(to_stored)
-]  # a sentence, with its template
+StoredSentence = Annotated[str, AfterValidator(from_stored), PlainSerializer(to_stored)]  # stored with its template
 
 
 @cache
 def _type_adapter(kind: Any) -> TypeAdapter[Any]:
-    """Made when it is first needed: making all of them takes longer than a start may."""
+    """Return the adapter of a type, created on first use: creating all of them would slow down every start."""
     return TypeAdapter(kind)
 
 
 def pack(kind: Any, value: Any) -> str:
-    """Return a value of a type as it is kept, without what is as it would be anyway."""
+    """Return a value of the type `kind` as JSON, without fields that have their default."""
     return _type_adapter(kind).dump_json(value, exclude_defaults=True).decode()
 
 
 def unpack(kind: Any, text: str) -> Any:
-    """Return the value of which `pack` made a text. Raises ValueError for anything else."""
+    """Return the value that `pack` wrote. Raises ValueError for anything else."""
     return _type_adapter(kind).validate_json(text)

@@ -1,7 +1,7 @@
-"""What is a secret, and how a command line that holds one is shown.
+"""Which values are secrets, and how a command line that contains one is displayed.
 
 A `SecretWord` is safe by default: as a string it is the masked form, so printing, logging, storing or comparing
-it never shows the value. Only `reveal_argv`, used for the execution itself, gives the real words.
+it never shows the value. Only `reveal_argv`, used for the execution itself, gives the real arguments.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SECRET_LABEL = re.compile(r"\b(password|passphrase|secret|token|api[ -]?key|pri
 
 
 class SecretWord(str):
-    """A word of a command line with a secret in it: the string is masked, `revealed` is not."""
+    """An argument of a command line that contains a secret: the string is masked, `revealed` is not."""
 
     __slots__ = ("revealed",)
     revealed: str
@@ -47,12 +47,12 @@ def is_secret(key: str, label: str = "") -> bool:
 
 
 def reveal_argv(argv: Iterable[str]) -> list[str]:
-    """Return the words as a program must get them."""
+    """Return the arguments with their real values, to be executed."""
     return [argument.revealed if isinstance(argument, SecretWord) else str(argument) for argument in argv]
 
 
 def format_command(argv: Iterable[str]) -> str:
-    """Return a command line as one would type it, secrets masked."""
+    """Return a command line quoted for a shell, secrets masked."""
     return " ".join(_quote_word(argument) for argument in argv)
 
 
@@ -63,10 +63,9 @@ def _quote_word(argument: str) -> str:
 
 
 def redact_secrets(text: str, argv: Iterable[str]) -> str:
-    """Return `text` (another program's output) without the secret values that `argv` carry, also as they stand in
-    an address.
+    """Return another program's output without the secret values in `argv`, also where they are percent-encoded.
 
-    The longest goes first: one secret may begin with another.
+    The longest is masked first: one secret may begin with another.
     """
     secrets = {
         argument.revealed.removeprefix(argument.removesuffix(MASK))
@@ -81,7 +80,7 @@ def redact_secrets(text: str, argv: Iterable[str]) -> str:
 
 
 def without_password(address: str) -> str:
-    """Return an address without a name and password in it."""
+    """Return a URL without user name and password."""
     try:
         parts = urlsplit(address)
     except ValueError:

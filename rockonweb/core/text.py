@@ -1,4 +1,4 @@
-"""Sentences for people, kept translatable without a web framework in the core.
+"""Sentences for users that stay translatable, without a web framework in the core.
 
 A `TranslatableText` is a plain English string that remembers its template and its values, so that a page can render it
 in the reader's language, while a log, a test or JSON just sees the English.
@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-STORED_PREFIX = '{"template": '  # how a sentence that is kept with its template begins
+STORED_PREFIX = '{"template": '  # how a sentence that is stored with its template begins
 DECIMAL_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 BINARY_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -24,15 +24,15 @@ class TranslatableText(str):
 
 
 def t(template: str, **values: Any) -> TranslatableText:
-    """Return `template` with its `%(name)s` places filled, as a `TranslatableText`.
+    """Return `template` with its `%(name)s` placeholders filled, as a `TranslatableText`.
 
-    Raises KeyError when a place has no value.
+    Raises KeyError when a placeholder has no value.
     """
     return _make_text(template, values)
 
 
 def fill_template(sentence: TranslatableText, **values: Any) -> TranslatableText:
-    """Return a sentence whose places were left open with values in them. Raises KeyError when a place has none."""
+    """Return a sentence with its open placeholders filled. Raises KeyError when a placeholder has no value."""
     return _make_text(sentence.template, values)
 
 
@@ -44,7 +44,7 @@ def _make_text(template: str, values: dict[str, Any]) -> TranslatableText:
 
 
 def join_texts(separator: str, parts: Iterable[str]) -> str:
-    """Return parts with something between them, each of which can still be shown in the reader's language."""
+    """Return the non-blank parts joined by `separator`; each of them stays translatable."""
     values = {f"part{n}": sentence for n, sentence in enumerate(parts) if sentence}
     if not any(isinstance(sentence, TranslatableText) for sentence in values.values()):
         return separator.join(values.values())
@@ -65,9 +65,7 @@ def format_size(number: int, *, binary: bool = False) -> TranslatableText:
 
 
 def map_text_values(text: str, convert: Callable[[str], str]) -> str:
-    """Return a sentence with a change made to each of its values; a string that is no `TranslatableText` is changed
-    itself.
-    """
+    """Return a sentence with `convert` applied to each of its values, or to itself where it is a plain string."""
     if not isinstance(text, TranslatableText):
         return convert(text)
     values = {
@@ -77,9 +75,9 @@ def map_text_values(text: str, convert: Callable[[str], str]) -> str:
 
 
 def to_stored(text: str) -> str:
-    """Return what a database keeps of a sentence: the template and the values of a `TranslatableText`, else the string.
+    """Return a sentence as a database stores it: template and values of a `TranslatableText` as JSON, else the string.
 
-    A string of somebody else that looks like a kept sentence is kept as one, so that it comes back as it is.
+    A plain string that looks like a stored sentence is stored as one, so that it is read back unchanged.
     """
     if text.startswith(STORED_PREFIX) and not isinstance(text, TranslatableText):
         return json.dumps(_text_to_json(_make_text(text, {})))
@@ -87,7 +85,7 @@ def to_stored(text: str) -> str:
 
 
 def from_stored(stored: str) -> str:
-    """Return the sentence that `to_stored` made something of; whatever else is kept is the sentence itself."""
+    """Return the sentence that `to_stored` wrote; any other string is the sentence itself."""
     if not stored.startswith(STORED_PREFIX):
         return stored
     try:
@@ -97,7 +95,7 @@ def from_stored(stored: str) -> str:
 
 
 def map_strings(value: Any, convert: Callable[[str], str]) -> Any:
-    """Return a value of JSON with a change made to each string in it, keys left out."""
+    """Return a JSON value with `convert` applied to each string in it except keys."""
     if isinstance(value, str):
         return convert(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The forms: a file for each page of the wizard, and for each page of settings."""
+"""The WTForms forms: a module for each page of the wizard and of settings, and for each blueprint with forms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wtforms import Field, StringField
 
 from rockonweb.core.questions.wizard import FieldValues, Question
 
-NO_AUTOFILL = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}  # no help of the browser's
+NO_AUTOFILL = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}  # no changes by the browser
 
 
 class PageForm(FlaskForm):  # type: ignore[misc]
@@ -24,24 +24,24 @@ class PageForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def groups(self) -> list[tuple[str, list[Field]]]:
-        """The fields by container."""
+        """The fields by container name."""
         return [
             (name, list(fields)) for name, fields in groupby(self.answer_fields, key=lambda field: field.ask.container)
         ]
 
     @property
     def typed_values(self) -> dict[str, str]:
-        """What the fields hold, by name."""
+        """The values of the fields, by field name."""
         return {field.name: field.data or "" for field in self.answer_fields}
 
     @property
     def submitted_values(self) -> dict[str, str]:
-        """What a person typed into the submitted form, by name."""
+        """The values that were typed into the submitted form, by field name."""
         return {field.name: field.data or "" for field in self.answer_fields if field.submitted and not field.generated}
 
     @property
     def unsaved_values(self) -> dict[str, str]:
-        """What the fields of a page with errors hold: a secret that was just generated is still on that page."""
+        """The values to store for a page with errors; without secrets generated for this page, which stay on it."""
         return {field.name: field.data or "" for field in self.answer_fields if not field.generated}
 
     @property
@@ -51,12 +51,12 @@ class PageForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def has_secret_fields(self) -> bool:
-        """Whether a field holds a secret, with buttons of its own."""
+        """Whether a field is for a secret, which has buttons of its own."""
         return any(field.ask.secret for field in self.answer_fields)
 
     @property
     def focused_field(self) -> Field | None:
-        """The field that gets the focus: the first with an error, or the one that was asked to be shown."""
+        """The field that gets the focus: the first with an error, or a revealed secret."""
         return self.first_faulty_field or next((field for field in self.answer_fields if field.revealed), None)
 
 
@@ -64,7 +64,7 @@ FormT = TypeVar("FormT", bound=FlaskForm)
 
 
 class PlainField(StringField):  # type: ignore[misc]
-    """One line of text that is no prose, such as a name or an address: without blanks around it."""
+    """One line of text that is not prose, such as a name or an address: surrounding blanks are stripped."""
 
     def __init__(self, label: Any = None, validators: Any = None, *, render_kw: Any = None, **options: Any) -> None:
         attributes = {**NO_AUTOFILL, **(render_kw or {})}
@@ -72,16 +72,16 @@ class PlainField(StringField):  # type: ignore[misc]
 
 
 class QuestionField:
-    """What all fields of questions have; before a WTForms field among the bases of a class.
+    """Mixin of all fields of questions; must precede a WTForms field among the bases of a class.
 
-    The field's name is the question's and may hold slashes and spaces; its id is safe in a selector.
+    The field's name is the question's and may contain slashes and spaces; its id is safe in a CSS selector.
     """
 
     data: str | None
-    generated = False  # a secret that was generated for this page and is kept nowhere yet
-    revealed = False  # a secret that the person asked to see
-    stored = ""  # a secret that was given before and is not shown
-    suggested = False  # filled in by us; the notes say where it comes from
+    generated = False  # a secret that was generated for this page and is not stored yet
+    revealed = False  # a secret that the user requested to see
+    stored = ""  # a stored secret, which is not shown
+    suggested = False  # filled with a suggestion; the notes say where it comes from
 
     def __init__(self, *, ask: Question, position: int, notes: Sequence[str] = (), **options: Any) -> None:
         self.ask = ask
@@ -90,7 +90,7 @@ class QuestionField:
         super().__init__(label=ask.label, description=ask.spec.description, id=f"{ask.page}-{position}", **options)  # type: ignore[call-arg]
 
     def process(self, formdata: Any, *data: Any, **options: Any) -> None:
-        """Take what was sent. What was left out of a submitted form is blank, not its suggestion."""
+        """Read the submitted value. A field that is missing in a submitted form is blank, not its default."""
         super().process(formdata, *data, **options)  # type: ignore[misc]
         self.submitted = formdata is not None and self.name in formdata  # type: ignore[attr-defined]
         if formdata is not None and not self.submitted:
@@ -98,20 +98,20 @@ class QuestionField:
 
 
 class PlainAnswerField(QuestionField, PlainField):
-    """An answer in one line that is no prose, or blank for none."""
+    """An answer in one line that is not prose, blank for none."""
 
 
 def build_plain_fields(asks: Iterable[Question], **options: Any) -> dict[str, PlainAnswerField]:
-    """Return a field for each question, by its name."""
+    """Return a field for each question, by the question's name."""
     return {ask.name: PlainAnswerField(ask=ask, position=position, **options) for position, ask in enumerate(asks, 1)}
 
 
 def build_form(form_class: type[FormT], fields: Mapping[str, Any], values: FieldValues) -> FormT:
-    """Return a form of a kind with these fields, in this order; `values` fill it until it is submitted."""
+    """Return a form of a subclass with these fields, in this order; `values` fill it until it is submitted."""
     form: FormT = type(form_class.__name__, (form_class,), dict(fields))(data=dict(values))
     return form
 
 
 def strip_blanks(value: str | None) -> str:
-    """Return a value without the blanks around it; a filter of fields where they can't be meant."""
+    """Return a value without surrounding blanks; a filter for fields where they are never intended."""
     return (value or "").strip()

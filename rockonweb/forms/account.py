@@ -1,4 +1,4 @@
-"""The forms of one's own account, and of those of others."""
+"""The forms of the user's own account and of other users' accounts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from rockonweb.models import Role
 from rockonweb.models.token import LABEL_LENGTH
 
 ROLE_LABELS = {
-    Role.VIEWER: _l("Viewer: sees"),
-    Role.OPERATOR: _l("Operator: sees, starts, stops, restarts and updates"),
+    Role.VIEWER: _l("Viewer: view only"),
+    Role.OPERATOR: _l("Operator: view, start, stop, restart and update"),
     Role.OWNER: _l("Owner: everything"),
 }
-TOKEN_LIFETIMES = {"30": _l("30 days"), "90": _l("90 days"), "365": _l("1 year"), "": _l("until it is revoked")}
+TOKEN_LIFETIMES = {"30": _l("30 days"), "90": _l("90 days"), "365": _l("1 year"), "": _l("until revoked")}
 
 
 def new_password(label: str) -> PasswordField:
-    """Return the field of a password that is chosen."""
+    """Return the field of a new password."""
     return PasswordField(
         label,
         [
@@ -36,20 +36,20 @@ def new_password(label: str) -> PasswordField:
 
 
 def repeated_password(label: str) -> PasswordField:
-    """Return the field in which a password that is chosen stands a second time."""
-    different = EqualTo("password", _l("The two passwords differ."))
+    """Return the field that repeats a new password."""
+    different = EqualTo("password", _l("The passwords don't match."))
     return PasswordField(
         label,
-        [InputRequired(_l("Type the password a second time.")), different],
+        [InputRequired(_l("Enter the password again.")), different],
         render_kw={"autocomplete": "new-password"},
     )
 
 
 def current_password(label: str, description: str = "") -> PasswordField:
-    """Return the field of a password that a person has."""
+    """Return the field of the current password."""
     return PasswordField(
         label,
-        [InputRequired(_l("Type your password."))],
+        [InputRequired(_l("Enter your password."))],
         description=description,
         render_kw={"autocomplete": "current-password"},
     )
@@ -60,58 +60,58 @@ def _role_choices(highest: Role = Role.OWNER) -> list[SelectChoice]:
 
 
 class CurrentPasswordForm(FlaskForm):  # type: ignore[misc]
-    """The password again."""
+    """The current password, to confirm a change."""
 
-    present = current_password(_l("Your present password"))
+    present = current_password(_l("Current password"))
 
 
 class ChangePasswordForm(CurrentPasswordForm):
-    """Another password of one's own."""
+    """A new password of the user's own."""
 
     password = new_password(_l("New password"))
-    again = repeated_password(_l("New password again"))
-    submit = SubmitField(_l("Change the password"))
+    again = repeated_password(_l("Confirm new password"))
+    submit = SubmitField(_l("Change password"))
 
 
 class EnableSecondStepForm(FlaskForm):  # type: ignore[misc]
-    """A code that shows that the device has the key."""
+    """The first code, which proves that the device has the TOTP key."""
 
     code = StringField(
         _l("Code"),
-        [InputRequired(_l("Type the code that your device shows.")), Length(max=100)],
-        description=_l("The six digits that the app shows now."),
+        [InputRequired(_l("Enter the code shown on your device.")), Length(max=100)],
+        description=_l("The six digits currently shown in the app."),
         render_kw={"autocomplete": "one-time-code", "inputmode": "numeric"},
     )
-    submit = SubmitField(_l("Turn the second step on"))
+    submit = SubmitField(_l("Turn on two-factor authentication"))
 
 
 class TokenForm(CurrentPasswordForm):
-    """A new token."""
+    """A new API token."""
 
-    label = PlainField(_l("What it is for"), [Length(max=LABEL_LENGTH)], render_kw={"maxlength": LABEL_LENGTH})
-    role = SelectField(_l("It may do"))
+    label = PlainField(_l("Purpose"), [Length(max=LABEL_LENGTH)], render_kw={"maxlength": LABEL_LENGTH})
+    role = SelectField(_l("Permissions"))
     days = SelectField(
-        _l("It lasts"), choices=[SelectChoice(value, words) for value, words in TOKEN_LIFETIMES.items()], default="90"
+        _l("Validity"), choices=[SelectChoice(value, words) for value, words in TOKEN_LIFETIMES.items()], default="90"
     )
-    submit = SubmitField(_l("Make the token"))
+    submit = SubmitField(_l("Create token"))
 
     def limit_roles(self, highest: Role) -> None:
-        """Offer the roles up to that of the account."""
+        """Offer the roles up to the account's own."""
         self.role.choices = _role_choices(highest)
 
 
 class RoleForm(FlaskForm):  # type: ignore[misc]
-    """What a person may do."""
+    """The role of a user."""
 
     role = SelectField(_l("Role"), choices=_role_choices())
-    submit = SubmitField(_l("Change the role"))
+    submit = SubmitField(_l("Change role"))
 
 
 class ResetPasswordForm(FlaskForm):  # type: ignore[misc]
-    """A password for somebody else."""
+    """A new password for another user."""
 
     password = new_password(_l("New password"))
-    submit = SubmitField(_l("Set the password"))
+    submit = SubmitField(_l("Set password"))
 
 
 class NewUserForm(FlaskForm):  # type: ignore[misc]
@@ -120,4 +120,4 @@ class NewUserForm(FlaskForm):  # type: ignore[misc]
     name = PlainField(_l("Name"), [DataRequired(_l("Choose a name.")), Length(max=MAX_NAME_LENGTH)])
     role = SelectField(_l("Role"), choices=_role_choices())
     password = new_password(_l("Password"))
-    submit = SubmitField(_l("Make the account"))
+    submit = SubmitField(_l("Create account"))

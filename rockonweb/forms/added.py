@@ -1,4 +1,4 @@
-"""Rows in which something is added: for one container or for all of them. A row that stays blank adds nothing."""
+"""Rows of fields that add settings for one or all containers. A blank row adds nothing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from rockonweb.core.secret import is_secret
 from rockonweb.core.text import TranslatableText, t
 from rockonweb.forms import NO_AUTOFILL, PlainField, build_form, shares
 
-ADD_BUTTON = "Add"  # the button for one more row
-REMOVE_BUTTON = "Remove"  # the buttons that take one away; their value is what
-MAX_ROWS = 50  # rows
+ADD_BUTTON = "Add"  # the button that adds a row
+REMOVE_BUTTON = "Remove"  # the buttons that remove a setting or row; their value is its name
+MAX_ROWS = 50
 _FIELD_NAME = re.compile(r"new-([0-9]{1,2})-(?:container|key|value)")
 
 
 @dataclass(frozen=True)
 class FieldRow:
-    """One row of fields. `container` is None where there is only one to choose."""
+    """One row of fields. `container` is None where the rock-on has only one."""
 
     name: str
     container: Field | None
@@ -36,19 +36,19 @@ class FieldRow:
 
     @property
     def fields(self) -> list[Field]:
-        """The fields that there are."""
+        """The fields that the row has."""
         return [field for field in (self.container, self.key, self.value) if field is not None]
 
 
 class RowsForm(FlaskForm):  # type: ignore[misc]
-    """The rows of a page, as many as were sent; one more when that was asked for."""
+    """The rows of a page: as many as were sent, and one more when `ADD_BUTTON` was pressed."""
 
     rows: list[FieldRow]
-    only_container: str  # the one container there is, blank when there are several
+    only_container: str  # the rock-on's only container, blank when there are several
 
     @property
     def row_entries(self) -> list[TypedRow]:
-        """What stands in the rows."""
+        """The values of the rows."""
         return [
             TypedRow(
                 row.name,
@@ -61,14 +61,14 @@ class RowsForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def focused_input(self) -> Field | None:
-        """The field that gets the focus: the first with an error, or the new row's."""
+        """The field that gets the focus: the first with an error, or the key of a new row."""
         faulty_fields = [field for row in self.rows for field in row.fields if field.errors]
         return faulty_fields[0] if faulty_fields else self.rows[-1].key if ADD_BUTTON in request.form else None
 
 
 @dataclass(frozen=True)
 class RowLabels:
-    """How the fields of a page's rows are called. Without `value` a row has none."""
+    """The labels and examples of a page's rows. Where `value` is None, rows have no such field."""
 
     key: TranslatableText
     example: str
@@ -80,7 +80,7 @@ ROW_LABELS = {
     "storage": RowLabels(t("Path in the app"), "/photos", t("Share"), "photos"),
     "environment": RowLabels(t("Variable"), "LOG_LEVEL", t("Value")),
     "labels": RowLabels(t("Label"), "KEY=VALUE"),
-    "networks": RowLabels(t("Name of the network"), "family"),
+    "networks": RowLabels(t("Network name"), "family"),
 }
 
 
@@ -97,14 +97,14 @@ def build_rows_form(definition: Definition, page: str) -> RowsForm:
     if page == "environment":
         for row in rows_form.rows:
             if row.value is not None and is_secret(row.key.data or ""):
-                row.value.widget = PasswordInput(hide_value=False)  # nothing of it is kept yet
+                row.value.widget = PasswordInput(hide_value=False)  # not stored yet, so it must stay on the page
     return rows_form
 
 
 def validate_rows(form: FlaskForm, rows: RowsForm, faults: Collection[RowFault]) -> bool:
-    """Whether a page is valid and has none of these faults; otherwise their sentences stand beside its fields.
+    """Whether a page is valid and has none of these faults, which are set as errors of their fields.
 
-    `build_rows_form` has the fields of what was there before.
+    `form` has the fields of existing settings, `rows` those of new ones.
     """
     accepted = all([form.validate(), rows.validate()])
     for fault in faults:
@@ -143,13 +143,13 @@ def _build_row_fields(
     if page == "storage":
         attributes = {"list": shares.LIST_ID, "placeholder": labels.value_example}
         fields[f"{name}-value"] = PlainField(labels.value, render_kw=attributes, id=f"{name}-value")
-    elif labels.value:  # of a variable: blanks around it may be meant
+    elif labels.value:  # of a variable: surrounding blanks may be intended
         fields[f"{name}-value"] = StringField(labels.value, render_kw=NO_AUTOFILL, id=f"{name}-value")
     return fields
 
 
 def _default_container(definition: Definition) -> str:
-    """Return the container that is chosen at first: that of the app's own page."""
+    """Return the preselected container: that of the app's own page, else the first."""
     return definition.ui_port[0] if definition.ui_port else definition.launch_order[0][0]
 
 

@@ -1,4 +1,4 @@
-"""The forms that let people in."""
+"""The forms of login and setup."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ USERNAME_INPUT = {**NO_AUTOFILL, "autocomplete": "username"}
 class LoginForm(FlaskForm):  # type: ignore[misc]
     """Name and password."""
 
-    name = StringField(_l("Name"), [DataRequired(_l("Type your name."))], render_kw=USERNAME_INPUT)
+    name = StringField(_l("Name"), [DataRequired(_l("Enter your name."))], render_kw=USERNAME_INPUT)
     password = current_password(_l("Password"))
     submit = SubmitField(_l("Log in"))
 
 
 class CodeForm(FlaskForm):  # type: ignore[misc]
-    """The second step."""
+    """The code of the second factor."""
 
     code = StringField(
         _l("Code"),
-        [InputRequired(_l("Type the code that your device shows.")), Length(max=100)],
+        [InputRequired(_l("Enter the code shown on your device.")), Length(max=100)],
         description=_l("Six digits from your app, or one of your recovery codes."),
         render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
     )
-    submit = SubmitField(_l("Go on"))
+    submit = SubmitField(_l("Continue"))
 
 
 class SetupForm(FlaskForm):  # type: ignore[misc]
-    """The owner's account, against the one-time code."""
+    """The first owner's account, and the one-time code that allows creating it."""
 
     code = StringField(
         _l("One-time code"),
-        [InputRequired(_l("Type the code that the terminal shows."))],
-        description=_l("The terminal where Rockonweb was started shows it."),
+        [InputRequired(_l("Enter the code shown in the terminal."))],
+        description=_l("It is shown in the terminal where Rockonweb was started."),
         render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
     )
     name = StringField(
         _l("Name"), [DataRequired(_l("Choose a name.")), Length(max=MAX_NAME_LENGTH)], render_kw=USERNAME_INPUT
     )
     password = new_password(_l("Password"))
-    again = repeated_password(_l("Password again"))
-    submit = SubmitField(_l("Make the account"))
+    again = repeated_password(_l("Confirm password"))
+    submit = SubmitField(_l("Create account"))
 
 
 class ReauthenticationForm(FlaskForm):  # type: ignore[misc]
-    """The password of the person who is logged in, once more."""
+    """The current user's password again."""
 
     password = current_password(
-        _l("Your password"), _l("It is asked for again before a secret is shown. That you looked is written down.")
+        _l("Your password"), _l("Required before a secret is shown. Viewing a secret is recorded in the audit log.")
     )

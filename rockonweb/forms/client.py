@@ -1,4 +1,4 @@
-"""The form that names a client of a server."""
+"""The form that names a client of a VPN server."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rockonweb.forms import PlainField
 
 
 class ClientForm(FlaskForm):  # type: ignore[misc]
-    """A client's name. Whether it can be had is decided where the client is made."""
+    """A client's name, which is validated where the client is created."""
 
     client = PlainField(
         _l("Name of the client"),
         description=_l("One for each device, such as annas-phone: letters, digits, dots, dashes and underscores."),
         render_kw={"maxlength": "64", "required": True},
     )
-    submit = SubmitField(_l("Make a profile"))
+    submit = SubmitField(_l("Create profile"))

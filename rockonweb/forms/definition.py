@@ -1,4 +1,4 @@
-"""The form that a definition is written, checked, tried and saved in."""
+"""The editor of a definition: check, preview and save."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rockonweb.forms import NO_AUTOFILL
 
 
 class DefinitionForm(FlaskForm):  # type: ignore[misc]
-    """The text of a definition file; a file that is sent along takes the place of what was typed."""
+    """The text of a definition file; an uploaded file replaces the typed text."""
 
     file = FileField(
         _l("From a file"),
-        description=_l("A JSON file of at most 1 MB. It takes the place of the text below."),
+        description=_l("A JSON file of at most 1 MB. It replaces the text below."),
         render_kw={"accept": ".json,application/json"},
     )
     text = TextAreaField(
@@ -30,20 +30,20 @@ class DefinitionForm(FlaskForm):  # type: ignore[misc]
     save = SubmitField(_l("Save"))
 
     def load_upload(self) -> str:
-        """Put the text of a file that was sent into the text field. Returns what is wrong with the file, or blank."""
+        """Copy an uploaded file into the text field. Returns what is wrong with the file, or blank."""
         upload = self.file.data
         if not upload:
             return ""
         body = upload.read(MAX_BYTES + 1)
         if len(body) > MAX_BYTES:
-            return t("The file is larger than 1 MB, which no definition may be.")
+            return t("The file is larger than 1 MB, the limit for a definition.")
         try:
             self.text.data = decode_utf8(body)
         except UnusableFile:
-            return t("The file is not text in UTF-8.")
+            return t("The file is not UTF-8 text.")
         return ""
 
     @property
     def normalized_text(self) -> str:
-        """The text with the line ends of files; browsers send those of the web."""
+        """The text with LF line ends; browsers send CRLF."""
         return (self.text.data or "").replace("\r\n", "\n")

@@ -10,11 +10,11 @@ from rockonweb.core.text import t
 from rockonweb.forms import PageForm, build_form, build_plain_fields
 from rockonweb.host import get_host
 
-LIST_ID = "known-devices"  # of the datalist that offers the devices there are
+LIST_ID = "known-devices"  # of the datalist of existing devices
 
 
 def build_devices_form(definition: Definition, values: FieldValues) -> PageForm:
-    """Return the form."""
+    """Return the form with `values` by field name."""
     fields = build_plain_fields(
         page_questions(definition, "devices"), validators=[_validate_device], render_kw={"list": LIST_ID}
     )

@@ -1,4 +1,4 @@
-"""The environment page: the app's own settings, as variables. The custom-config page asks in the same way."""
+"""The environment page: the app's own settings, as variables. The custom-config page is built the same way."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from rockonweb.core.questions.wizard import FieldValues, Question, page_question
 from rockonweb.core.text import t
 from rockonweb.forms import NO_AUTOFILL, PageForm, QuestionField, build_form
 
-FORGET_PREFIX = "forget-"  # before the name of a secret that may be blank: a box to take it back
-# Before the name of a secret that the page generated: its fingerprint, while it is on the page.
+FORGET_PREFIX = "forget-"  # before the name of an optional secret: the checkbox that clears it
+# Before the name of a secret: the hidden field with the fingerprint of one generated for this page.
 GENERATED_PREFIX = "fresh-"
-ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that look alike
+ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without characters that look alike
 
 
 class TextAnswerField(QuestionField, StringField):  # type: ignore[misc]
-    """A value that is shown."""
+    """A value that is shown in plain text."""
 
 
 class SecretAnswerField(QuestionField, PasswordField):  # type: ignore[misc]
-    """A value that is not shown again once it is kept: sent blank, the one that was given before stays.
+    """A value that is not shown once it is stored; if sent blank, the stored one stays.
 
-    What is not kept yet, as it was generated for this page, stays in its field, and can be shown there.
+    One that is not stored yet, as it was generated for this page, stays in its field and can be revealed.
     """
 
     forget: Field | None = None
-    redisplayed = False  # what was sent is in the page that answers
+    redisplayed = False  # the response contains the sent value
 
     def __init__(self, *, kept: str = "", **options: Any) -> None:
         self.stored = kept
@@ -42,11 +42,11 @@ class SecretAnswerField(QuestionField, PasswordField):  # type: ignore[misc]
 
     @property
     def marker(self) -> tuple[str, str]:
-        """Name and value of the hidden field that tells this page's own secret from one that was typed."""
+        """Name and value of the hidden field that distinguishes a generated secret from a typed one."""
         return GENERATED_PREFIX + self.name, _secret_fingerprint(self.data or "")
 
     def process(self, formdata: Any, *data: Any, **options: Any) -> None:
-        """Take what was sent; where that is blank, what was given before."""
+        """Read the sent value, or use the stored one where it is blank."""
         super().process(formdata, *data, **options)
         value = self.data or ""
         if formdata is None:
@@ -56,7 +56,7 @@ class SecretAnswerField(QuestionField, PasswordField):  # type: ignore[misc]
         self.data = value or self.stored
 
     def __call__(self, **attributes: Any) -> Any:
-        """Render the field: dots, unless the person asked to see it."""
+        """Render the field: as a password input, unless the secret is revealed."""
         self.widget = (
             TextInput() if self.revealed else PasswordInput(hide_value=not (self.generated or self.redisplayed))
         )
@@ -69,7 +69,7 @@ def build_environment_form(
     suggested: Mapping[str, Suggestion] | None = None,
     page: str = "environment",
 ) -> PageForm:
-    """Return the form of one-line texts, secrets among them; `suggested` fill what `values` leave out."""
+    """Return the form of one-line texts and secrets; suggestions fill the fields that `values` leaves out."""
     fields: dict[str, Any] = {}
     suggestions = prefill_suggestions(definition, page, values, suggested or {})
     for position, ask in enumerate(page_questions(definition, page), 1):
@@ -83,9 +83,7 @@ def build_environment_form(
             **options,
         )
         if ask.secret and ask.optional and values.get(ask.name):
-            fields[FORGET_PREFIX + ask.name] = BooleanField(
-                t("Forget the value that was given"), id=f"{FORGET_PREFIX}{position}"
-            )
+            fields[FORGET_PREFIX + ask.name] = BooleanField(t("Clear the saved value"), id=f"{FORGET_PREFIX}{position}")
     form = build_form(
         PageForm, fields, {**{key: suggestion.value for key, suggestion in suggestions.items()}, **values}
     )
@@ -99,12 +97,12 @@ def build_environment_form(
 
 
 def random_secret(length: int) -> str:
-    """Return a secret of so many letters and digits."""
+    """Return a random secret of `length` letters and digits."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def fill_generated_secret(form: PageForm, name: str, suggested: Mapping[str, Suggestion]) -> None:
-    """Put a new secret into a field of a sent form and show it; what belongs to it gets the same."""
+    """Put the suggested secret into a field of a sent form and reveal it; fields with the same source get the same."""
     source = suggested[name].source if name in suggested else ""
     for field in find_secret_fields(form):
         if source and suggested.get(field.name) and suggested[field.name].source == source:
@@ -113,14 +111,14 @@ def fill_generated_secret(form: PageForm, name: str, suggested: Mapping[str, Sug
 
 
 def redisplay_secrets(form: PageForm, name: str) -> None:
-    """Let a sent form be looked at once more: nothing of it is kept, so its secrets stay in it; one may be shown."""
+    """Prepare a sent form for display again: secrets that are not stored stay in it; the one of `name` is revealed."""
     for field in find_secret_fields(form):
         field.redisplayed = field.submitted and field.data != field.stored
         field.revealed = field.name == name and (field.redisplayed or field.generated)
 
 
 def find_secret_fields(form: PageForm) -> Iterable[SecretAnswerField]:
-    """Return the fields that hold secrets."""
+    """Return the fields for secrets."""
     return [field for field in form.answer_fields if isinstance(field, SecretAnswerField)]
 
 
@@ -131,11 +129,11 @@ def _secret_fingerprint(value: str) -> str:
 def _answer_notes(ask: Question, values: FieldValues, suggestion: Suggestion | None) -> list[str]:
     notes: list[str] = []
     if ask.secret and values.get(ask.name):
-        notes.append(t("A value was given and is not shown. Leave this blank to keep it."))
+        notes.append(t("A value is set but not shown. Leave this blank to keep it."))
     if suggestion:
         notes.append(suggestion.why)
     if ask.user_or_group and not suggestion:
-        notes.append(t("A whole number, such as 1000. In a terminal, “id NAME” shows the numbers of a user."))
+        notes.append(t("A whole number, such as 1000. In a terminal, “id NAME” shows a user's IDs."))
     return notes
 
 

@@ -1,4 +1,4 @@
-"""The labels page: what programs beside the app, such as a proxy, read on its containers."""
+"""The labels page: labels of the app's containers, which other programs such as a reverse proxy read."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ LabelEntries = list[tuple[str, str, str]]  # the field's name, the container, th
 
 
 class LabelsForm(FlaskForm):  # type: ignore[misc]
-    """The labels that there are; a blank one is removed."""
+    """The existing labels; a blank one is removed."""
 
     definition: Definition
     label_fields: list[tuple[str, Field]]
 
     @property
     def groups(self) -> Iterator[tuple[str, list[Field]]]:
-        """The fields by container."""
+        """The fields by container name."""
         for name, pairs in groupby(self.label_fields, key=lambda pair: pair[0]):
             yield name, [field for _, field in pairs]
 
 
 def name_labels(definition: Definition, labels: Mapping[str, Sequence[str]]) -> LabelEntries:
-    """Return a field's name, the container and the label for each of these labels."""
+    """Return field name, container and label for each label of these containers."""
     return [
         (field_name("labels", container, str(number), definition.containers), container, label)
         for container, texts in labels.items()
@@ -57,7 +57,7 @@ def build_labels_form(definition: Definition, labels: LabelEntries) -> LabelsFor
 
 
 def merge_labels(form: LabelsForm, rows: RowsForm, answers: Answers) -> Answers | None:
-    """Return the answers with the labels that were typed; None when something is wrong, which stands on the forms."""
+    """Return the answers with the typed labels; None where the forms have errors."""
     existing = [TypedRow(field.name, container, field.data) for container, field in form.label_fields]
     result = settings.parse_labels(form.definition, [*existing, *rows.row_entries])
     return replace(answers, labels=result.keys_by_container) if validate_rows(form, rows, result.faults) else None

@@ -1,4 +1,4 @@
-"""The networks page of an app's settings: which of its containers are on which network that people made."""
+"""The networks page of an app's settings: which of its containers join which networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rockonweb.forms.added import RowsForm, validate_rows
 
 @dataclass(frozen=True)
 class ContainerMembership:
-    """A container, why it can join no network, else a box for each that it can join."""
+    """A container, the reason why it can join no network, and a checkbox for each network."""
 
     container: str
     refusal: TranslatableText | None
@@ -30,7 +30,7 @@ class ContainerMembership:
 
 
 class MembershipsForm(FlaskForm):  # type: ignore[misc]
-    """A box for each container and network."""
+    """A checkbox for each container and network."""
 
     definition: Definition
     memberships: list[ContainerMembership]
@@ -39,7 +39,7 @@ class MembershipsForm(FlaskForm):  # type: ignore[misc]
 def build_memberships_form(
     definition: Definition, joined: Mapping[str, Sequence[str]], existing_networks: Collection[str]
 ) -> MembershipsForm:
-    """Return the form; `existing_networks` are the networks there are, `joined` those that each container is on."""
+    """Return the form; `joined` has the networks of each container, by its name."""
     fields: dict[str, Any] = {}
     boxes: dict[str, list[tuple[str, str]]] = {}
     for container, spec in definition.launch_order:
@@ -62,7 +62,7 @@ def build_memberships_form(
 
 
 def merge_memberships(form: MembershipsForm, rows: RowsForm, answers: Answers) -> Answers | None:
-    """Return the answers with the networks that were chosen; None when something is wrong, which is on the forms."""
+    """Return the answers with the chosen networks; None where the forms have errors."""
     existing = [
         TypedRow(field.name, membership.container, network)
         for membership in form.memberships

@@ -11,14 +11,14 @@ from rockonweb.forms import PlainField
 
 
 class MetastoreForm(FlaskForm):  # type: ignore[misc]
-    """Where the new metastore is."""
+    """The URL or folder of a new metastore."""
 
     place = PlainField(
         _l("Address or folder"),
-        [InputRequired(_l("Type an address or a folder."))],
+        [InputRequired(_l("Enter an address or a folder."))],
         description=_l(
-            "The address of the folder that holds root.json, such as https://example.org/rockons, or the absolute path "
-            "of a folder of definition files on this machine."
+            "The address of the folder that contains root.json, such as https://example.org/rockons, or the absolute "
+            "path of a folder of definition files on this machine."
         ),
     )
-    submit = SubmitField(_l("Add the metastore"))
+    submit = SubmitField(_l("Add metastore"))

@@ -1,4 +1,4 @@
-"""The ports page: under which ports of the host the app is reached."""
+"""The ports page: the host ports on which the app is published."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from rockonweb.forms import PageForm, QuestionField, build_form, strip_blanks
 
 
 class PortField(QuestionField, StringField):  # type: ignore[misc]
-    """A host port, or blank. One that is fixed keeps its number, whatever is sent.
+    """A host port, blank where it is not published. A fixed port keeps its number, whatever is sent.
 
-    Not a number field: of what it can't read, a browser sends nothing, and nothing means "not published".
+    Not a number field: for invalid input browsers send a blank value, which means "not published".
     """
 
     def process(self, formdata: Any, *data: Any, **options: Any) -> None:
-        """Take what was sent, unless the port is fixed."""
+        """Read the sent value, unless the port is fixed."""
         if self.ask.fixed:
             formdata, data = None, (self.ask.key,)
         super().process(formdata, *data, **options)
@@ -43,9 +43,9 @@ def build_ports_form(
     *,
     page_needed: bool = True,
 ) -> PageForm:
-    """Return the form, checked against the host's facts; `suggested` fill what `values` leave out.
+    """Return the form, validated against the host's facts; `suggested` fills the fields that `values` leaves out.
 
-    `page_needed`: the port of the app's own page may not be blank.
+    With `page_needed`, the port of the app's own page may not be blank.
     """
     fields = {}
     for position, ask in enumerate(page_questions(definition, "ports"), 1):
@@ -66,7 +66,9 @@ def _usual_port_notes(ask: Question, suggestion: PortSuggestion) -> list[str]:
     if suggestion.why:
         return [suggestion.why]
     if default and default != suggestion.port and not ask.fixed:
-        return [t("Usually %(default)s, which is suggested for another rock-on of the catalogue.", default=default)]
+        return [
+            t("Usually %(default)s, but that port is suggested for another rock-on in the catalogue.", default=default)
+        ]
     return []
 
 

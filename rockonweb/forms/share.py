@@ -1,4 +1,4 @@
-"""The form that makes a share."""
+"""The form that creates a share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
 
     name = PlainField(
         _l("Name"),
-        [InputRequired(_l("Type a name for the share."))],
+        [InputRequired(_l("Enter a name for the share."))],
         description=_l("Letters, digits, dots, dashes and underscores, such as photos or syncthing-config."),
     )
-    submit = SubmitField(_l("Make the share"))
+    submit = SubmitField(_l("Create share"))

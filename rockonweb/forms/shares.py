@@ -1,4 +1,4 @@
-"""The shares page: where the app's folders are kept."""
+"""The shares page: the shares that are mounted on the app's volumes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from rockonweb.core.questions.wizard import (
 from rockonweb.core.text import TranslatableText, t
 from rockonweb.forms import PageForm, build_form, build_plain_fields
 
-LIST_ID = "known-shares"  # of the datalist that offers the shares there are
-SAME_FOLDER = "same-place"  # the box that confirms two volumes in one folder
+LIST_ID = "known-shares"  # of the datalist of existing shares
+SAME_FOLDER = "same-place"  # the checkbox that confirms two volumes in one folder
 MEBIBYTE = 2**20
 
 
@@ -31,9 +31,9 @@ MEBIBYTE = 2**20
 class ShareContext:
     """What the page needs to know of the host.
 
-    `existing` are the names of the shares there are, `users` the other rock-ons that have data in them. `refusal` and
-    `hint` say why no share can be made and what to do instead; `new_share_note` says what and where a new one will be,
-    and `button` is what makes it.
+    `existing` are the names of all shares, `users` the other rock-ons that have data in each. `refusal` and `hint` say
+    why no share can be created and what to do instead; `new_share_note` says what and where a new one will be, and
+    `button` is the label of the button that creates it.
     """
 
     existing: Collection[str] = ()
@@ -41,11 +41,11 @@ class ShareContext:
     refusal: TranslatableText | None = None
     hint: str = ""
     new_share_note: str = ""
-    button: str = "Submit"
+    button: str = "Install"
 
 
 class SharesForm(PageForm):
-    """The shares, and a box that must be ticked when two volumes are given one folder."""
+    """The share of each volume, and a checkbox that must be ticked when two volumes get one folder."""
 
     share_context: ShareContext
     definition: Definition
@@ -53,7 +53,7 @@ class SharesForm(PageForm):
 
     @property
     def shared_folders(self) -> list[TranslatableText]:
-        """What has one folder together, in words."""
+        """A sentence for each pair of volumes in one folder."""
         shared_paths = find_shared_folders(self.definition, self.typed_values)
         return [
             shared_folder_note(path, sharing[0], other)
@@ -63,14 +63,14 @@ class SharesForm(PageForm):
 
     @property
     def shared_folders_mark(self) -> str:
-        """The value of the box: it confirms these folders and no others."""
+        """The value of the checkbox: a fingerprint, so that it confirms only these folders."""
         shared_paths = find_shared_folders(self.definition, self.typed_values)
         lines = sorted(f"{path}:{','.join(ask.name for ask in sharing)}" for path, sharing in shared_paths.items())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     @property
     def sharing_confirmed(self) -> bool:
-        """Whether the box is ticked for what the page says now."""
+        """Whether the checkbox is ticked for the folders that the form has now."""
         if self.is_submitted():
             return request.form.get(SAME_FOLDER) in ("y", self.shared_folders_mark)
         return self.already_confirmed
@@ -83,7 +83,7 @@ def build_shares_form(
     *,
     already_confirmed: bool = False,
 ) -> SharesForm:
-    """Return the form; `already_confirmed` says whether two volumes in one folder were confirmed with these values."""
+    """Return the form; `already_confirmed` says whether sharing folders was confirmed with these values before."""
     share_context = share_context or ShareContext()
     fields = build_plain_fields(
         page_questions(definition, "shares"), validators=[_validate_share], render_kw={"list": LIST_ID}
@@ -96,44 +96,44 @@ def build_shares_form(
 
 
 def shares_to_create(typed: FieldValues, existing: Collection[str]) -> frozenset[str]:
-    """Return the shares that were named and do not exist: Submit makes them."""
+    """Return the named shares that do not exist: submitting creates them."""
     return frozenset(split_share_path(share_path)[0] for share_path in typed.values()) - frozenset(existing)
 
 
 def min_size_note(size: int | None) -> str:
-    """Return a volume's least size for people. Small numbers are surely no bytes: shown as they are."""
+    """Return a sentence with a volume's minimum size. A number too small to be bytes is shown without a unit."""
     if size is None or size <= 0:
         return ""
     if size < MEBIBYTE:
-        return t("Needs room: its definition says %(size)s, without a unit.", size=size)
-    return t("Needs room for at least %(size)s.", size=text.format_size(size, binary=True))
+        return t("Needs free space: its definition says %(size)s, without a unit.", size=size)
+    return t("Needs at least %(size)s of free space.", size=text.format_size(size, binary=True))
 
 
 def share_path_notes(share_path: str, share_context: ShareContext) -> list[TranslatableText]:
-    """Return what to know about SHARE or SHARE/FOLDER."""
+    """Return notes on the path SHARE or SHARE/FOLDER: whether the share is new, and who else uses it."""
     share, _ = split_share_path(share_path)
     notes = []
     if share and share not in share_context.existing and not share_fault(share_path) and not share_context.refusal:
         note = t(
-            'The share "%(share)s" does not exist yet: it will be made on %(button)s.',
+            'The share "%(share)s" does not exist yet. It will be created when you press %(button)s.',
             share=share,
             button=share_context.button,
         )
         notes.append(note)
     if users := share_context.users.get(share):
-        notes.append(t('The share "%(share)s" is used by %(users)s too.', share=share, users=", ".join(users)))
+        notes.append(t('The share "%(share)s" is also used by %(users)s.', share=share, users=", ".join(users)))
     return notes
 
 
 def share_path_faults(share_path: str, share_context: ShareContext) -> list[str]:
-    """Return what is wrong with SHARE or SHARE/FOLDER, and what to do instead."""
+    """Return what is wrong with the path SHARE or SHARE/FOLDER, and what to do instead."""
     if not share_path:
-        return [t("Choose a share, or name a new one.")]
+        return [t("Choose a share or enter a new name.")]
     if fault := share_fault(share_path):
         return [fault]
     share, _ = split_share_path(share_path)
     if share not in share_context.existing and share_context.refusal:
-        sentence = t('The share "%(share)s" does not exist, and can\'t be made.', share=share)
+        sentence = t('The share "%(share)s" does not exist and can\'t be created.', share=share)
         return [sentence, share_context.refusal, share_context.hint]
     return []
 

@@ -1,4 +1,4 @@
-"""The storage page: shares that were added to an installed app, each at a path."""
+"""The storage page: shares that were added to an installed app, each mounted at a path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rockonweb.forms.shares import LIST_ID, ShareContext, share_path_faults, sha
 
 
 class StorageForm(PageForm):
-    """The share of each path that was added."""
+    """The share of each added path."""
 
     definition: Definition
     share_context: ShareContext
@@ -24,7 +24,7 @@ class StorageForm(PageForm):
 def build_storage_form(
     definition: Definition, shares_by_container: Mapping[str, Mapping[str, str]], share_context: ShareContext
 ) -> StorageForm:
-    """Return the form for these paths and shares, by container."""
+    """Return the form for shares by container name and path."""
     storage_questions = settings.added_storage_questions(definition, shares_by_container)
     values = {ask.name: shares_by_container[ask.container][ask.key] for ask in storage_questions}
     form = build_form(StorageForm, build_plain_fields(storage_questions, render_kw={"list": LIST_ID}), values)
@@ -35,7 +35,7 @@ def build_storage_form(
 
 
 def merge_storage(form: StorageForm, rows: RowsForm, answers: Answers) -> Answers | None:
-    """Return the answers with the storage that was typed; None when something is wrong, which stands on the forms."""
+    """Return the answers with the typed storage; None where the forms have errors."""
     existing = [TypedRow(field.name, field.ask.container, field.ask.key, field.data) for field in form.answer_fields]
     result = settings.parse_storage(form.definition, [*existing, *rows.row_entries])
     accepted = validate_rows(form, rows, result.faults)

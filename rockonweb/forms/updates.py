@@ -1,4 +1,4 @@
-"""When a rock-on may be updated by itself."""
+"""The form of a rock-on's automatic updates."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ TIME_INPUT = {"type": "time", "autocomplete": "off"}
 
 
 class AutoUpdateForm(FlaskForm):  # type: ignore[misc]
-    """Whether, and between which times of day."""
+    """Whether to update automatically, and the time window."""
 
     enabled = BooleanField(
-        _l("Update by itself"),
-        description=_l("As soon as a newer image is known, within this time. What does not hold is taken back."),
+        _l("Update automatically"),
+        description=_l(
+            "As soon as an update is available, within this time window. If the app is not healthy "
+            "afterwards, the update is rolled back."
+        ),
     )
     start = StringField(_l("From"), filters=[strip_blanks], render_kw=TIME_INPUT)
     until = StringField(
         _l("Until"),
-        description=_l("This machine's own time. It may go past midnight; twice the same means at any time."),
+        description=_l(
+            "Times are in this machine's time zone. The window may extend past midnight; the same time "
+            "twice means at any time."
+        ),
         filters=[strip_blanks],
         render_kw=TIME_INPUT,
     )
@@ -38,10 +44,10 @@ class AutoUpdateForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def minutes_window(self) -> tuple[int, int]:
-        """The minutes of the day, of a form that is valid."""
+        """Start and end in minutes since midnight; the form must be valid."""
         return parse_time_of_day(self.start.data) or 0, parse_time_of_day(self.until.data) or 0
 
 
 def _require_time_of_day(field: StringField) -> None:
     if parse_time_of_day(field.data or "") is None:
-        raise ValidationError(_l("A time of day looks like 03:30."))
+        raise ValidationError(_l("Enter a time such as 03:30."))

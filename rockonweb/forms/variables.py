@@ -1,4 +1,4 @@
-"""The environment page of an installed app: the definition's variables, those that were added, and rows for more."""
+"""The environment page of an installed app: the definition's variables, added ones, and rows to add more."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rockonweb.forms.added import RowsForm, validate_rows
 
 
 def merge_variables(definition: Definition, form: PageForm, rows: RowsForm, answers: Answers) -> Answers | None:
-    """Return the answers with the variables that were typed; None when something is wrong, which stands on the forms.
+    """Return the answers with the typed variables; None where the forms have errors.
 
-    `form` asks for the variables of `definition` and for those that were added.
+    `form` has the variables of `definition` and those added before, `rows` the new ones.
     """
     existing = [
         TypedRow(field.name, field.ask.container, field.ask.key, field.data or "")

@@ -1,7 +1,7 @@
-"""One door to the machine that apps run on: all that is asked of it and done on it goes through a `Host`.
+"""The interface to the machine that apps run on: everything is read from it and done on it through a `Host`.
 
-Nobody outside imports what lies behind. What goes through the door is plain data with types, so that it can be served
-from elsewhere; there is one kind of host today, this machine.
+No other package imports the modules behind it. Arguments and results are plain typed data, so that another kind of host
+(a remote one) could be added; today there is one, this machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Host:
-    """A machine; `rockons` are the names of those whose containers may be acted on, none by default."""
+    """A machine. Only containers of the rock-ons named `rockons` may be changed; without names it is read-only."""
 
     def __init__(self, settings: Config, *rockons: str) -> None:
         self._settings = settings
@@ -47,33 +47,31 @@ class Host:
 
     @cached_property
     def instance(self) -> str:
-        """The name by which our containers are told from another Rockonweb's."""
+        """The value of the Docker label that marks containers and networks as this instance's."""
         return instance_id(self._settings)
 
     @cached_property
     def snapshots(self) -> Snapshots:
-        """The snapshots of shares."""
+        """The Btrfs snapshots of shares."""
         return Snapshots(self.shares, self.instance)
 
     # -- Docker -------------------------------------------------------------------------------------------------
 
     def connect_docker(self, *extra_rockons: str) -> Engine:
-        """Return a connection to the machine's Docker Engine, which closes itself at the end of a `with`;
-        `extra_rockons` are further rock-ons whose containers may be acted on. Raises EngineUnreachable.
+        """Return a connection to the machine's Docker Engine, a context manager that closes it; `extra_rockons` are
+        names of further rock-ons whose containers may be changed. Raises EngineUnreachable.
         """
         return engine.connect_engine(self.instance, *self._rockons, *extra_rockons)
 
     def call_with_engine(self, query: Callable[[Engine | None], T]) -> tuple[T, EngineError | None]:
-        """Return the answer to a question with the engine's part in it; without it, and why, where the engine is away
-        or refuses.
-        """
+        """Return `query(engine)` and None; where Docker is unreachable or fails, `query(None)` and the error."""
         try:
             with self.connect_docker() as docker:
                 return query(docker), None
         except EngineError as error:
             return query(None), error
 
-    # -- what is there ------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------
 
     def collect_facts(
         self,
@@ -82,10 +80,10 @@ class Host:
         docker: Engine | None,
         named_ports: Collection[int] | None = None,
     ) -> HostFacts:
-        """Return the facts for planning with these answers. Without an engine, what only it knows is None.
+        """Return the facts for planning with these answers. Without an engine, what only Docker knows is None.
 
-        `claims` are the ports of installed rock-ons. With `named_ports`, of the programs that hold ports only those
-        that hold one of these are found out, which is quicker. Raises EngineError when an engine was given and fails.
+        `claims` are the host ports of installed rock-ons. With `named_ports`, only the programs that use one of these
+        ports are identified, which is faster. Raises EngineError where a given engine fails.
         """
         containers = docker.list_containers() if docker else None
         share_paths = list(
@@ -115,19 +113,19 @@ class Host:
         published: Iterable[PortListener] = (),
         named_ports: Collection[int] | None = None,
     ) -> tuple[PortListener, ...]:
-        """Return what holds ports. `containers` are all that there are and `published` the ports that they publish,
-        None and nothing where no engine was asked; for the others see `collect_facts`.
+        """Return what uses host ports. `containers` are all of the host's, by name (None without Docker), `published`
+        the ports that they publish; for `claims` and `named_ports` see `collect_facts`.
         """
         running = {container.rockon for container in (containers or {}).values() if container.state == "running"}
-        # The socket on a port that an install has only reserved is somebody else's.
+        # A rock-on that does not run has only reserved its port: a socket there belongs to another program.
         active_claims = [claim for claim in claims if containers is None or claim.rockon in running]
         names_by_id = {container.id: name for name, container in (containers or {}).items() if container.id}
         return sockets.find_listeners(active_claims, published, names_by_id, named_ports)
 
     def collect_surroundings(self, share_paths: Collection[str], visited: str = "") -> SuggestionContext:
-        """Return what suggestions need. `share_paths` are the shares and folders that were chosen; `visited` is the
-        name or address by which the person reached these pages: where it is this server for others too, apps are
-        reached by it.
+        """Return what suggested answers are computed from, for these shares and folders (SHARE or SHARE/FOLDER).
+
+        `visited` is the host name or address of the request: apps are reached by it too, unless it is a loopback one.
         """
         visited_host = "" if environment.is_loopback_name(visited) else visited
         name, address = environment.host_name(), environment.outgoing_address()
@@ -144,7 +142,7 @@ class Host:
             default_owner=environment.usual_owner(self.shares),
         )
 
-    # What any process of this machine may ask it, in words of its own modules.
+    # Functions that need no state of a Host. Attributes, so that tests can replace them.
     addresses = staticmethod(own_addresses)
     await_health = staticmethod(health_gate.await_health)
     clock_is_synchronised = staticmethod(is_synchronised)
@@ -155,23 +153,23 @@ class Host:
     time_zone = staticmethod(time_zone)
 
     def has_device(self, path: str) -> bool:
-        """Whether there is something at a path, such as /dev/dri."""
+        """Whether a device path, such as /dev/dri, exists."""
         return os.path.exists(path)
 
     def read_memory(self) -> tuple[int, int]:
-        """Return how many bytes of memory are free for use, and how many there are."""
+        """Return the available and the total memory in bytes."""
         memory = psutil.virtual_memory()
         return memory.available, memory.total
 
-    # -- what is done -------------------------------------------------------------------------------------------
+    # -- changing -----------------------------------------------------------------------------------------------
 
     def make_certificate(self) -> bool:
-        """Make the machine's self-signed key and certificate, unless they are there. Returns whether they were made."""
+        """Create the instance's self-signed key and certificate if missing. Returns whether they were created."""
         return certificate.ensure_certificate(self._settings)
 
 
 def get_host(installation: Installation | None = None) -> Host:
-    """Return the machine that an app runs on, to act on its containers; without an app, to look only."""
+    """Return the host that a rock-on runs on, allowed to change its containers; without a rock-on, read-only."""
     return Host(current_config(), *([installation.name] if installation else []))
 
 

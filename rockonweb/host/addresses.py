@@ -1,4 +1,4 @@
-"""The addresses of this machine, and the subnets that it reaches through its interfaces."""
+"""The IP addresses of this machine, and the subnets that it reaches through its interfaces."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ IPV6_ROUTES = Path("/proc/net/ipv6_route")
 
 
 def local_addresses() -> frozenset[str]:
-    """Return this machine's own addresses."""
+    """Return the IPv4 and IPv6 addresses of this machine's interfaces."""
     return frozenset(address for _, address, _ in _interface_addresses())
 
 
 def reachable_subnets() -> dict[str, tuple[str, ...]]:
-    """Return the subnets of each interface: of its addresses, and those that a route leads to.
+    """Return the subnets (CIDR) of each interface: those of its addresses, and those that a route leads to.
 
-    Left out are what is reached by the default route, and loopback and link-local subnets, which are everywhere.
+    The default route and loopback, link-local and multicast subnets are left out: they conflict with no network.
     """
     subnets_by_interface: dict[str, dict[str, None]] = {}
     for interface, address, mask in _interface_addresses():
@@ -42,7 +42,7 @@ def _is_relevant_subnet(subnet: str) -> bool:
 
 
 def _interface_addresses() -> Iterator[tuple[str, str, int]]:
-    """Yield interface, address and length of the subnet's prefix."""
+    """Yield interface, address and prefix length."""
     for name, entries in psutil.net_if_addrs().items():
         for entry in entries:
             if entry.family in (socket.AF_INET, socket.AF_INET6) and entry.netmask:
@@ -62,7 +62,7 @@ def _read_ipv6_routes() -> Iterator[tuple[str, str]]:
 
 
 def _read_table_rows(path: Path) -> list[list[str]]:
-    """Return the rows of a table of the kernel's; none where this system has no such table."""
+    """Return the rows of a table in /proc/net, split into columns; none where this system has no such table."""
     try:
         return [line.split() for line in path.read_text().splitlines()]
     except OSError:

@@ -1,4 +1,4 @@
-"""The host's own key and certificate, which apps get that encrypt their pages themselves."""
+"""The TLS key and certificate that apps get which serve https themselves."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rockonweb.core.facts import CertificateFacts
 from rockonweb.core.text import t
 
 VALID_YEARS = 10
-MAX_COMMON_NAME = 64  # of a certificate's subject
+MAX_COMMON_NAME = 64  # characters, ub-common-name of RFC 5280
 
 
 def locate_certificate(settings: Config) -> CertificateFacts:
-    """Return where key and certificate are, or will be; makes nothing."""
+    """Return the paths of key and certificate: the configured ones, else where self-signed ones are or will be."""
     if settings.tls_key and settings.tls_certificate:
         paths = (settings.tls_key, settings.tls_certificate)
         missing = next((str(path) for path in paths if not path.is_file()), "")
@@ -32,7 +32,7 @@ def locate_certificate(settings: Config) -> CertificateFacts:
 
 
 def ensure_certificate(settings: Config) -> bool:
-    """Make the instance's self-signed pair, unless it is there. Returns whether it was made."""
+    """Create the instance's self-signed pair if missing; return whether it was created. Raises RockonwebError."""
     key_path, certificate_path = _own_paths(settings)
     if key_path.is_file() and certificate_path.is_file():
         return False
@@ -44,14 +44,18 @@ def ensure_certificate(settings: Config) -> bool:
                 temporary.replace(path)
     except OSError as error:
         raise RockonwebError(
-            t("The certificate %(path)s can't be made: %(why)s.", path=str(certificate_path), why=error.strerror or ""),
-            t("Check that Rockonweb may write there, or name a certificate by ROCKONWEB_TLS_KEY and _CERT."),
+            t(
+                "The certificate %(path)s can't be created: %(why)s.",
+                path=str(certificate_path),
+                why=error.strerror or "",
+            ),
+            t("Check that Rockonweb may write there, or specify a certificate with ROCKONWEB_TLS_KEY and _CERT."),
         ) from None
     return True
 
 
 def create_self_signed(host: str) -> tuple[bytes, bytes]:
-    """Return a new key and a certificate of its own for this host name, both as PEM."""
+    """Return a new key and a self-signed certificate for this host name, both as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:MAX_COMMON_NAME] or "localhost")])
     short = host.partition(".")[0]
@@ -63,7 +67,7 @@ def create_self_signed(host: str) -> tuple[bytes, bytes]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))  # for a reader whose clock is behind
+        .not_valid_before(today - timedelta(days=1))  # for clients whose clock is behind
         .not_valid_after(today + timedelta(days=365 * VALID_YEARS))
         .add_extension(
             x509.SubjectAlternativeName(

@@ -1,4 +1,4 @@
-"""Whether the system's clock is kept right by the network, as the kernel knows it."""
+"""Whether the system clock is synchronised (by NTP), as the kernel knows it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import ctypes
 from pathlib import Path
 
 SYSTEMD = Path("/run/systemd/system")  # see sd_booted(3)
-MAX_ERROR = 16_000_000  # µs: the kernel lets its estimate grow to this where nobody has set the clock for long
+MAX_ERROR = 16_000_000  # µs: the kernel's estimate grows up to this while nobody synchronises the clock
 
 
 class _Timex(ctypes.Structure):
-    """The beginning of `struct timex` in <sys/timex.h>, with room for the rest of it."""
+    """The first fields of `struct timex` in <sys/timex.h>; `rest` is at least as long as the others."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -22,10 +22,10 @@ class _Timex(ctypes.Structure):
 
 
 def is_synchronised() -> bool | None:
-    """Return it by the kernel's estimate of its clock's greatest error, as `timedatectl` does, but without a process.
+    """Return whether the clock is synchronised, by the kernel's `maxerror`, as `timedatectl` does.
 
-    None without systemd: elsewhere, e.g. in a container, the clock is somebody else's to keep. See adjtimex(2): with no
-    mode set it only reads.
+    None without systemd, for example in a container, where the clock is set from outside. With `modes` 0, adjtimex(2)
+    only reads.
     """
     if not SYSTEMD.is_dir():
         return None

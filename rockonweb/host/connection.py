@@ -1,4 +1,4 @@
-"""A connection to the Docker Engine: whose it is, what it may act on, and the containers that it sees."""
+"""A connection to the Docker Engine: which containers there are, and which of them it may change."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ from rockonweb.core.text import t
 from rockonweb.host.addresses import local_addresses
 from rockonweb.host.docker_errors import translate_errors, unmanaged_error
 
-SOCKET_URL = "http+docker://"  # what the SDK calls a socket of this host
-VERSION_SECONDS = 60  # that the engine's API version is believed: asking for it costs as much as most questions
+SOCKET_URL = "http+docker://"  # how the SDK writes a Unix socket's URL
+VERSION_SECONDS = 60  # for which the engine's API version is cached: fetching it costs as much as most requests
 
-_api_versions: dict[str, tuple[str, float]] = {}  # by DOCKER_HOST: the version, and when it was asked for
+_api_versions: dict[str, tuple[str, float]] = {}  # by DOCKER_HOST: the version, and when (monotonic) it was fetched
 
 
 def create_docker_client(timeout: int) -> docker.DockerClient:
-    """Return a client of the engine that Docker's variables name, in the newest API version that both understand.
+    """Return a client of the engine that DOCKER_HOST etc. name, with the newest API version that both support.
 
-    `timeout` in seconds, for each answer. Raises what the SDK does, and EngineUnreachable where they name another
-    machine. An engine that went away since its version was asked for is noticed by the first question.
+    `timeout`: seconds per response. Raises the SDK's exceptions, and EngineUnreachable where DOCKER_HOST is another
+    machine. While the API version is cached, an engine that went down is noticed only by the first request.
     """
     host = os.environ.get("DOCKER_HOST", "")
     if not is_local_docker(host):
         raise EngineUnreachable(
-            t("DOCKER_HOST names another machine: %(host)s.", host=host.rpartition("@")[2]),
-            t("Shares, ports and devices are those of this machine, so use its own Docker: leave DOCKER_HOST unset."),
+            t("DOCKER_HOST points to another machine: %(host)s.", host=host.rpartition("@")[2]),
+            t(
+                "Shares, ports and devices are those of this machine, so its own Docker must be used: leave "
+                "DOCKER_HOST unset."
+            ),
         )
     version, checked_at = _api_versions.get(host, ("auto", 0.0))
     if time.monotonic() - checked_at > VERSION_SECONDS:
@@ -44,15 +47,15 @@ def create_docker_client(timeout: int) -> docker.DockerClient:
     if version == "auto":
         _api_versions[host] = (api_client.api.api_version, time.monotonic())
     if api_client.api.base_url.startswith(SOCKET_URL):
-        api_client.api.trust_env = False  # no proxy leads to a socket of this host, and looking for one takes long
+        api_client.api.trust_env = False  # a socket needs no proxy, and looking one up is slow
     return api_client
 
 
 def is_local_docker(docker_host: str) -> bool:
-    """Whether an address as DOCKER_HOST has it is of this machine: a socket, or a port of one of its own addresses."""
+    """Whether a value of DOCKER_HOST is of this machine: a socket, or a port on one of its own addresses."""
     if not docker_host or docker_host.startswith("/"):
         return True
-    address = docker_host if "://" in docker_host else f"tcp://{docker_host}"  # so the SDK reads it
+    address = docker_host if "://" in docker_host else f"tcp://{docker_host}"  # as the SDK reads it
     scheme, _, rest = address.partition("://")
     if not rest or scheme in ("unix", "http+unix", "fd", "npipe"):
         return True
@@ -72,10 +75,10 @@ def _is_own_address(address: str) -> bool:
 
 
 class Connection:
-    """A connection to the Docker Engine; `instance` tells our containers from another Rockonweb's.
+    """A connection to the Docker Engine. Containers whose label is `instance` are managed by this Rockonweb.
 
-    It looks at all containers, but acts only on those of `rockons`, a rock-on's present name and its former ones;
-    without any it acts on none.
+    It reads all containers, but changes only those of `rockons`, the names (present and former) of a rock-on; without
+    names it changes none.
     """
 
     def __init__(self, client: docker.DockerClient, instance: str, *rockons: str) -> None:
@@ -94,7 +97,7 @@ class Connection:
         self._api.close()
 
     def list_containers(self) -> dict[str, ContainerFacts]:
-        """Return all containers of the host by name, ours and others; without exit codes."""
+        """Return all containers of the host by name, managed or not. Exit codes are not filled in."""
         with translate_errors():
             items = self._api.containers(all=True)
         facts = [
@@ -113,7 +116,7 @@ class Connection:
         return {container.name: container for container in facts}
 
     def inspect_container(self, name: str) -> ContainerFacts | None:
-        """Return one container with its exit code, None when there is none of exactly this name."""
+        """Return one container with its exit code; None where none has exactly this name."""
         details = self._inspect_raw(name)
         if details is None:
             return None
@@ -134,7 +137,7 @@ class Connection:
         )
 
     def acts_on(self, container: ContainerFacts) -> bool:
-        """Whether a container is one that this connection may act on."""
+        """Whether this connection may change a container."""
         return bool(container.rockon) and container.rockon in self.rockons
 
     def _rockon_name(self, labels: dict[str, str]) -> str:
@@ -149,16 +152,16 @@ class Connection:
                 details: dict[str, Any] = self._api.inspect_container(name)
             except NotFound:
                 return None
-        # Docker takes the beginning of an id for a name as well.
+        # Docker takes a prefix of an id for a name as well.
         return details if by_id or details.get("Name") == f"/{name}" else None
 
     def _require_own_container(self, name: str) -> ContainerFacts:
-        """Return a container that may be acted on. Raises EngineError for any other."""
+        """Return a container that may be changed. Raises EngineError for any other."""
         container = self.inspect_container(name)
         if container is None:
             raise EngineError(
                 t('The container "%(name)s" does not exist.', name=name),
-                t("It was removed by hand. Start the rock-on again: that makes it anew."),
+                t("It was removed manually. Start the rock-on again to recreate it."),
             )
         self._require_own(container)
         return container
@@ -169,14 +172,17 @@ class Connection:
         if not self.acts_on(container):
             raise EngineError(
                 t(
-                    'The container "%(name)s" belongs to the rock-on %(rockon)s; it is left alone.',
+                    'The container "%(name)s" belongs to the rock-on %(rockon)s; it is not changed.',
                     name=container.name,
                     rockon=container.rockon,
                 ),
-                t("Uninstall that rock-on first; two with a container of the same name can't be installed together."),
+                t(
+                    "Uninstall that rock-on first; two rock-ons with a container of the same name can't be installed "
+                    "at the same time."
+                ),
             )
 
 
 def container_name(item: Mapping[str, Any]) -> str:
-    """Return the name of a container in a list; those of a link of the old kind are not names but paths."""
+    """Return a listed container's name; entries with a further slash are aliases of legacy links."""
     return next((name.lstrip("/") for name in item.get("Names") or () if name.count("/") == 1), "")

@@ -1,4 +1,4 @@
-"""File systems: what is mounted where, how much room there is, and subvolumes of Btrfs."""
+"""File systems: mount points, free space, and Btrfs subvolumes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from rockonweb.core.docker.daemon_settings import Disk
 
 MOUNTS = Path("/proc/self/mountinfo")
-SUBVOLUME_INODE = 256  # of a subvolume's top folder, and of nothing else
-BTRFS_TIMEOUT = 300
+SUBVOLUME_INODE = 256  # BTRFS_FIRST_FREE_OBJECTID: the inode number of each subvolume's root folder
+BTRFS_TIMEOUT = 300  # seconds
 
 
 @dataclass(frozen=True)
 class MountPoint:
-    """Something that is mounted: where, of what kind, and from which disk or other source."""
+    """A mount: its path, file system type (`kind`), and source, such as a disk's device."""
 
     path: Path
     kind: str
@@ -26,12 +26,12 @@ class MountPoint:
     device: str  # MAJOR:MINOR
 
     def is_same_disk(self, other: MountPoint) -> bool:
-        """Whether two mounts are of one file system; the subvolumes of a Btrfs have different numbers."""
+        """Whether two mounts are of one file system; `device` alone differs between subvolumes of a Btrfs."""
         return self.device == other.device or (self.source.startswith("/dev/") and self.source == other.source)
 
 
 def list_mounts() -> list[MountPoint]:
-    """Return what is mounted, in the order in which it was; nothing where the system does not tell."""
+    """Return all mounts in the order of mounting; none where /proc is not readable."""
     try:
         lines = MOUNTS.read_text(errors="surrogateescape").splitlines()
     except OSError:
@@ -53,19 +53,19 @@ def list_mounts() -> list[MountPoint]:
 
 
 def _unescape_path(path: str) -> str:
-    """Return a path with the characters that the list writes as numbers, such as blanks."""
+    """Return a path from mountinfo with its octal escapes, of blanks for example, decoded."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
 def find_mount(path: Path, mount_points: list[MountPoint]) -> MountPoint | None:
-    """Return the mount that a path, or what will be there, is on; the topmost where several lie on each other."""
+    """Return the mount that a path, existing or not, is on; the last one where several are on the same folder."""
     real = path.resolve()
     candidates = [mount for mount in mount_points if real.is_relative_to(mount.path)]
     return max(reversed(candidates), key=lambda mount: len(mount.path.parts), default=None)
 
 
 def free_space(path: Path) -> int | None:
-    """Return how many bytes are free where a path is or will be."""
+    """Return the free bytes where a path is or will be created; None where no parent can be read."""
     for folder in (path, *path.parents):
         try:
             return shutil.disk_usage(folder).free
@@ -75,17 +75,17 @@ def free_space(path: Path) -> int | None:
 
 
 def is_subvolume(path: Path, mount: MountPoint | None) -> bool:
-    """Whether a folder is a subvolume of the Btrfs that it is on."""
+    """Whether a folder, which is on `mount`, is a Btrfs subvolume."""
     return bool(mount and mount.kind == "btrfs") and path.stat().st_ino == SUBVOLUME_INODE
 
 
 def can_make_subvolumes() -> bool:
-    """Whether the tool for it is installed."""
+    """Whether the btrfs program is installed."""
     return shutil.which("btrfs") is not None
 
 
 def run_btrfs(*arguments: str) -> str:
-    """Run the tool and return what it printed. Raises OSError, with its words where it refused."""
+    """Run `btrfs` with these arguments and return its stdout. Raises OSError, with its error output where it failed."""
     try:
         result = subprocess.run(  # noqa: S603 - an argv list, never a shell string
             ["btrfs", *arguments],  # noqa: S607
@@ -103,7 +103,7 @@ def run_btrfs(*arguments: str) -> str:
 
 
 def disk_of(folder: str) -> Disk | None:
-    """Return the disk that a folder of this machine is on; None where the folder can't be seen from here."""
+    """Return the disk that a folder of this machine is on; None where the folder can't be read."""
     if not folder:
         return None
     try:

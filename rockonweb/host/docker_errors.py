@@ -1,4 +1,4 @@
-"""Docker's words and silences, as sentences for people."""
+"""Translates errors of the Docker SDK, the engine and the docker command into EngineError with a readable sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rockonweb.core.text import t
 
 @contextmanager
 def translate_errors(name: str = "", refusal: Callable[[str, str], EngineError] | None = None) -> Iterator[None]:
-    """Turn the SDK's exceptions into sentences; `name` is the thing that was asked about."""
+    """Turn the SDK's exceptions into EngineError, APIError by `refusal`; `name`: the container, image or network."""
     try:
         yield
     except APIError as error:
@@ -30,26 +30,28 @@ def _refusal_error(name: str, message: str) -> EngineError:
         port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", message)
         return PortTaken(
             t(
-                "Host port %(port)s, which %(name)s needs, was taken meanwhile.",
+                "Host port %(port)s, which %(name)s needs, is now in use.",
                 port=port[1] if port else "?",
                 name=name,
             ),
-            t("Choose another port, or stop what holds it."),
+            t("Choose another port, or stop what is using it."),
             output=message,
         )
     if "no such file or directory" in message and "/dev/" in message:
         return EngineError(
             t("A device that %(name)s needs does not exist on this host.", name=name),
-            t("Plug it in, or leave the device blank."),
+            t("Connect it, or leave the device blank."),
             output=message,
         )
     if "no space left" in message:
         return EngineError(
-            t("Docker's disk is full."), t("Make room where images live, then try again."), output=message
+            t("Docker's disk is full."),
+            t("Free up space where Docker stores its images, then try again."),
+            output=message,
         )
     return EngineError(
-        t("Docker refused: %(words)s", words=message.splitlines()[0] if message else "?"),
-        t("Docker's own words are below."),
+        t("Docker reported an error: %(words)s", words=message.splitlines()[0] if message else "?"),
+        t("Docker's full message is below."),
         output=message,
     )
 
@@ -58,19 +60,21 @@ def pull_error(image: str, message: str) -> EngineError:
     lowered = message.lower()
     if "no space left" in lowered:
         sentence = t("Docker's disk is full: %(image)s does not fit.", image=image)
-        hint = t("Make room where images live, then try again.")
+        hint = t("Free up space where Docker stores its images, then try again.")
     elif any(phrase in lowered for phrase in ("manifest unknown", "not found", "does not exist", "repository name")):
         sentence = t('The image "%(image)s" was not found in its registry.', image=image)
-        hint = t("Its name or tag has changed, or it needs a login. Refresh the catalogue, or tell its maintainer.")
+        hint = t(
+            "Its name or tag has changed, or it requires a login. Refresh the catalogue, or contact its maintainer."
+        )
     elif any(phrase in lowered for phrase in ("denied", "unauthorized", "authentication")):
-        sentence = t('The registry refused the image "%(image)s".', image=image)
+        sentence = t('The registry denied access to the image "%(image)s".', image=image)
         hint = t("It may need a login: docker login.")
     elif "no matching manifest" in lowered:
-        sentence = t('The image "%(image)s" does not exist for this machine\'s processor.', image=image)
+        sentence = t('The image "%(image)s" is not available for this machine\'s processor.', image=image)
         hint = t("Choose another rock-on.")
     elif "toomanyrequests" in lowered or "rate limit" in lowered:
-        sentence = t('The registry limits downloads; "%(image)s" was refused for now.', image=image)
-        hint = t("Try again in some hours, or log in: docker login.")
+        sentence = t('The registry limits downloads; "%(image)s" can\'t be pulled for now.', image=image)
+        hint = t("Try again in a few hours, or log in: docker login.")
     else:
         sentence = t('The image "%(image)s" could not be pulled.', image=image)
         hint = t("Check that this machine reaches the internet, then try again.")
@@ -84,20 +88,22 @@ def command_error(output: str, status: int) -> EngineError:
     match = re.search(r"(unknown (?:shorthand )?flag: .+)", message)
     if match:
         return EngineError(
-            t("An option of the definition is not one of Docker's: %(words)s", words=match[1]),
-            t("Tell the definition's maintainer."),
+            t("The definition uses an option that Docker does not have: %(words)s", words=match[1]),
+            t("Contact the definition's maintainer."),
             output=message,
         )
     first = next((line for line in message.splitlines() if line.strip()), f"status {status}")
     first = first.removeprefix("Error response from daemon: ")
     return EngineError(
-        t("Docker refused: %(words)s", words=first), t("Mend what it names, then try again."), output=message
+        t("Docker reported an error: %(words)s", words=first),
+        t("Fix the reported problem, then try again."),
+        output=message,
     )
 
 
 def unmanaged_error(name: str) -> EngineError:
     return EngineError(
-        t('A container named "%(name)s" exists and was not made by this Rockonweb; it is left alone.', name=name),
+        t('A container named "%(name)s" exists that was not created by this Rockonweb; it is not changed.', name=name),
         t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
     )
 

@@ -1,8 +1,8 @@
-"""The Docker Engine: this module and those that it is made of (connection, images, networks…) alone talk to it.
+"""The Docker Engine. Only this module and its base classes (connection, images, networks) talk to it.
 
-Reads, pulls, logs, events and networks go through the Docker SDK; containers are made by the docker command line from
-the argv, because definitions pass any flag of `docker run`. Whatever acts on a container acts only on one of the
-rock-on that the connection is for.
+Reads, pulls, logs, events and networks go through the Docker SDK; containers are created by the docker command line,
+because definitions may pass any option of `docker run`. Only containers of the rock-on that the connection is for are
+changed; for any other, methods raise EngineError, as they do (EngineUnreachable) where Docker does not answer.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ from rockonweb.host.images import Images
 from rockonweb.host.networks import Networks
 
 READ_TIMEOUT = 60  # seconds
-PULL_TIMEOUT = 15 * 60  # seconds without a word from the engine, for example while a registry stalls
+PULL_TIMEOUT = 15 * 60  # seconds without output from the engine, for example while a registry stalls
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
-COMMAND_TIMEOUT = 10 * 60
-MAX_FILE_BYTES = 4_000_000  # bytes that are read out of a container
+COMMAND_TIMEOUT = 10 * 60  # seconds
+MAX_FILE_BYTES = 4_000_000  # of a file (as tar) that is read from a container
 MAX_LOG_BYTES = 1_000_000
-DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's own
-PORT_ATTEMPTS, PORT_PAUSE = 3, 1.0  # seconds from one to the next
-READY_PAUSE = 1.0  # between two questions whether a container is ready, at most
-EVENTS_TIMEOUT = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
-ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
+DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's default
+PORT_ATTEMPTS, PORT_PAUSE = 3, 1.0  # seconds between attempts
+READY_PAUSE = 1.0  # seconds between two checks whether a container is ready, at most
+EVENTS_TIMEOUT = 10 * 365 * 24 * 3600  # seconds; there may be no event for months
+ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")  # how Docker names anonymous volumes
 
 _RUN_ONLY_OPTIONS = ("detach", "detach-keys", "sig-proxy")
 
@@ -67,7 +67,7 @@ class Engine(Networks, Images):
     """A connection to the Docker Engine."""
 
     def system_time(self) -> int:
-        """Return the engine's own time, in whole seconds since 1970."""
+        """Return the engine's clock in Unix seconds; this machine's where the engine does not say."""
         with translate_errors():
             timestamp = str(self._api.info().get("SystemTime") or "")
         try:
@@ -76,25 +76,25 @@ class Engine(Networks, Images):
             return int(time.time())
 
     def daemon_settings(self) -> DockerSettings:
-        """Return how the engine is set up."""
+        """Return the engine's version and configuration, with the disk of its images."""
         with translate_errors():
             info, version = self._api.info(), self._api.version()
         settings = parse_settings(info, version)
         return replace(settings, disk=disks.disk_of(settings.images_folder))
 
     def log_options(self) -> LogOptions | None:
-        """Return how the log of the newest container is kept, None where there is no container."""
+        """Return the log driver and options of the newest container; None where there is no container."""
         with translate_errors():
             newest = self._api.containers(all=True, limit=1)
         details = self._inspect_raw(newest[0]["Id"], by_id=True) if newest else None
         return parse_log_options((details.get("HostConfig") or {}).get("LogConfig") or {}) if details else None
 
     def disk_usage(self) -> DockerUsage:
-        """Return how much room images, containers and volumes take. Docker may count for a while."""
+        """Return the disk usage of images, containers and volumes (`docker system df`), which may take minutes."""
         with translate_errors():
             return parse_usage(self._api.df())
 
-    # -- looking ------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------
 
     def list_published_ports(self) -> list[PortListener]:
         """Return the host ports that running containers publish."""
@@ -114,7 +114,7 @@ class Engine(Networks, Images):
         ]
 
     def operation_containers(self, operation: int) -> list[str]:
-        """Return the names of our containers that an operation made."""
+        """Return the names of this instance's containers that the operation of this id created."""
         with translate_errors():
             containers = self._api.containers(all=True, filters={"label": f"{OPERATION_LABEL}={operation}"})
         return [
@@ -122,7 +122,7 @@ class Engine(Networks, Images):
         ]
 
     def anonymous_volumes(self, name: str) -> list[VolumeMount]:
-        """Return the volumes that Docker itself made for a container, without those that it has from another one."""
+        """Return the anonymous volumes that Docker created for a container, without those from `--volumes-from`."""
         details = self._inspect_raw(name) or {}
         sources = (details.get("HostConfig") or {}).get("VolumesFrom") or ()
         borrowed = {mount.volume for source in sources for mount in self.anonymous_volumes(source.split(":")[0])}
@@ -135,12 +135,12 @@ class Engine(Networks, Images):
         ]
 
     def bind_mount_paths(self, name: str) -> list[str]:
-        """Return the paths of the host that a container mounts; none where there is no container."""
+        """Return the host paths that a container bind-mounts; none where there is no container."""
         mounts = (self._inspect_raw(name) or {}).get("Mounts") or ()
         return [mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source")]
 
     def paths_to_mount(self, argv: Argv) -> list[str]:
-        """Return the paths of the host that a command line would mount, those of other containers too."""
+        """Return the host paths that a `docker run` line would mount, those from `--volumes-from` too."""
         lenders = run_options.parse_command_line(argv).references
         lent_paths = [
             self.bind_mount_paths(reference.container)
@@ -155,17 +155,17 @@ class Engine(Networks, Images):
             return {item["Name"] for item in self._api.volumes().get("Volumes") or ()}
 
     def image_id(self, image: str) -> str | None:
-        """Return the id of the image of this name, None where there is none on the host."""
+        """Return the id of the image of this name; None where the host does not have it."""
         inspected = self.inspect_image(image)
         return inspected.image.id if inspected else None
 
     def has_image(self, image: str) -> bool:
-        """Whether an image of this name is on the host."""
+        """Whether the host has an image of this name."""
         return self.image_id(image) is not None
 
     def image_history(self, image: str, name: str) -> tuple[str, str]:
-        """Return the digest by which a registry knows an image of this name, with the name, and when it was made;
-        blank where that is not known.
+        """Return an image's digest as REPOSITORY@DIGEST, for the repository of the reference `name`, and when the image
+        was created (ISO 8601); each blank where not known.
         """
         inspected = self.inspect_image(image)
         if inspected is None:
@@ -175,7 +175,7 @@ class Engine(Networks, Images):
         return digest, str(inspected.details.get("Created") or "")
 
     def containers_mounting(self, path: str) -> list[str]:
-        """Return the names of the containers that are up and have a folder of the host, or one inside it."""
+        """Return the names of the running containers that mount a host folder, or one inside it."""
         with translate_errors():
             containers = self._api.containers()
         return [
@@ -186,9 +186,9 @@ class Engine(Networks, Images):
         ]
 
     def read_logs(self, name: str, tail: int = 200, *, timestamps: bool = False, most: int = MAX_LOG_BYTES) -> str:
-        """Return the last lines of a container of the rock-on, running or not; of very long ones the last `most` bytes.
+        """Return the last `tail` lines of the log of a container of the rock-on, running or not; at most `most` bytes.
 
-        With `timestamps` each line begins with the moment when it was written.
+        With `timestamps`, each line starts with its time.
         """
         with translate_errors():
             chunks = self._api.logs(
@@ -201,14 +201,12 @@ class Engine(Networks, Images):
                     del raw[:-most]
                     cut = True
         if cut or len(raw) > most:
-            raw = raw[-most:].partition(b"\n")[2]  # a line that was cut could show a part of a secret
+            raw = raw[-most:].partition(b"\n")[2]  # part of a secret would not be masked
         text: str = raw.decode("utf-8", "replace")
         return text
 
     def container_stats(self, container_id: str) -> dict[str, Any] | None:
-        """Return what Docker counts for a container, as it says it and without waiting for a second look; None where
-        the container has gone.
-        """
+        """Return Docker's raw stats of a container as one sample (no CPU rates); None where the container is gone."""
         with translate_errors():
             try:
                 stats: dict[str, Any] = self._api.stats(container_id, stream=False, one_shot=True)
@@ -217,8 +215,8 @@ class Engine(Networks, Images):
         return stats
 
     def stream_events(self, since: int) -> Iterator[str]:
-        """Yield the name of a rock-on of ours each time that one of its containers changes, from a moment of the
-        engine's clock on. Blocks; ends with the connection.
+        """Yield the rock-on's name at each event of a container of this instance, from `since` on (Unix seconds of the
+        engine's clock). Blocks; ends with the connection.
         """
         stream = docker.from_env(timeout=EVENTS_TIMEOUT).api.events(
             since=since, decode=True, filters={"type": "container", "label": [f"{INSTANCE_LABEL}={self.instance}"]}
@@ -229,9 +227,9 @@ class Engine(Networks, Images):
                 yield attributes.get(ROCKON_LABEL, "")
 
     def read_file(self, name: str, path: str) -> str | None:
-        """Return a text file of a container of the rock-on, running or not; None when there is none. Changes nothing.
+        """Return a text file of a container of the rock-on, running or not; None where there is none.
 
-        Raises EngineError also for one that is too large.
+        Raises EngineError also for one larger than MAX_FILE_BYTES.
         """
         container = self._require_own_container(name)
         with translate_errors(name):
@@ -244,13 +242,12 @@ class Engine(Networks, Images):
             file = next((tar.extractfile(member) for member in tar if member.isfile()), None)
             return file.read().decode("utf-8", "replace") if file else None
 
-    # -- acting -------------------------------------------------------------------------------------------------
+    # -- changing -----------------------------------------------------------------------------------------------
 
     def pull_image(self, image: str, *, required: bool = False) -> Iterator[PullProgress]:
-        """Get the newest image of this name, and yield how far that is whenever a layer has moved.
+        """Pull an image, and yield the progress each time that a layer's has changed.
 
-        When that fails and an older one is on the host, that one is used unless the newest is `required`, and the
-        sentence at the end says so.
+        Where that fails and the host has an older one, that one is used unless `required`; the last `outcome` says so.
         """
         try:
             yield from self._pull_layers(image)
@@ -281,29 +278,29 @@ class Engine(Networks, Images):
         yield PullProgress(tuple(layers.values()), status.removeprefix("Status: "))
 
     def create_container(self, argv: Argv, operation: int) -> None:
-        """Make a container from its `docker run` line, not started yet."""
+        """Create a container from its `docker run` line without starting it, labelled with the operation's id."""
         name = argv[argv.index("--name") + 1]
         container = self.inspect_container(name)
         if container:
             self._require_own(container)
-            return  # made before by this operation or an earlier one of this rock-on: safe to repeat
+            return  # created already by this operation or an earlier one of this rock-on: safe to repeat
         self._run_docker_command(docker_create_argv(argv, operation), argv)
 
     def run_once(self, argv: Argv, seconds: int = COMMAND_TIMEOUT) -> str:
-        """Run a container to its end and return what it printed."""
+        """Run a container to its end; return its stdout and stderr, secrets masked."""
         return self._run_docker_command(argv, argv, seconds)
 
     def read_once(self, argv: Argv) -> str:
-        """Run a container to its end and return its standard output alone, which is kept nowhere."""
+        """Run a container to its end; return its stdout alone, secrets unmasked: the caller must not store it."""
         result = self._run_process(argv, COMMAND_TIMEOUT)
         if result.returncode:
             raise command_error(redact_secrets(result.stderr.strip(), argv), result.returncode)
         return result.stdout
 
     def start_container(self, name: str) -> None:
-        """Start a container of the rock-on.
+        """Start a container of the rock-on. Raises PortTaken.
 
-        A port may be held for a moment by an outgoing connection, or by what was stopped just now: that is waited for.
+        A port may be in use briefly by an outgoing connection, or by what was stopped just before: hence the attempts.
         """
         container_id = self._require_own_container(name).id
         for attempt in range(PORT_ATTEMPTS):
@@ -317,34 +314,34 @@ class Engine(Networks, Images):
             time.sleep(PORT_PAUSE)
 
     def stop_container(self, name: str) -> None:
-        """Stop a container of the rock-on; one that does not run or does not exist is fine."""
+        """Stop a container of the rock-on, if it exists and runs."""
         if container := self.inspect_container(name):
             self._require_own(container)
             with translate_errors(name):
                 self._api.stop(container.id, timeout=STOP_GRACE)
 
     def remove_container(self, name: str) -> None:
-        """Remove a container of the rock-on, running or not, but never its volumes; one that does not exist is fine."""
+        """Remove a container of the rock-on, if it exists, running or not, but never its volumes."""
         if container := self.inspect_container(name):
             self._require_own(container)
             with translate_errors(name), suppress(NotFound):
                 self._api.remove_container(container.id, v=False, force=True)
 
     def rename_container(self, name: str, new: str) -> None:
-        """Give a container of the rock-on another name."""
+        """Rename a container of the rock-on."""
         container = self._require_own_container(name)
         with translate_errors(name):
             self._api.rename(container.id, new)
 
     def rename_old(self, name: str) -> bool:
-        """Rename a container so that its replacement can have its name. Returns False where there is none."""
+        """Append RENAMED_SUFFIX to a container's name, for its replacement. Returns False where there is none."""
         if self.inspect_container(name) is None:
             return False
         self.rename_container(name, name + RENAMED_SUFFIX)
         return True
 
     def rename_back(self, name: str) -> None:
-        """Give a container that was set aside its name back, unless it has it; a stranger's may have taken that."""
+        """Undo `rename_old`, if it was done. Raises EngineError where an unmanaged container has taken the name."""
         if self.inspect_container(name + RENAMED_SUFFIX) is None:
             return
         if container := self.inspect_container(name):
@@ -352,7 +349,7 @@ class Engine(Networks, Images):
         self.rename_container(name + RENAMED_SUFFIX, name)
 
     def renamed_containers(self) -> list[str]:
-        """Return the names of the rock-on's containers that are set aside, without what marks them."""
+        """Return the original names of the rock-on's containers that `rename_old` has renamed."""
         return [
             name.removesuffix(RENAMED_SUFFIX)
             for name, container in self.list_containers().items()
@@ -360,12 +357,12 @@ class Engine(Networks, Images):
         ]
 
     def is_container_up(self, name: str) -> bool:
-        """Whether a container is up, or Docker tries to bring it up."""
+        """Whether a container runs, or Docker is restarting it (UP_STATES)."""
         container = self.inspect_container(name)
         return container is not None and container.state in UP_STATES
 
     def exec_command(self, name: str, command: tuple[str, ...]) -> tuple[int, str]:
-        """Run a command inside a running container of the rock-on; return its status and what it printed."""
+        """Run a command inside a running container of the rock-on; return its exit status (-1: unknown) and output."""
         container = self._require_own_container(name)
         with translate_errors(name):
             run = self._api.exec_create(container.id, list(command))
@@ -374,15 +371,15 @@ class Engine(Networks, Images):
         return (-1 if status is None else int(status)), output.decode("utf-8", "replace")
 
     def remove_image(self, image: str) -> bool:
-        """Remove an image, unless a container uses it or it is gone. Returns whether it is gone."""
+        """Remove an image, unless a container uses it. Returns whether it no longer exists."""
         if self.image_id(image) in {container.image_id for container in self.list_containers().values()}:
             return False
         return self.untag_image(image)
 
     def untag_image(self, image: str) -> bool:
-        """Take a name from an image, and remove the image with its last one; one that is used keeps its last name.
+        """Remove a name of an image, and the image with its last name, which Docker refuses while it is in use.
 
-        Returns whether the name is gone.
+        Returns whether the name no longer exists.
         """
         with translate_errors(image):
             try:
@@ -396,26 +393,26 @@ class Engine(Networks, Images):
         return True
 
     def tag_image(self, image: str, repository: str, tag: str) -> None:
-        """Give an image a name of ours, so that nobody removes it as unused; one that is gone is fine."""
+        """Tag an image, if it exists, so that `docker image prune` does not remove it."""
         with translate_errors(image), suppress(ImageNotFound):
             self._api.tag(image, repository, tag)
 
     def repository_tags(self, repository: str) -> list[str]:
-        """Return the tags of a repository of ours that images have."""
+        """Return the tags that local images have in a repository."""
         with translate_errors():
             images = self._api.images(repository)
         names = [name for image in images for name in image.get("RepoTags") or ()]
         return [name.rpartition(":")[2] for name in names if name.startswith(f"{repository}:")]
 
     def await_answer(self, name: str, command: tuple[str, ...], seconds: int) -> None:
-        """Wait until a command inside a container of the rock-on ends with status 0."""
+        """Wait until a command inside a container of the rock-on succeeds. Raises EngineError after `seconds`."""
         deadline = time.monotonic() + seconds
         pause = READY_PAUSE / 16
         while True:
             container = self._require_own_container(name)
             output = ""
             if container.state == "running":
-                with suppress(EngineError):  # it may end between the two questions
+                with suppress(EngineError):  # the container may end between the two requests
                     status, output = self.exec_command(name, command)
                     if status == 0:
                         return
@@ -433,22 +430,22 @@ class Engine(Networks, Images):
             pause = min(pause * 2, READY_PAUSE)
 
     def await_end(self, name: str, seconds: int) -> None:
-        """Wait until a container of the rock-on has ended with status 0."""
+        """Wait until a container of the rock-on has ended with status 0. Raises EngineError after `seconds`."""
         deadline = time.monotonic() + seconds
         while (container := self.inspect_container(name)) and container.state in ("running", "created", "restarting"):
             if time.monotonic() > deadline:
-                raise EngineError(t("%(name)s has not ended after %(seconds)s seconds.", name=name, seconds=seconds))
+                raise EngineError(t("%(name)s did not finish within %(seconds)s seconds.", name=name, seconds=seconds))
             time.sleep(0.1)
         if container is None or container.exit_code != 0:
             raise EngineError(
-                t("%(name)s ended with status %(code)s.", name=name, code=container.exit_code if container else "?"),
+                t("%(name)s ended with exit code %(code)s.", name=name, code=container.exit_code if container else "?"),
                 output=self.read_logs(name, 20) if container else "",
             )
 
-    # -- below --------------------------------------------------------------------------------------------------
+    # -- helpers ------------------------------------------------------------------------------------------------
 
     def _run_docker_command(self, command: Argv, original: Argv, seconds: int = COMMAND_TIMEOUT) -> str:
-        """Run a command line and return all that it printed, without the secrets in it."""
+        """Return a command's output, without the secrets in `original`."""
         result = self._run_process(command, seconds)
         output = redact_secrets(f"{result.stdout}\n{result.stderr}".strip(), original)
         if result.returncode:
@@ -457,8 +454,8 @@ class Engine(Networks, Images):
 
     def _run_process(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
         cli_env = docker_cli_env(command)
-        # Of our own environment what the client needs: `-e NAME` in a definition's options would hand on any of it.
-        # And no `docker context`, which the SDK knows nothing of.
+        # Only the variables that the docker command needs: `-e NAME` in a definition would pass on any other of ours.
+        # DOCKER_HOST is always set, as it overrides a `docker context`, which the SDK ignores.
         inherited = {name: value for name, value in os.environ.items() if affects_docker_cli(name)}
         environment = {"DOCKER_HOST": DEFAULT_HOST, **inherited, **cli_env.environment}
         try:
@@ -481,7 +478,7 @@ class Engine(Networks, Images):
 
 
 def connect_engine(instance: str = "", *rockons: str) -> Engine:
-    """Connect to the engine that DOCKER_HOST or Docker's default names; `rockons` are those that may be acted on.
+    """Connect to the engine that DOCKER_HOST names (else Docker's default); `rockons` are those that may be changed.
 
     Raises EngineUnreachable.
     """
@@ -492,16 +489,16 @@ def connect_engine(instance: str = "", *rockons: str) -> Engine:
 
 
 def docker_create_argv(argv: Argv, operation: int) -> Argv:
-    """Return the `docker create` of a `docker run`: without the flags that only run takes, and with the operation."""
+    """Return the `docker create` line for a `docker run` line, with the operation's id as label. Raises EngineError."""
     if fault := run_options.parse_command_line(argv).fault:
-        raise EngineError(t('"%(word)s" is no option of docker run.', word=fault[:60]))
+        raise EngineError(t('"%(word)s" is not an option of docker run.', word=fault[:60]))
     remaining = run_options.remove_flags(argv, lambda flag: flag.name in _RUN_ONLY_OPTIONS)
     image = run_options.parse_command_line(remaining).image
     return ("docker", "create", *remaining[2:image], "--label", f"{OPERATION_LABEL}={operation}", *remaining[image:])
 
 
 def _limit_chunks(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
-    """Yield the chunks of a file; raise EngineError where they are more than `limit` bytes."""
+    """Yield the chunks of a file. Raises EngineError where they exceed `limit` bytes."""
     total = 0
     for chunk in chunks:
         total += len(chunk)

@@ -1,4 +1,4 @@
-"""Where this server is: its time zone, its name and address, and whose its folders are."""
+"""The server's time zone, host name, address, and the owners of its folders, from which answers are suggested."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rockonweb.core.answers.answers import split_share_path
 from rockonweb.core.questions.suggestions import FolderOwner
 from rockonweb.host.shares import Shares
 
-PROBE_ADDRESS = "192.0.2.1"  # of the documentation's network: nothing is ever sent there
-PERSON_IDS = range(1000, 60_000)  # users that are people
+PROBE_ADDRESS = "192.0.2.1"  # of TEST-NET-1 (RFC 5737): nothing is ever sent there
+PERSON_IDS = range(1000, 60_000)  # uids of ordinary users, as useradd assigns them
 LOCAL_NAMES = ("", "localhost", "localhost.localdomain")
 
 
 def is_loopback_name(visited: str) -> bool:
-    """Whether a name or address is one by which only this machine reaches itself."""
+    """Whether a host name or address is a loopback one."""
     return visited in LOCAL_NAMES or visited.startswith("127.") or visited == "::1"
 
 
 def time_zone(etc: Path = Path("/etc")) -> str:
-    """Return the host's time zone, such as Europe/Lisbon: Etc/UTC where none is set."""
+    """Return the host's time zone, such as Europe/Lisbon; Etc/UTC where none is set."""
     candidates = [os.environ.get("TZ", "").lstrip(":")] if etc == Path("/etc") else []
     try:
         candidates.append(str((etc / "localtime").resolve()).partition("/zoneinfo/")[2])
@@ -42,13 +42,13 @@ def _is_known_zone(name: str) -> bool:
 
 
 def host_name() -> str:
-    """Return the host's name, blank when it has none of its own."""
+    """Return the host's name, blank where it is only localhost."""
     name = socket.gethostname()
     return "" if name in LOCAL_NAMES else name
 
 
 def outgoing_address() -> str:
-    """Return the address by which this host talks to others; blank without a network."""
+    """Return the IPv4 address of the default route's interface; blank without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((PROBE_ADDRESS, 9))  # chooses a route, sends nothing
@@ -59,7 +59,7 @@ def outgoing_address() -> str:
 
 
 def path_owner(shares: Shares, share_path: str) -> FolderOwner:
-    """Return whose a share or folder is. One that is not there yet would be ours, a folder of a share the share's."""
+    """Return the owner of SHARE or SHARE/FOLDER. A missing folder gets its share's, a missing share this process's."""
     share, folder = split_share_path(share_path)
     root = shares.root / share
     for path in (root / folder, root) if folder else (root,):
@@ -72,7 +72,7 @@ def path_owner(shares: Shares, share_path: str) -> FolderOwner:
 
 
 def usual_owner(shares: Shares) -> FolderOwner:
-    """Return the ordinary user to whom most shares belong; else the host's first one, else the number that has."""
+    """Return the ordinary user who owns most shares, else the host's first ordinary user, else uid and gid 1000."""
     owners = Counter((entry.uid, entry.gid) for entry in shares.shares_by_name().values() if entry.uid in PERSON_IDS)
     if owners:
         return FolderOwner(*owners.most_common(1)[0][0])

@@ -1,4 +1,4 @@
-"""The health gate: looks at containers that were just started until it is clear whether they hold."""
+"""The health check after a start: polls containers until each is healthy, or one is not."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rockonweb.core.status.health import ContainerObservation, HealthLimits, jud
 from rockonweb.core.text import join_texts, t
 from rockonweb.host.engine import Engine
 
-LOOPBACK = "127.0.0.1"  # where published ports of a host are reached from itself
-MAX_PAUSE = 0.5  # from one look to the next, at most
-FIRST_PAUSE = 0.05  # after the first look; each further one is twice as long
-PAGE_TIMEOUT = 5  # seconds for the answer of an app's page
-LOG_LINES = 30  # of the log of a container that does not hold
+LOOPBACK = "127.0.0.1"  # where the host reaches its own published ports
+MAX_PAUSE = 0.5  # seconds between two polls, at most
+FIRST_PAUSE = 0.05  # seconds after the first poll; doubled after each further one
+PAGE_TIMEOUT = 5  # seconds for the response of an app's page
+LOG_LINES = 30  # of the log of an unhealthy container
 
 
 @dataclass
@@ -30,10 +30,10 @@ class _WatchedContainer:
 
 
 def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: HealthLimits) -> Iterator[str]:
-    """Wait until all containers hold; `pages` has for each the page that must answer, if it has one.
+    """Wait until all containers are healthy. `pages` is by container name: the page that must answer, None for no page.
 
-    Yields at each look a sentence on what is awaited. Raises Unhealthy, with the end of its log, for a container that
-    does not hold.
+    Yields at each poll a sentence on what is awaited. Raises Unhealthy, with the end of its log, for an unhealthy
+    container.
     """
     pending = [_WatchedContainer(name, page) for name, page in pages.items()]
     pause = FIRST_PAUSE
@@ -48,7 +48,9 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
             verdict = judge_health(watched.name, watched.observations, limits)
             if verdict.outcome == "unhealthy":
                 raise Unhealthy(
-                    verdict.reason, t("The end of its log stands at the step."), output=_log_tail(engine, watched.name)
+                    verdict.reason,
+                    t("The end of its log is shown at the step."),
+                    output=_log_tail(engine, watched.name),
                 )
             if verdict.outcome == "waiting":
                 waiting.append((watched, verdict.reason))
@@ -60,14 +62,13 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
 
 
 def answers_http(page: UiPage) -> bool:
-    """Whether a page of this host gives an HTTP answer, whichever.
+    """Whether a page of this host gives any HTTP response, whatever its status.
 
-    No certificate is checked, no redirect followed. An app that speaks plain HTTP where its definition says https lives
-    all the same.
+    Certificates are not checked, redirects not followed. Plain HTTP where the definition says https counts too.
     """
     if not page.https:
         return _has_response(http.client.HTTPConnection(LOOPBACK, page.port, timeout=PAGE_TIMEOUT), page.path)
-    context = ssl._create_unverified_context()  # noqa: S323 - apps have certificates of their own making
+    context = ssl._create_unverified_context()  # noqa: S323 - apps have self-signed certificates
     secure = http.client.HTTPSConnection(LOOPBACK, page.port, timeout=PAGE_TIMEOUT, context=context)
     return _has_response(secure, page.path) or answers_http(replace(page, https=False))
 

@@ -1,4 +1,4 @@
-"""The images that Docker has: looked at, compared and removed."""
+"""Reads the images that Docker has."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rockonweb.host.connection import Connection
 from rockonweb.host.docker_errors import translate_errors
 from rockonweb.remote.registry import parse_timestamp
 
-SHARED_SIZE_API = "1.42"  # the API whose list of images tells what they share; before, only the count of all room does
+SHARED_SIZE_API = "1.42"  # the first API version whose image list has shared sizes; before, only `system df` has
 
 
 @dataclass(frozen=True)
 class InspectedImage:
-    """An image with its configuration, as Docker tells it."""
+    """An image; `details` is Docker's response to inspecting it."""
 
     image: DockerImage
     created: datetime | None
@@ -28,15 +28,15 @@ class InspectedImage:
 
     @property
     def digest(self) -> str:
-        """The digest by which it was pulled last; blank where it was not."""
+        """The digest by which it was pulled, such as `sha256:…`; blank where it was not pulled."""
         return next((reference.partition("@")[2] for reference in self.image.digests), "")
 
 
 class Images(Connection):
-    """What a connection knows of images."""
+    """The part of a connection that reads images."""
 
     def all_images(self) -> list[DockerImage]:
-        """Return all images that have a name or are used or could be, without the layers between."""
+        """Return all images, tagged or not, without intermediate ones."""
         with translate_errors():
             items = self._list_with_sharing()
         return [
@@ -52,7 +52,7 @@ class Images(Connection):
         ]
 
     def _list_with_sharing(self) -> list[dict[str, Any]]:
-        """Return images with what they share, which the SDK's own call does not ask for."""
+        """Return images with their shared sizes, which the SDK's own call does not request."""
         api: Any = self._api
         if utils.version_lt(api.api_version, SHARED_SIZE_API):
             counted: list[dict[str, Any]] = api.df()["Images"] or []
@@ -67,7 +67,7 @@ class Images(Connection):
             return {item["Id"] for item in self._api.images()}
 
     def inspect_image(self, image: str) -> InspectedImage | None:
-        """Return an image by its name or id; None where there is none on the host."""
+        """Return an image by its name or id; None where the host does not have it."""
         with translate_errors(image):
             try:
                 details: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
@@ -83,5 +83,5 @@ class Images(Connection):
 
 
 def _real_names(names: object) -> tuple[str, ...]:
-    """Return names without those that Docker writes for none."""
+    """Return names without Docker's `<none>` placeholders."""
     return tuple(name for name in names if not name.startswith("<none>")) if isinstance(names, list) else ()

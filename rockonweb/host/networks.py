@@ -1,4 +1,4 @@
-"""What a connection to the Docker Engine does with networks."""
+"""Lists, creates, changes and removes Docker networks."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from rockonweb.core.text import join_texts, t
 from rockonweb.host.connection import Connection
 from rockonweb.host.docker_errors import translate_errors
 
-ADDRESS_OPTIONS = ("ipv4_address", "ipv6_address")  # that a container may ask for itself
+ADDRESS_OPTIONS = ("ipv4_address", "ipv6_address")  # of an endpoint: static addresses
 
 
 @dataclass(frozen=True)
 class _Endpoint:
-    """A container's place on a network: its id, and what it has there beside an address."""
+    """A container's connection to a network: its name and id, and the options to connect it again."""
 
     container: str
     id: str
     options: Mapping[str, Any]
 
     def moved_to(self, spec: NetworkSpec) -> _Endpoint:
-        """Return the place on another network: an address of its own stays where that has it."""
+        """Return the endpoint for another network, without static addresses that are outside its subnet."""
         unusable = [
             key for key in ADDRESS_OPTIONS if (address := self.options.get(key)) and not spec.contains_address(address)
         ]
@@ -37,12 +37,12 @@ class _Endpoint:
 
 
 class Networks(Connection):
-    """A connection that knows networks. It changes and removes only ours, and moves only containers of ours."""
+    """The part of a connection for networks. Only managed networks are changed or removed."""
 
     def list_networks(self, containers: Mapping[str, ContainerFacts] | None = None) -> dict[str, NetworkFacts]:
         """Return all networks by name, with the containers on each, running or not.
 
-        `containers` are those of the host, where they were asked for already.
+        `containers` is the result of `list_containers`, to save that request.
         """
         with translate_errors():
             items = self._api.networks()
@@ -53,15 +53,15 @@ class Networks(Connection):
         return {item["Name"]: self._network_facts(item, members.get(item["Name"], ())) for item in items}
 
     def operation_networks(self, operation: int) -> list[str]:
-        """Return the names of our networks that an operation made."""
+        """Return the names of this instance's networks that the operation of this id created."""
         with translate_errors():
             items = self._api.networks(filters={"label": f"{OPERATION_LABEL}={operation}"})
         return [item["Name"] for item in items if self._is_managed(item.get("Labels") or {})]
 
     def ensure_network(self, name: str, operation: int | None = None, spec: NetworkSpec | None = None) -> bool:
-        """Make a network unless one of this name exists: as `spec` says, else as Docker chooses.
+        """Create a network unless one of this name exists, by `spec` or with Docker's defaults; `operation` is a label.
 
-        Returns whether it was made.
+        Returns whether it was created.
         """
         if self._find_network(name) is not None:
             return False
@@ -69,9 +69,9 @@ class Networks(Connection):
         return True
 
     def recreate_network(self, spec: NetworkSpec) -> None:
-        """Make a network of ours anew, as `spec` says; the containers on it are connected again.
+        """Recreate a managed network by `spec`, and reconnect the containers that are on it.
 
-        When that fails, the old one is put back.
+        Where that fails, the old network is restored and EngineError raised.
         """
         old = self._require_own_network(spec.name)
         endpoints = self._list_endpoints(spec.name)
@@ -84,7 +84,7 @@ class Networks(Connection):
             raise
 
     def disconnect_and_remove(self, name: str) -> None:
-        """Disconnect the containers that are on a network of ours, and remove it. When that fails, it is put back."""
+        """Disconnect all containers from a managed network and remove it. Where that fails, it is restored."""
         old = self._require_own_network(name)
         endpoints = self._list_endpoints(name)
         try:
@@ -94,7 +94,7 @@ class Networks(Connection):
             raise
 
     def reconnect_network(self, network: str, name: str) -> None:
-        """Connect a container of ours to a network that was made again; it may remember the lost one."""
+        """Connect a container to a network that was recreated, where it may still refer to the id of the old one."""
         docker_network = self._find_network(network)
         details = self._inspect_raw(self._require_own_container(name).id, by_id=True)
         endpoint = _endpoints_by_network(details).get(network)
@@ -110,7 +110,7 @@ class Networks(Connection):
             self._api.connect_container_to_network(details["Id"], network)
 
     def connect_network(self, network: str, name: str) -> bool:
-        """Connect a container of the rock-on to a network. Returns whether it was not there already."""
+        """Connect a container of the rock-on to a network. Returns False where it was connected already."""
         container = self._require_own_container(name)
         if network in container.networks:
             return False
@@ -119,7 +119,7 @@ class Networks(Connection):
         return True
 
     def disconnect_network(self, network: str, name: str) -> bool:
-        """Disconnect a container of the rock-on from a network. Returns whether it was there."""
+        """Disconnect a container of the rock-on from a network. Returns False where it was not connected."""
         container = self._require_own_container(name)
         if network not in container.networks:
             return False
@@ -128,24 +128,24 @@ class Networks(Connection):
         return True
 
     def remove_network(self, name: str) -> bool:
-        """Remove a network of ours that nothing is connected to. Returns whether it is gone."""
+        """Remove a managed network that no container is connected to. Returns whether it no longer exists."""
         details = self._find_network(name)
         if details is None or not self._is_managed(details.get("Labels") or {}):
             return details is None
         if any(
             name in facts.networks for facts in self.list_containers().values()
-        ):  # stopped ones would not start again
+        ):  # also stopped ones, which could not start without it
             return False
         with translate_errors(name):
             try:
                 self._api.remove_network(details["Id"])
             except APIError as error:
-                if error.status_code == 403:  # a stopped container of somebody else holds it
+                if error.status_code == 403:  # Docker refuses: something is connected
                     return False
                 raise
         return True
 
-    # -- below --------------------------------------------------------------------------------------------------
+    # -- helpers ------------------------------------------------------------------------------------------------
 
     def _network_facts(self, item: Mapping[str, Any], containers: Iterable[str]) -> NetworkFacts:
         pools = (item.get("IPAM") or {}).get("Config") or ()
@@ -159,7 +159,7 @@ class Networks(Connection):
         )
 
     def _find_network(self, name: str) -> dict[str, Any] | None:
-        """Return all that Docker knows of a network; its filter finds the beginnings of names as well."""
+        """Return Docker's details of a network; its filter also matches parts of names."""
         with translate_errors(name):
             matches: list[dict[str, Any]] = self._api.networks(names=[name])
         return next((item for item in matches if item["Name"] == name), None)
@@ -167,16 +167,16 @@ class Networks(Connection):
     def _require_own_network(self, name: str) -> dict[str, Any]:
         details = self._find_network(name)
         if details is None:
-            raise EngineError(t('Docker has no network "%(name)s".', name=name), t("Make it again, then change it."))
+            raise EngineError(t('Docker has no network "%(name)s".', name=name), t("Recreate it, then change it."))
         if not self._is_managed(details.get("Labels") or {}):
             raise EngineError(
-                t('The network "%(name)s" was not made by this Rockonweb; it is left alone.', name=name),
+                t('The network "%(name)s" was not created by this Rockonweb; it is not changed.', name=name),
                 t("Choose another name."),
             )
         return details
 
     def _network_config(self, spec: NetworkSpec, operation: int | None = None) -> dict[str, Any]:
-        """Return what Docker is asked for a new network."""
+        """Return the arguments of the SDK's create_network."""
         labels = {INSTANCE_LABEL: self.instance}
         if operation is not None:
             labels[OPERATION_LABEL] = str(operation)
@@ -201,7 +201,7 @@ class Networks(Connection):
             self._api.create_network(check_duplicate=True, **config)
 
     def _list_endpoints(self, network: str) -> list[_Endpoint]:
-        """Return who is on a network. Raises EngineError when one of them is not to be acted on."""
+        """Return the endpoints of a network. Raises EngineError where one is of a container that may not be changed."""
         endpoints = []
         for name, facts in self.list_containers().items():
             if network in facts.networks:
@@ -222,7 +222,7 @@ class Networks(Connection):
             self._api.remove_network(name)
 
     def _attach_endpoints(self, name: str, endpoints: list[_Endpoint]) -> None:
-        """Connect containers again; one that was removed meanwhile needs no place."""
+        """Connect containers again, except those removed in the meantime."""
         for endpoint in endpoints:
             details = self._inspect_raw(endpoint.id, by_id=True)
             if details is not None and name not in _endpoints_by_network(details):
@@ -230,7 +230,7 @@ class Networks(Connection):
                     self._api.connect_container_to_network(endpoint.id, name, **endpoint.options)
 
     def _restore_network(self, old: Mapping[str, Any], endpoints: list[_Endpoint], cause: EngineError) -> None:
-        """Bring a network back to what it was. Raises EngineError when that fails too."""
+        """Restore a network after `cause`. Raises EngineError where that fails too."""
         name = old["Name"]
         try:
             current = self._find_network(name)
@@ -240,19 +240,19 @@ class Networks(Connection):
             self._attach_endpoints(name, endpoints)
         except EngineError as error:
             raise EngineError(
-                t('The network "%(name)s" could not be put back as it was: %(why)s', name=name, why=error.sentence),
-                t("Make it again on the page of networks: that connects its containers too."),
+                t('The network "%(name)s" could not be restored: %(why)s', name=name, why=error.sentence),
+                t("Recreate it on the Networks page: that connects its containers too."),
                 output=join_texts("\n", (cause.output or cause.sentence, error.output)),
             ) from None
 
 
 def _endpoints_by_network(details: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a container's places by network."""
+    """Return a container's endpoints, as Docker has them, by network."""
     return ((details or {}).get("NetworkSettings") or {}).get("Networks") or {}
 
 
 def _endpoint_options(endpoint: Mapping[str, Any], container_id: str) -> dict[str, Any]:
-    """Return what a container has on a network beside an address of Docker's choice."""
+    """Return the SDK's arguments to connect a container like this again: aliases, links, static addresses."""
     fixed = endpoint.get("IPAMConfig") or {}
     links = [tuple(link.split(":", 1)) for link in endpoint.get("Links") or () if ":" in link]
     return {
@@ -264,7 +264,7 @@ def _endpoint_options(endpoint: Mapping[str, Any], container_id: str) -> dict[st
 
 
 def _config_of(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Docker is asked for a network like one that it had."""
+    """Return the arguments of the SDK's create_network for a network like `old`."""
     return {
         "name": old["Name"],
         "driver": old["Driver"],

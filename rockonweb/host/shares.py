@@ -1,4 +1,4 @@
-"""Shares: the folders below the shares root that apps keep their data in."""
+"""Shares: the folders directly in the shares root, in which apps keep their data."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from rockonweb.core.facts import ShareFacts, SharePathFacts
 from rockonweb.core.text import TranslatableText, format_size, t
 from rockonweb.host import disks
 
-MAX_FOLDERS = 50  # of one share that are offered
-SHARED_MODE = 0o755  # of new shares and folders
+MAX_FOLDERS = 50  # folders of one share that are listed
+SHARED_MODE = 0o755  # permissions of new shares and folders
 OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True)
 class ShareConstraints:
-    """Where the data of a new share would go.
+    """Where the data of a new share would be stored, and what a new share can be.
 
-    `only_mounts`: each share of this root is a disk (or another file system) of its own, so a plain folder is none.
+    `free`: bytes. `only_mounts`: shares of this root are mount points or subvolumes; a plain folder is no share.
     """
 
     root: Path
@@ -37,35 +37,35 @@ class ShareConstraints:
 
     @property
     def is_btrfs(self) -> bool:
-        """Whether a new share can be a subvolume, with the tool for it."""
+        """Whether the root is on Btrfs."""
         return self.mount is not None and self.mount.kind == "btrfs"
 
     @property
     def makes_subvolumes(self) -> bool:
-        """Whether a new share is a subvolume."""
+        """Whether a new share will be a subvolume."""
         return self.is_btrfs and disks.can_make_subvolumes() and not (self.only_mounts and self.on_system_disk)
 
     @property
     def refusal(self) -> TranslatableText | None:
-        """Why no share can be made here; None when one can."""
+        """Why no share can be created here; None where one can."""
         if not self.only_mounts or self.makes_subvolumes:
             return None
         if self.on_system_disk:
             return t(
-                "Each share below %(root)s is a disk of its own: a new folder there would fill the system's disk, "
+                "Each share below %(root)s is a separate disk: a new folder there would fill the system disk, "
                 "%(disk)s.",
                 root=str(self.root),
                 disk=self.disk_label,
             )
         return t(
-            "Each share below %(root)s is a disk of its own: a new folder there would fill %(disk)s.",
+            "Each share below %(root)s is a separate disk: a new folder there would fill %(disk)s.",
             root=str(self.root),
             disk=self.disk_label,
         )
 
     @property
     def hint(self) -> TranslatableText:
-        """What to do where none can be made."""
+        """What to do where no share can be created."""
         return t(
             "Choose a share that is mounted, or a new folder of one (SHARE/FOLDER), or mount a disk at %(root)s/NAME "
             "first.",
@@ -74,26 +74,26 @@ class ShareConstraints:
 
     @property
     def description(self) -> TranslatableText:
-        """What a new share will be, and where."""
+        """What a new share will be (subvolume or folder), and on which disk; else why none can be created."""
         if self.refusal:
             return self.refusal
         if self.makes_subvolumes:
-            return t("A new share is a Btrfs subvolume on %(disk)s.", disk=self.disk_label)
+            return t("New shares are created as Btrfs subvolumes on %(disk)s.", disk=self.disk_label)
         if self.is_btrfs:
             return t(
-                "A new share is a plain folder on %(disk)s: the program btrfs, which makes subvolumes, is not "
-                "installed.",
+                "New shares are created as plain folders on %(disk)s: the program btrfs, which creates subvolumes, "
+                "is not installed.",
                 disk=self.disk_label,
             )
-        return t("A new share is a folder on %(disk)s.", disk=self.disk_label)
+        return t("New shares are created as folders on %(disk)s.", disk=self.disk_label)
 
     @property
     def disk_label(self) -> str:
-        """The disk and how much room it has, in words."""
+        """The disk and its free space, as text."""
         name = f"{self.mount.source} ({self.mount.kind})" if self.mount else str(self.root)
         if self.free is None:
             return name
-        return t("%(disk)s, where %(free)s are free", disk=name, free=format_size(self.free))
+        return t("%(disk)s, with %(free)s free", disk=name, free=format_size(self.free))
 
 
 class Shares:
@@ -103,7 +103,7 @@ class Shares:
         self.root = root
 
     def new_share_constraints(self) -> ShareConstraints:
-        """Return where the data of a new share would go."""
+        """Return where and how a new share would be created."""
         return self._constraints_with(disks.list_mounts())
 
     def _constraints_with(self, mounts: list[disks.MountPoint]) -> ShareConstraints:
@@ -121,9 +121,9 @@ class Shares:
         )
 
     def shares_by_name(self) -> dict[str, ShareFacts]:
-        """Return the shares by name: the folders of the root, no links and no hidden ones.
+        """Return the shares by name: the folders of the root, without links and hidden ones.
 
-        Where shares are mount points, a plain folder is none: what apps put there would fill another disk.
+        Where shares are mount points, a plain folder is no share: data there would fill another disk.
         """
         try:
             entries = sorted(os.scandir(self.root), key=lambda entry: entry.name.lower())
@@ -149,7 +149,7 @@ class Shares:
         return shares
 
     def inspect_path(self, share_path: str) -> SharePathFacts:
-        """Return whose SHARE or SHARE/FOLDER is, and how much room there is or would be."""
+        """Return owner, mode and free space of SHARE or SHARE/FOLDER; only the free space where it is missing."""
         try:
             with self.open_folder(share_path) as descriptor:
                 status = os.fstat(descriptor)
@@ -162,7 +162,7 @@ class Shares:
         return SharePathFacts(True, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), empty, free)
 
     def list_folders(self) -> Iterator[str]:
-        """Yield "SHARE/FOLDER" for the first folders of each share that can be chosen."""
+        """Yield SHARE/FOLDER for the first MAX_FOLDERS folders of each share, without links and hidden ones."""
         for name, facts in self.shares_by_name().items():
             try:
                 folder_names = sorted(
@@ -174,17 +174,19 @@ class Shares:
             yield from [share_path for share_path in share_paths if not share_fault(share_path)][:MAX_FOLDERS]
 
     def roomiest_share(self) -> str:
-        """Return the share with the most room, blank when there is none."""
+        """Return the name of the share with the most free space, blank where there is no share."""
         shares = self.shares_by_name()
         return max(shares, key=lambda name: disks.free_space(Path(shares[name].path)) or 0, default="")
 
     def create_share(self, name: str) -> ShareFacts:
-        """Make a new, empty share, on Btrfs a subvolume.
+        """Create an empty share, on Btrfs a subvolume.
 
-        Raises BadInput for a name that can't be used or is taken, and where shares are mount points.
+        Raises BadInput for an invalid or taken name and where shares are mount points, RockonwebError where it fails.
         """
         if "/" in name or (fault := share_fault(name)):
-            raise BadInput(str(fault if "/" not in name else t("A share's name has no slash: %(name)s", name=name)))
+            raise BadInput(
+                str(fault if "/" not in name else t("A share's name can't contain a slash: %(name)s", name=name))
+            )
         path = self.root / name
         constraints = self.new_share_constraints()
         if os.path.lexists(path) and name in self.shares_by_name():
@@ -201,7 +203,7 @@ class Shares:
                 disks.run_btrfs("subvolume", "create", "--", str(path))
             else:
                 path.mkdir()
-            path.chmod(SHARED_MODE)  # apps run as other users, whatever our own files allow
+            path.chmod(SHARED_MODE)  # apps run as other users, and the umask here is 077
         except FileExistsError:
             raise _name_taken_error(name) from None
         except OSError as error:
@@ -210,7 +212,7 @@ class Shares:
         return ShareFacts(str(path), status.st_uid, status.st_gid, constraints.makes_subvolumes)
 
     def change_owner(self, name: str, uid: int, gid: int) -> str:
-        """Give a share to a user and group. Returns why that could not be, blank when it could."""
+        """Set the owner and group of a share. Returns the reason where that fails, else blank."""
         try:
             os.chown(self.root / name, uid, gid, follow_symlinks=False)
         except OSError as error:
@@ -219,10 +221,10 @@ class Shares:
 
     @contextmanager
     def open_folder(self, share_path: str, new_owner: tuple[int, int] | None = None) -> Iterator[int]:
-        """Open SHARE or SHARE/FOLDER, folder by folder, and give its descriptor; below the root no link is followed.
+        """Open SHARE or SHARE/FOLDER, folder by folder, and yield its descriptor; below the root no link is followed.
 
-        With `new_owner`, folders of the share that are not there are made, for that user and group. Raises OSError:
-        ELOOP or ENOTDIR for a link, EINVAL for what is no place of a share, such as one with "..".
+        With `new_owner` (uid, gid), missing folders of the share are created. Raises OSError: ELOOP or ENOTDIR for a
+        link, EINVAL for an invalid path, such as one with "..".
         """
         if share_fault(share_path):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), share_path)
@@ -248,28 +250,28 @@ class Shares:
     def refuse_links(self, paths: Iterable[str]) -> None:
         """Raise Conflict where one of these paths leads out of the shares, by a link below their root or by "..".
 
-        For the moment just before Docker mounts them: a container that has a share can put a link where a folder was,
-        and Docker follows links. It looks once more itself, so what is put there between the two looks is not seen, nor
-        what is there when Docker restarts a container without us.
+        To be called just before Docker mounts them: a container can replace a folder of its share by a link, and Docker
+        follows links. Docker resolves the path again itself, so a link that appears between this check and the mount,
+        or before Docker restarts a container by its restart policy, is not detected.
         """
         root = os.path.normpath(self.root)
         for path in paths:
-            plain = os.path.abspath(path)  # Docker takes a relative one from where we are
+            plain = os.path.abspath(path)  # Docker resolves a relative one from the working folder
             if path.startswith(f"{root}/") and not f"{plain}/".startswith(f"{root}/"):
-                raise Conflict(t("%(path)s leads out of the shares.", path=path), t("Choose another folder."))
+                raise Conflict(t("%(path)s is outside the shares.", path=path), t("Choose another folder."))
             if plain.startswith(f"{root}/") and _has_link(root, plain.removeprefix(f"{root}/")):
                 raise Conflict(
-                    t("%(path)s leads elsewhere: there is a link in it.", path=path),
+                    t("%(path)s points elsewhere: it contains a link.", path=path),
                     t(
-                        "It would show the app files that are not in the share. Remove the link, or choose another "
+                        "It would give the app access to files outside the share. Remove the link, or choose another "
                         "folder."
                     ),
                 )
 
     def set_owner(self, share_path: str, uid: int, gid: int) -> tuple[int, int]:
-        """Give SHARE or SHARE/FOLDER itself to a user and group and return those that it had.
+        """Set owner and group of SHARE or SHARE/FOLDER, not of its contents; return the previous ones.
 
-        A folder that is not there is made, with those above it; no link is followed below the root of the shares.
+        A missing folder is created, with its parents; no link is followed below the root. Raises RockonwebError.
         """
         path = self.root / share_path
         try:
@@ -279,28 +281,28 @@ class Shares:
         except OSError as error:
             raise RockonwebError(
                 t(
-                    "%(path)s can't be given to user %(uid)s: %(why)s.",
+                    "The owner of %(path)s can't be changed to user %(uid)s: %(why)s.",
                     path=str(path),
                     uid=uid,
                     why=error.strerror or str(error),
                 ),
-                t("Check that the folder exists and is no link, and that Rockonweb may change it."),
+                t("Check that the folder exists and is not a link, and that Rockonweb may change it."),
             ) from None
         return previous.st_uid, previous.st_gid
 
     def _creation_error(self, name: str, why: str) -> RockonwebError:
         return RockonwebError(
-            t('The share "%(name)s" could not be made: %(why)s.', name=name, why=why.rstrip(".")),
+            t('The share "%(name)s" could not be created: %(why)s.', name=name, why=why.rstrip(".")),
             t("Check the folder %(root)s.", root=str(self.root)),
         )
 
     def set_mode(self, share_path: str, mode: int) -> int:
-        """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link."""
+        """Set the mode of SHARE or SHARE/FOLDER; return the previous one. Follows no link. Raises RockonwebError."""
         path = self.root / share_path
         try:
             with self.open_folder(
                 share_path, new_owner=(-1, -1)
-            ) as descriptor:  # a new folder of a share, which Docker would make
+            ) as descriptor:  # a missing folder is created, as Docker would do
                 previous = stat.S_IMODE(os.fstat(descriptor).st_mode)
                 os.fchmod(descriptor, mode)
         except OSError as error:
@@ -315,7 +317,7 @@ class Shares:
         return previous
 
     def remove_if_empty(self, name: str) -> bool:
-        """Remove a share that has nothing in it; an empty subvolume goes like a folder. Returns whether it is gone."""
+        """Remove a share if it is empty (rmdir works for subvolumes too). Returns whether it no longer exists."""
         path = Path(self.root, name)
         try:
             path.rmdir()
@@ -325,7 +327,7 @@ class Shares:
 
 
 def _has_link(root: str, relative_path: str) -> bool:
-    """Whether there is a link below the root on the way to a place, or in its place. What is not there is none."""
+    """Whether a path relative to `root` is a link, or has one among its folders. A missing path has none."""
     descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY)
     try:
         for name in relative_path.split("/"):
@@ -335,15 +337,15 @@ def _has_link(root: str, relative_path: str) -> bool:
             if stat.S_ISLNK(os.fstat(descriptor).st_mode):
                 return True
     except (FileNotFoundError, NotADirectoryError):
-        return False  # Docker makes it, or says what is wrong
+        return False  # Docker creates it, or reports the error
     except OSError as error:
         raise RockonwebError(
             t(
-                "%(path)s can't be looked at: %(why)s.",
+                "%(path)s can't be checked: %(why)s.",
                 path=f"{root}/{relative_path}",
                 why=error.strerror or str(error),
             ),
-            t("Let Rockonweb's user look into the share."),
+            t("Give Rockonweb's user access to the share."),
         ) from None
     finally:
         os.close(descriptor)
@@ -351,4 +353,4 @@ def _has_link(root: str, relative_path: str) -> bool:
 
 
 def _name_taken_error(name: str) -> BadInput:
-    return BadInput(t('There is a share or file "%(name)s" already.', name=name), t("Choose another name."))
+    return BadInput(t('A share or file "%(name)s" already exists.', name=name), t("Choose another name."))

@@ -1,8 +1,8 @@
-"""Snapshots of shares that are Btrfs subvolumes, and what was put in the place of a share.
+"""Snapshots of shares that are Btrfs subvolumes, and the data of shares that a snapshot has replaced.
 
-All of it lies in a folder beside the shares, which is no share itself: `snapshots/INSTANCE-POINT/SHARE` are read-only,
-and `replaced/SHARE-…` are shares as they were before a snapshot took their place. Those are removed only one by one,
-when somebody asks for it.
+Both are in OWN_FOLDER in the shares root, which is no share itself: `snapshots/INSTANCE-POINT/SHARE` are read-only
+snapshots, by id of the rollback point; `replaced/SHARE-…` are shares as they were before a snapshot was restored. The
+latter are only deleted by a user, one by one.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ OWN_FOLDER = ".rockonweb"
 
 
 class Snapshots:
-    """The snapshots of a host's shares that belong to one instance."""
+    """The snapshots of a host's shares that one instance has taken. `point` is always the id of a rollback point."""
 
     def __init__(self, shares: Shares, instance: str) -> None:
         self._root = shares.root
         self._instance = instance
 
     def snapshot_path(self, point: int, share: str = "") -> Path:
-        """Return where the snapshot of a share lies, or all those of a point."""
+        """Return the path of a share's snapshot, without `share` of the folder of all those of a point."""
         return self._root / OWN_FOLDER / "snapshots" / f"{self._instance}-{point}" / share
 
     def replaced_path(self, name: str) -> Path:
-        """Return where a share goes whose place a snapshot takes."""
+        """Return where the data of a share is kept that a snapshot has replaced."""
         return self._root / OWN_FOLDER / "replaced" / name
 
     def replaced_shares(self) -> dict[str, datetime]:
-        """Return the shares that lie aside, by name, with the moment at which a snapshot took the place of each."""
+        """Return the names of the replaced shares that are kept, with the time at which each was replaced."""
         try:
             entries = [entry for entry in os.scandir(self.replaced_path("")) if entry.is_dir(follow_symlinks=False)]
         except OSError:
@@ -47,25 +47,25 @@ class Snapshots:
         return dict(sorted(moments.items()))
 
     def delete_replaced(self, name: str) -> None:
-        """Remove a share that lies aside, for good. Raises RockonwebError where there is none, or it can't be."""
+        """Delete the data of a replaced share for good. Raises RockonwebError where there is none, or that fails."""
         if name not in self.replaced_shares():
             raise RockonwebError(
-                t("There is nothing aside of the name %(name)s.", name=name), t("It was removed before.")
+                t("There is no kept data named %(name)s.", name=name), t("It has already been removed.")
             )
         try:
             run_btrfs("subvolume", "delete", str(self.replaced_path(name)))
         except OSError as error:
             raise RockonwebError(
                 t("%(name)s could not be removed: %(why)s.", name=name, why=_error_text(error)),
-                t("Subvolumes inside it have to be removed by hand first: btrfs subvolume delete."),
+                t("Subvolumes inside it must be removed manually first: btrfs subvolume delete."),
             ) from None
 
     def nested_subvolumes(self, share: str) -> tuple[str, ...]:
-        """Return the subvolumes right below a share's, as paths from there; a snapshot has none of them."""
+        """Return the subvolumes inside a share, as paths relative to it; a snapshot does not contain them."""
         return _list_subvolumes(self._root / share)
 
     def take_snapshot(self, point: int, share: str) -> None:
-        """Take a read-only snapshot of a share for a point; one that is there already is taken anew."""
+        """Take a read-only snapshot of a share for a point, replacing an existing one. Raises RockonwebError."""
         path = self.snapshot_path(point, share)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,14 +76,14 @@ class Snapshots:
         except OSError as error:
             raise RockonwebError(
                 t('No snapshot of the share "%(share)s" could be taken: %(why)s.', share=share, why=_error_text(error)),
-                t("Nothing of it was changed. Make room on its disk, or look at the system's log."),
+                t("The share was not changed. Free up space on its disk, or check the system log."),
             ) from None
 
     def restore_share(self, point: int, share: str, name: str) -> Path | None:
-        """Put a point's snapshot in the place of a share, writable; what was there is kept under `name`.
+        """Replace a share by a writable copy of a point's snapshot; the current data is kept as `replaced_path(name)`.
 
-        Done once more after it was interrupted, it goes on where it was. Subvolumes inside the share, which a snapshot
-        does not cover, stay inside the share. Returns where the former share lies, None where there was none.
+        May be repeated after an interruption. Subvolumes inside the share, which a snapshot does not contain, are moved
+        to the restored share. Returns where the former data is, None where there was none. Raises RockonwebError.
         """
         path, replaced = self._root / share, self.replaced_path(name)
         incoming = replaced.with_name(f"{name}.new")
@@ -107,12 +107,13 @@ class Snapshots:
         except OSError as error:
             raise RockonwebError(
                 t(
-                    'The data of the share "%(share)s" could not be put back: %(why)s.',
+                    'The data of the share "%(share)s" could not be restored: %(why)s.',
                     share=share,
                     why=_error_text(error),
                 ),
                 t(
-                    "The snapshot lies in %(snapshot)s, what was in the share in %(kept)s or in its place.",
+                    "The snapshot is in %(snapshot)s; the data that was in the share is in %(kept)s or still in its "
+                    "place.",
                     snapshot=str(self.snapshot_path(point, share)),
                     kept=str(replaced),
                 ),
@@ -120,7 +121,7 @@ class Snapshots:
         return replaced
 
     def shares_by_point(self) -> dict[int, list[str]]:
-        """Return the shares of which there are snapshots, by point."""
+        """Return the names of the shares that have a snapshot, by point."""
         shares = {}
         try:
             for entry in os.scandir(self.snapshot_path(0).parent):
@@ -132,7 +133,7 @@ class Snapshots:
         return shares
 
     def delete_snapshots(self, point: int) -> None:
-        """Remove the snapshots of a point; one that can't be removed is left for the next time."""
+        """Delete the snapshots of a point; those where that fails stay, and are found by the next clean-up."""
         folder = self.snapshot_path(point)
         for share in self.shares_by_point().get(point, ()):
             with suppress(OSError):

@@ -1,7 +1,7 @@
-"""Which sockets hold ports of the host, and the processes that they belong to.
+"""Which sockets use ports of the host, and the processes that they belong to.
 
-The kernel lists sockets in one place, and their processes nowhere: to find these, every open file of every process is
-looked at, which takes many times as long. So that is asked for apart, by those who need a name.
+/proc/net lists sockets, but not their processes: to find these, every open file of every process is read, which takes
+many times as long. So that is done only for ports whose process is to be named.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rockonweb.core.preflight.ports import WILDCARD_ADDRESSES
 from rockonweb.core.text import t
 
 TABLES = Path("/proc/net")
-_PROXY = "docker-proxy"  # one for each published port; a Docker that was killed may leave one behind
+_PROXY = "docker-proxy"  # one per published port; it may survive when the Docker daemon is killed
 LISTEN, TIME_WAIT, CLOSED = 0x0A, 0x06, 0x07  # of TCP, from the kernel's tcp_states.h
 _SOCKET_TABLES = (
     ("tcp", socket.AF_INET),
@@ -32,12 +32,12 @@ _SOCKET_TABLES = (
 
 @dataclass(frozen=True)
 class Socket:
-    """A socket that holds a port."""
+    """A socket that uses a port; `protocol` is tcp or udp."""
 
     protocol: str
     address: str
     port: int
-    is_listening: bool  # or takes what comes, for UDP; else it is an end of a connection
+    is_listening: bool  # for UDP: it is not connected
 
 
 def find_listeners(
@@ -46,19 +46,19 @@ def find_listeners(
     container_names: Mapping[str, str] | None = None,
     named_ports: Collection[int] | None = None,
 ) -> tuple[PortListener, ...]:
-    """Return what holds ports of the host: what containers publish, then every other socket that listens or connects.
+    """Return what uses ports of the host: the `published` ports of containers, then every other socket.
 
-    A port may be held by several, each on an address of its own. `container_names` are the containers' by their ids, to
-    tell which of those on the host's own network a process is in. A socket on a port that a running rock-on claims is
-    taken to be that rock-on's: docker-proxy, or an app on the host's own network. With `named_ports`, of other programs
-    only those that hold one of these ports are found out; the others have no name.
+    Several may use one port, on different addresses. `container_names` is by container id, to find the container of a
+    process on the host network. A socket on a port that a running rock-on claims is taken to be that rock-on's: it is
+    docker-proxy, or an app on the host network. With `named_ports`, only the programs that use one of these ports are
+    identified; the `holder` of others is blank.
     """
     published = list(published)
     by_container = {(listener.port, listener.protocol) for listener in published}
     claims_by_port = {(claim.port, claim.protocol): claim for claim in claims}
     listeners: dict[tuple[int, str, str], PortListener] = {}
-    wildcard_keys: set[tuple[int, str]] = set()  # held on all addresses
-    # Listeners first: the connections that they accepted have the same port. Of these, those on all addresses.
+    wildcard_keys: set[tuple[int, str]] = set()  # in use on all addresses
+    # Listening sockets first, as connections that they accepted have the same port; among these, wildcard addresses.
     for sock in sorted(
         read_sockets(), key=lambda sock: (not sock.is_listening, sock.address not in WILDCARD_ADDRESSES)
     ):
@@ -76,7 +76,7 @@ def find_listeners(
 def _add_holders(
     listeners: Collection[PortListener], container_names: Mapping[str, str] | None, named_ports: Collection[int] | None
 ) -> Iterator[PortListener]:
-    """Yield listeners, those of programs with who they are."""
+    """Yield the listeners, with `holder` filled in for programs."""
     unnamed = [
         listener
         for listener in listeners
@@ -89,7 +89,7 @@ def _add_holders(
 
 
 def _describe_holder(pid: int, container_names: Mapping[str, str] | None) -> str:
-    """Return what a process is, in words: the container that it runs in, or the program."""
+    """Return a text for a process: the container that it runs in, or the program."""
     if container_names:
         try:
             cgroups = Path(f"/proc/{pid}/cgroup").read_text()
@@ -106,18 +106,18 @@ def _describe_process(pid: int) -> str:
         name = psutil.Process(pid).name()
     except psutil.Error:
         return ""
-    if name == _PROXY:  # of a container that is listed, its port would be the container's
-        return t("%(name)s, for a container that Docker does not list (a restart of Docker frees it)", name=name)
+    if name == _PROXY:  # the ports of listed containers are in `published`
+        return t("%(name)s, for a container that Docker does not list (restarting Docker frees the port)", name=name)
     return t("the program %(name)s (process %(pid)s)", name=name, pid=pid)
 
 
 def read_sockets() -> list[Socket]:
-    """Return the sockets of this host that hold a port; none where the kernel does not tell."""
+    """Return the sockets of this host that use a port; none where /proc/net is not readable."""
     return [sock for name, family in _SOCKET_TABLES for sock in _read_socket_table(name, family)]
 
 
 def socket_pids() -> dict[tuple[str, str, int], int]:
-    """Return the process of each socket that holds a port, by protocol, address and port, as far as we may know."""
+    """Return the process ids of sockets by protocol, address and port, as far as this user may read them."""
     try:
         connections = psutil.net_connections("inet")
     except (psutil.AccessDenied, OSError):
@@ -150,7 +150,7 @@ def _read_socket_table(name: str, family: int) -> Iterator[Socket]:
 
 
 def _format_address(digits: str, family: int) -> str:
-    """Return an address as people write it; the kernel prints its words of 32 bits in the order of the processor."""
+    """Return a hexadecimal address of /proc/net as text; the kernel prints its 32-bit words in host byte order."""
     raw = bytes.fromhex(digits)
     count = len(raw) // 4
     return socket.inet_ntop(family, struct.pack(f"={count}I", *struct.unpack(f">{count}I", raw)))

@@ -1,4 +1,4 @@
-"""RQ's entry points: a job is a dotted name and an id, and calls one function."""
+"""The functions that RQ runs. A job names one by its dotted path and has at most one argument, the id of a row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rockonweb.work import icon_downloads, notices, runner, updates
 
 
 def run(operation_id: int) -> None:
-    """Run an operation that waits. One that does not wait any more is left alone, so a requeue is harmless."""
+    """Run a queued operation. One that is no longer queued is skipped, so that enqueuing it twice does no harm."""
     was_active = notices.is_operation_active(operation_id)
     try:
         runner.run(operation_id)
@@ -19,17 +19,17 @@ def run(operation_id: int) -> None:
 
 
 def look_for_updates(rockon_id: int) -> None:
-    """Ask the registries for newer images of one rock-on, or of all."""
+    """Check the registries for newer images of a rock-on (`updates.ALL_ROCKONS`: of all); send notices of new ones."""
     already_newer = notices.outdated_rockons()
     updates.check_registries(rockon_id)
     notices.notify_newer_images(notices.outdated_rockons() - already_newer)
 
 
 def send_notice(message_id: int) -> None:
-    """Send a notice that waits."""
+    """Send a queued notice."""
     notices.send_message(message_id)
 
 
 def fetch_icons() -> None:
-    """Fetch the pictures of rock-ons that are missing."""
+    """Download the icons of rock-ons that are missing."""
     pictures.refresh_icons()

@@ -1,1 +1,1 @@
-"""The database's schema: its migrations, how they are run, and the copy that is kept before."""
+"""Migrations of the database's schema, their runner, and the copy of the database made before."""

@@ -1,4 +1,4 @@
-"""A copy of the database, kept before its schema changes: there is no other way back to an older version."""
+"""Copies of the database made before a migration: the only way to return to an older version."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from rockonweb.config import temporary_file
 from rockonweb.core.errors import DiskFull, RockonwebError
 
 MAX_COPIES = 3
-FREE_MARGIN = 16 * 2**20  # bytes that must stay free beside the copy
+FREE_MARGIN = 16 * 2**20  # bytes that must stay free after the copy
 COPY_PATTERN = "before-*-*T*.*"
 DUMP_SECONDS = 15 * 60
 logger = logging.getLogger(__name__)
 
 
 def create_copy(url: URL, folder: Path, revision: str, moment: datetime) -> Path | None:
-    """Copy the database into `folder`, before it is brought to `revision`, and drop copies that are too old.
+    """Copy the database into `folder`, before it is migrated to `revision`, and delete the oldest copies.
 
-    Returns the copy; None where there is no database file yet, or a PostgreSQL server of which no dump could be made.
-    Raises DiskFull where there is no room, and then has written nothing.
+    Returns the copy; None where there is no SQLite file yet, or pg_dump is missing or failed.
+    Raises DiskFull, without writing, where there is too little free space, RockonwebError for other errors.
     """
     name = f"before-{revision}-{moment:%Y%m%dT%H%M%S}"
     if url.drivername == "sqlite":
@@ -47,13 +47,13 @@ def create_copy(url: URL, folder: Path, revision: str, moment: datetime) -> Path
 
 
 def list_copies(folder: Path) -> list[Path]:
-    """Return the copies that are there, oldest first."""
+    """Return the existing copies, oldest first."""
     copies = [path for path in folder.glob(COPY_PATTERN) if path.suffix in (".db", ".dump")]
     return sorted(copies, key=lambda path: path.stem.rpartition("-")[2])
 
 
 def restore_instructions(url: URL, copy: Path | None) -> str:
-    """Return how an older state is put back, in words."""
+    """Return instructions to restore a copy."""
     if copy is None:
         return "No copy of it was made."
     if url.drivername == "sqlite":
@@ -68,7 +68,7 @@ def restore_instructions(url: URL, copy: Path | None) -> str:
 
 
 def _copy_sqlite(source: Path, copy: Path) -> None:
-    """Copy a database in use, with what is still in its log."""
+    """Copy a database that may be in use, including its WAL."""
     size = sum(path.stat().st_size for path in (source, Path(f"{source}-wal")) if path.exists())
     free = _free_bytes(copy.parent)
     if free < size + FREE_MARGIN:
@@ -97,14 +97,14 @@ def _free_bytes(folder: Path) -> int:
 
 
 def _open_partial_copy(path: Path) -> sqlite3.Connection:
-    """Open a copy that is being written: one file, with no log beside it."""
+    """Open a copy to be written, without a journal file."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode=OFF")
     return connection
 
 
 def _dump_postgresql(url: URL, copy: Path) -> bool:
-    """Let pg_dump write a copy; returns whether it did. The password goes through its environment."""
+    """Run pg_dump and return whether it succeeded. The password is passed in its environment."""
     program = shutil.which("pg_dump")
     if program is None:
         logger.warning("No copy of the database is kept: pg_dump is not installed here. Dumps are yours to make.")
@@ -135,7 +135,7 @@ def _dump_postgresql(url: URL, copy: Path) -> bool:
 
 @contextmanager
 def _atomic_private_file(copy: Path) -> Iterator[Path]:
-    """A file of its owner's alone that takes its name when it is complete, and is gone when it does not become so."""
+    """Yield a temporary file with mode 0600 that is renamed to `copy` on success and deleted on failure."""
     with temporary_file(copy, b"") as partial:
         yield partial
         with partial.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Run by Alembic: connects the migrations with the application's database."""
+"""Alembic's environment: runs the migrations on the application's database."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from rockonweb.models.base import _in_transaction
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
-    """Write a column type of ours as the plain type below it, so that a migration outlives our code."""
+    """Render a TypeDecorator as its `impl`, so that migrations do not depend on the models' code."""
     return f"sa.{item.impl!r}" if kind == "type" and isinstance(item, TypeDecorator) else False
 
 
 def run() -> None:
-    """Apply the migrations, all in one transaction: after a failure the database is as it was."""
+    """Apply all migrations in one transaction, so that a failure leaves the database unchanged."""
     arguments = current_app.extensions["migrate"].configure_args
-    token = _in_transaction.set(True)  # begins a transaction that keeps other writers out
+    token = _in_transaction.set(True)  # makes the transaction lock out other writers
     try:
         with db.engine.connect() as connection, _without_cascades(connection), connection.begin():
             context.configure(
@@ -39,9 +39,9 @@ def run() -> None:
 
 @contextmanager
 def _without_cascades(connection: Connection) -> Iterator[None]:
-    """SQLite changes a column by making the table anew; dropping the old one would delete the rows that refer to it.
+    """Turn SQLite's foreign keys off: changing a column recreates the table, and dropping the old one would cascade.
 
-    SQLite ignores the setting inside a transaction, so it is made before.
+    SQLite ignores the pragma inside a transaction, so it is set before.
     """
     if connection.dialect.name != "sqlite":
         yield
@@ -55,7 +55,7 @@ def _without_cascades(connection: Connection) -> Iterator[None]:
 
 
 def _broken_references(connection: Connection) -> Counter[str]:
-    """Count the rows of each table that refer to a row that is not there; PostgreSQL has none."""
+    """Count the rows of each table with a dangling foreign key; PostgreSQL has none."""
     if connection.dialect.name != "sqlite":
         return Counter()
     return Counter(row[0] for row in connection.exec_driver_sql("PRAGMA foreign_key_check"))

@@ -1,4 +1,4 @@
-"""The database's schema: migrations run from whatever is there up to the newest. Nothing leads back but a copy."""
+"""Upgrading the database's schema to the newest revision. There are no downgrades, only a copy made before."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ extension = Migrate(directory=str(MIGRATIONS_FOLDER), render_as_batch=True, comp
 
 
 def upgrade_database() -> None:
-    """Bring the schema of the configured database up to date, and what its rows say of their definitions.
+    """Upgrade the schema of the configured database, and columns that are derived from definitions.
 
-    A new SQLite file is its owner's alone. Of one with rows a copy is kept before its schema changes. Of several
-    processes that start at once, one does it and the others wait. Raises a RockonwebError with the database as it was.
+    A new SQLite file gets mode 0600. An existing database is copied before a migration. A file lock serializes
+    concurrent processes. Raises RockonwebError, with the database unchanged.
     """
     settings = current_config()
     try:
@@ -54,25 +54,25 @@ def _upgrade_locked(instance: Path) -> None:
 
 
 def database_revision(connection: Connection) -> str | None:
-    """Return the version of the schema that a database has; None for an empty one."""
+    """Return the revision of a database's schema; None for an empty database."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def known_revisions() -> list[str]:
-    """Return the versions of the schema that this program knows, newest first."""
+    """Return all revisions of this version of Rockonweb, newest first."""
     return [script.revision for script in ScriptDirectory(str(MIGRATIONS_FOLDER)).walk_revisions()]
 
 
 def head_revision() -> str:
-    """Return the newest version of the schema that this program knows."""
+    """Return the newest revision of this version of Rockonweb."""
     return known_revisions()[0]
 
 
 def _run_migrations(instance: Path, present_revision: str | None, newest_revision: str) -> None:
     if present_revision is not None and present_revision not in known_revisions():
         raise DatabaseOutdated(
-            f"The database is of a newer Rockonweb: its schema is {present_revision}, and this one knows "
-            f"them up to {newest_revision}.",
+            f"The database belongs to a newer version of Rockonweb: its schema is {present_revision}, and this one "
+            f"knows them up to {newest_revision}.",
             _newer_hint(instance),
         )
     copy = (

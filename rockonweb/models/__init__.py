@@ -1,4 +1,4 @@
-"""The things that are remembered, a file per noun."""
+"""The SQLAlchemy models, a module per noun."""
 
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.status.status import Status

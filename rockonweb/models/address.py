@@ -1,4 +1,4 @@
-"""The database's address, and what an engine needs to know about the server behind it."""
+"""The database's URL, and the options of engines for it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sqlalchemy.exc import ArgumentError
 from rockonweb.core.errors import BadInput
 
 POSTGRESQL = "postgresql+psycopg"
-SCHEME_ALIASES = ("postgres", "postgresql")  # what other programs write in such an address
+SCHEME_ALIASES = ("postgres", "postgresql")  # schemes that other programs use
 URL_EXAMPLES = "It must be sqlite:////a/folder/rockonweb.db or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
-BUSY_SECONDS = 15  # that a writer waits for another one
+BUSY_SECONDS = 15  # how long a writer waits for another one
 CONNECT_SECONDS = 5
-POOL_SIZE, POOL_OVERFLOW = 5, 35  # connections that a process keeps, and more while all its threads are at work
+POOL_SIZE, POOL_OVERFLOW = 5, 35  # persistent connections of a process, and more at its peak
 
 
 def parse_database_url(address: str) -> URL:
-    """Return DATABASE_URL as it will be used. Raises BadInput, which shows no password."""
+    """Parse DATABASE_URL. Raises BadInput, whose message contains no password."""
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
@@ -42,7 +42,7 @@ def parse_database_url(address: str) -> URL:
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """Return how connections are made and kept; a connection that the server closed meanwhile is made anew."""
+    """Return the pooling and timeout options of `create_engine`; connections closed by the server are replaced."""
     if url.drivername != POSTGRESQL:
         return {}
     return {
@@ -58,7 +58,7 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 
 def open_read_only(url: URL) -> Engine:
-    """Return an engine of one's own that changes nothing, not even a file beside SQLite's, and keeps no connection."""
+    """Return a separate engine that writes nothing, not even SQLite's extra files, and does not pool connections."""
     if url.drivername == POSTGRESQL:
         return create_engine(
             url,
@@ -70,13 +70,13 @@ def open_read_only(url: URL) -> Engine:
             },
         )
     path = Path(url.database or "").absolute()
-    has_wal = Path(f"{path}-wal").exists()  # without its log nobody has it open, and it can be read as it lies there
+    has_wal = Path(f"{path}-wal").exists()  # without a WAL no process has it open, so that it is immutable
     uri = f"file:{quote(str(path))}?{'mode=ro' if has_wal else 'mode=ro&immutable=1'}"
     return create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(uri, uri=True, timeout=5))
 
 
 def mask_password(address: str) -> str:
-    """Return an address without its password, for people to read; blank where it can't be read."""
+    """Return a URL with its password masked; blank where it is invalid."""
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):

@@ -1,4 +1,4 @@
-"""What people did."""
+"""The audit log."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.models.base import NumberedBase, UTCDateTime, utc_now
 
-WHO_LENGTH, ACTION_LENGTH, ABOUT_LENGTH, ADDRESS_LENGTH = 200, 60, 300, 60  # the lengths that are kept
+WHO_LENGTH, ACTION_LENGTH, ABOUT_LENGTH, ADDRESS_LENGTH = 200, 60, 300, 60  # characters; longer texts are cut
 
 
 class AuditEntry(NumberedBase):
-    """A line of the audit: who did what, about what, when, from where. A name stays when its account is removed."""
+    """An audit entry: who did what to what, when, from which address. The name stays when the account is removed."""
 
     __tablename__ = "audit"
 

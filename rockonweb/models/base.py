@@ -1,4 +1,4 @@
-"""The database: the declarative base, the session, units of work, and the column type for secrets."""
+"""The database: the declarative base, write transactions, column types, and errors of drivers."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull, 
 from rockonweb.core.packed import pack, unpack
 from rockonweb.core.text import from_stored, t, to_stored
 
-# Named constraints, so that a later migration can drop them on SQLite too.
+# Names for constraints, so that migrations can drop them on SQLite too.
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-WRITER_LOCK = 0x726F636B  # the lock of the one who writes, among the locks of this database on PostgreSQL
+WRITER_LOCK = 0x726F636B  # key of PostgreSQL's advisory lock for writers
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _in_transaction: ContextVar[bool] = ContextVar("writing", default=False)
 
 
 class Base(DeclarativeBase):
-    """Base of all models. A table has the name of its class, in small letters: `operation_step`."""
+    """Base of all models. A table is named after its class in snake case: `operation_step`."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
@@ -47,7 +47,7 @@ class Base(DeclarativeBase):
 
 
 class NumberedBase(Base):
-    """Base of those whose rows are told apart by a number of their own."""
+    """Base of models with an integer primary key."""
 
     __abstract__ = True
 
@@ -58,17 +58,17 @@ db = SQLAlchemy(metadata=Base.metadata)
 
 
 def utc_now() -> datetime:
-    """Return the present moment in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """A unit of work that writes: commits at its end, rolls back on an error.
+    """Run a write transaction: commit at its end, roll back on an error. A nested one joins the outer one.
 
-    Units of work follow one another: on SQLite each begins with BEGIN IMMEDIATE, on PostgreSQL with a lock that the
-    transaction keeps. So what it reads can't change before it writes; otherwise updates would be lost or fail halfway.
-    Objects that were loaded before are read anew in it.
+    Write transactions are serialized: on SQLite by BEGIN IMMEDIATE, on PostgreSQL by an advisory lock. So what one
+    reads can't change before it writes; otherwise updates would be lost or fail halfway. Objects loaded before are
+    expired and loaded again in it.
     """
     if _in_transaction.get():
         yield db.session()
@@ -87,7 +87,7 @@ def transaction() -> Iterator[Session]:
 
 
 def configure_engine(app: Flask) -> None:
-    """Set up the engine of `app`: SQLite's settings, and how transactions begin. Opens no connection."""
+    """Set up the engine of `app`: SQLite's pragmas, and how transactions begin. Opens no connection."""
     with app.app_context():
         engine = db.engine
     if engine.dialect.name == "sqlite":
@@ -99,7 +99,7 @@ def configure_engine(app: Flask) -> None:
 
 
 def _on_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver begins no transactions of its own
+    connection.isolation_level = None  # the driver shall not begin transactions itself
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -109,7 +109,7 @@ def _on_begin(connection: Any) -> None:
 
 
 def _on_postgresql_begin(connection: Any) -> None:
-    """Writers take turns, as on SQLite; readers see one moment for as long as they read, and can't write."""
+    """Serialize writers, as on SQLite; readers see one snapshot and can't write."""
     if _in_transaction.get():
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
     else:
@@ -119,7 +119,7 @@ def _on_postgresql_begin(connection: Any) -> None:
 def _strip_nul(
     _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool
 ) -> tuple[str, Any]:
-    """PostgreSQL keeps no NUL in a text; the logs of an app or a fetched file may have one."""
+    """Replace NUL, which PostgreSQL can't store in text; an app's log or a fetched file may contain it."""
     if isinstance(parameters, Mapping):
         return statement, _replace_nul(parameters)
     return statement, [_replace_nul(row) if isinstance(row, Mapping) else row for row in parameters or ()]
@@ -132,23 +132,23 @@ def _replace_nul(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @event.listens_for(Session, "before_flush")
 def _refuse_untracked_writes(session: Session, _context: object, _instances: object) -> None:
-    """Writing outside a unit of work is a mistake of ours: a GET only reads."""
+    """Raise for a write outside `transaction`, which is a bug: a GET only reads."""
     if not _in_transaction.get():
         raise RuntimeError("rows were changed outside writing()")
 
 
 class EncryptedText(TypeDecorator[str]):
-    """Text that is encrypted with the instance's key in the database."""
+    """Text that is stored encrypted with the instance's key."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Encrypt on the way in."""
+        """Encrypt the text."""
         return None if value is None else _get_fernet().encrypt(value.encode()).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Decrypt on the way out."""
+        """Decrypt the text. Raises RockonwebError where the key does not match."""
         if value is None:
             return None
         try:
@@ -161,22 +161,22 @@ class EncryptedText(TypeDecorator[str]):
 
 
 class TranslatableString(TypeDecorator[str]):
-    """A sentence for people; one of ours keeps its template and values, to be shown in each reader's language."""
+    """A sentence; a `TranslatableText` is stored as template and values, to be translated for each user."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Keep the template and the values."""
+        """Store template and values."""
         return None if value is None else to_stored(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Give back the sentence."""
+        """Return the sentence."""
         return None if value is None else from_stored(value)
 
 
 class PackedJSON(TypeDecorator[Any]):
-    """A value of a type, such as a dataclass of the core, as JSON."""
+    """A value of the type `kind`, such as a dataclass, stored as JSON by `pack` and `unpack`."""
 
     impl = Text
     cache_ok = True
@@ -186,22 +186,22 @@ class PackedJSON(TypeDecorator[Any]):
         self.kind = kind
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Write it."""
+        """Return the value as JSON."""
         return None if value is None else pack(self.kind, value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """Read it."""
+        """Return the value of JSON."""
         return None if value is None else unpack(self.kind, value)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets time zones."""
+    """A time in UTC; SQLite does not store time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back the time zone."""
+        """Add the time zone where the database has none."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -213,20 +213,22 @@ def _get_fernet() -> Fernet:
 
 
 def make_cipher(key: str) -> Fernet:
-    """Return what encrypts secrets at rest, from the instance's key."""
+    """Return the cipher for secrets at rest, derived from the instance's key."""
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"secrets at rest " + key.encode()).digest()))
 
 
 def wrap_database_error(error: DBAPIError) -> DatabaseUnusable | DatabaseOutdated | DiskFull:
-    """Return the sentence for what the database's driver raised."""
+    """Return the error with a sentence and hint for an error of the database's driver."""
     message = str(error.orig).lower()
     state = getattr(error.orig, "sqlstate", None) or ""  # PostgreSQL's
     if "locked" in message or "busy" in message or state == "55P03":
         return DatabaseUnusable(t("The database is busy."), t("Wait a moment and try again; nothing was changed."))
     if "database or disk is full" in message or "no space" in message or state == "53100":
-        return DiskFull(t("The disk that holds the database is full."), t("Make room there and try again."))
+        return DiskFull(t("The disk that holds the database is full."), t("Free up space there, then try again."))
     if "no such table" in message or "no such column" in message or state in ("42P01", "42703"):
-        return DatabaseOutdated(t("The database is older than this program."), t("Start it with `rockonweb up`."))
+        return DatabaseOutdated(
+            t("The database is older than this version of Rockonweb."), t("Start Rockonweb with `rockonweb up`.")
+        )
     if hasattr(error.orig, "sqlstate"):
         return _wrap_postgresql_error(message, error)
     return DatabaseUnusable(
@@ -241,16 +243,17 @@ def _wrap_postgresql_error(message: str, error: DBAPIError) -> DatabaseUnusable:
         )
     if 'database "' in message and "does not exist" in message:
         return DatabaseUnusable(
-            t("The database server has no database of this name."),
-            t("Make it with `createdb`, or correct DATABASE_URL."),
+            t("The database server has no database with this name."),
+            t("Create it with `createdb`, or correct DATABASE_URL."),
         )
     if "permission denied" in message:
         return DatabaseUnusable(
-            t("The database server does not allow this to the user of DATABASE_URL."),
+            t("The database server does not allow this for the user in DATABASE_URL."),
             t("The database and its tables must belong to that user."),
         )
     if not isinstance(error, OperationalError):
-        return DatabaseUnusable(t("The database refuses what should be written."), t("Nothing was changed."))
+        return DatabaseUnusable(t("The database rejects the data to be written."), t("Nothing was changed."))
     return DatabaseUnusable(
-        t("The database server does not answer."), t("Check that PostgreSQL runs and that DATABASE_URL names it.")
+        t("The database server does not answer."),
+        t("Check that PostgreSQL is running and that DATABASE_URL points to it."),
     )

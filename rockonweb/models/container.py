@@ -1,4 +1,4 @@
-"""The containers of an app: what their definition asks, with the answers, and what was added to them."""
+"""The containers of an app: the questions of their definition with the answers, and what the user added."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from rockonweb.models.installation import Installation
 
 
-# What belongs to a container is loaded with it and goes with it.
+# The children of a container are loaded and deleted with it.
 CHILD_OPTIONS: dict[str, Any] = {"cascade": "all, delete-orphan", "lazy": "selectin"}
 
 
 class Container(NumberedBase):
-    """A container as its definition describes it, and as Docker was last seen to have it.
+    """A container as its definition describes it, with its state when Docker was last inspected.
 
     Its name is not unique: a catalogue may rename a rock-on and keep its containers.
     """
@@ -32,7 +32,7 @@ class Container(NumberedBase):
     launch_order: Mapped[int] = mapped_column(default=1)
     image: Mapped[str] = mapped_column(Text)  # IMAGE:TAG
 
-    docker_state: Mapped[str] = mapped_column(String(20), default="")  # blank: there is none
+    docker_state: Mapped[str] = mapped_column(String(20), default="")  # blank: it does not exist
     exit_code: Mapped[int | None]
     docker_error: Mapped[str] = mapped_column(Text, default="")
 
@@ -46,7 +46,7 @@ class Container(NumberedBase):
 
 
 class QuestionRow(NumberedBase):
-    """Base of what a definition asks; each kind has a column for the answer."""
+    """Base of a definition's questions; each kind has its own column for the answer."""
 
     __abstract__ = True
 
@@ -56,7 +56,7 @@ class QuestionRow(NumberedBase):
 
 
 class ContainerChild(NumberedBase):
-    """Base of what belongs to a container, and goes with it."""
+    """Base of the children of a container, which are deleted with it."""
 
     __abstract__ = True
 
@@ -64,9 +64,9 @@ class ContainerChild(NumberedBase):
 
 
 class Port(QuestionRow, ContainerChild):
-    """A port. `suggested` is what the wizard offers, `host` what the person chose: None is not published.
+    """A port. `suggested` is the wizard's default, `host` the chosen host port, None where it is not published.
 
-    `reserved` is the host port that an update under way will publish it on; both are spoken for until that ends.
+    `reserved` is the host port of a change in progress; both are taken until that ends.
     """
 
     number: Mapped[int]
@@ -81,7 +81,7 @@ class Port(QuestionRow, ContainerChild):
 
     @property
     def published_protocols(self) -> tuple[str, ...]:
-        """What is published."""
+        """The protocols on which it is published."""
         return expand_protocol(self.protocol)
 
 
@@ -106,7 +106,7 @@ class Environment(QuestionRow, ContainerChild):
 
 
 class Device(QuestionRow, ContainerChild):
-    """A device of the host that a container may get; a blank value means none."""
+    """A device of the host that a container may use; a blank value means none."""
 
     name: Mapped[str] = mapped_column(Text)
     value: Mapped[str | None] = mapped_column(Text)
@@ -119,6 +119,6 @@ class Label(ContainerChild):
 
 
 class NetworkMember(ContainerChild):
-    """A container's place on a user's network."""
+    """A container's membership of a rocknet or unmanaged network."""
 
     network: Mapped[str] = mapped_column(Text)

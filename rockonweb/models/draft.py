@@ -1,4 +1,4 @@
-"""Answers that a person is still giving in the wizard."""
+"""Drafts: answers in a wizard that are not submitted yet."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ IS_INSTALL = text("installation_id IS NULL")
 
 
 class Draft(NumberedBase):
-    """What a person typed so far: for an install of a rock-on, or as settings of an app that is installed.
+    """What a user typed so far: for an install of a rock-on, or as settings of an installed app.
 
-    Made by the first POST, gone with the submit. `definition_hash` tells whether the definition changed meanwhile.
+    Created by the first POST, deleted on submit. `definition_hash` shows whether the definition has changed since.
     """
 
     __table_args__ = (
@@ -41,7 +41,7 @@ class Draft(NumberedBase):
 
     @property
     def typed_values(self) -> dict[str, Any]:
-        """The typed values of each page, by field name; `new_shares` are to be made on submit."""
+        """The draft's JSON data, with the keys of web/drafts.py or blueprints/settings/pending_changes.py."""
         data: dict[str, Any] = json.loads(self.content)
         return data
 

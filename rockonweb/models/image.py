@@ -1,4 +1,4 @@
-"""The images of containers: what runs, what the registry has under the same name, and which ones we brought here."""
+"""Images of containers: the running one, the registry's for the same name, and those that Rockonweb pulled."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rockonweb.models.container import Container
 
 
 class ContainerImage(NumberedBase):
-    """The image of a container, beside the one that its name means in the registry, as they were last seen.
+    """The image of a container and the registry's for the same reference, as of the last check.
 
-    `got` is the image that the name means on this host, where that is not the one that runs: it was pulled since.
+    `got` is the id of the image that the reference means on this host, where it was pulled after the running one.
     """
 
     container_id: Mapped[int] = mapped_column(ForeignKey("container.id", ondelete="CASCADE"), unique=True)
@@ -26,23 +26,23 @@ class ContainerImage(NumberedBase):
     )
     said: Mapped[str] = mapped_column(
         TranslatableString, default=""
-    )  # why the registry could not be asked the last time
-    seen: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the registry told last
+    )  # why the registry could not be queried at the last check
+    seen: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the registry last responded
 
-    running: Mapped[str] = mapped_column(Text, default="")  # the id of the image, blank: there is no container
-    digest: Mapped[str] = mapped_column(Text, default="")  # blank: it was not pulled
+    running: Mapped[str] = mapped_column(Text, default="")  # the image's id, blank: there is no container
+    digest: Mapped[str] = mapped_column(Text, default="")  # blank: it was not pulled from a registry
     created: Mapped[datetime | None] = mapped_column(UTCDateTime)
     size: Mapped[int | None] = mapped_column(BigInteger)
 
     remote_digest: Mapped[str] = mapped_column(Text, default="")
     remote_created: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    remote_size: Mapped[int | None] = mapped_column(BigInteger)  # of what is downloaded
+    remote_size: Mapped[int | None] = mapped_column(BigInteger)  # of the download
 
     got: Mapped[str] = mapped_column(Text, default="")
     got_digest: Mapped[str] = mapped_column(Text, default="")
     got_created: Mapped[datetime | None] = mapped_column(UTCDateTime)
     got_size: Mapped[int | None] = mapped_column(BigInteger)
-    differences: Mapped[str] = mapped_column(Text, default="")  # JSON: between what runs and what was got
+    differences: Mapped[str] = mapped_column(Text, default="")  # JSON: between the running and the pulled image
 
     container: Mapped[Container] = relationship()
 
@@ -53,17 +53,17 @@ class ContainerImage(NumberedBase):
 
     @property
     def new_digest(self) -> str:
-        """What an update would bring: what was pulled, else what the registry has."""
+        """The digest or id of an update's image: the pulled one, else the registry's; blank where there is none."""
         return self.got_digest or self.got or (self.remote_digest if self.outcome is UpdateStatus.NEWER else "")
 
     @property
     def image_differences(self) -> list[ImageDifference]:
-        """What differs between the image that runs and the one that was pulled."""
+        """The differences between the running and the pulled image."""
         return unpack_differences(self.differences)
 
 
 class PulledImage(Base):
-    """An image that an operation of ours brought to this host, by its id."""
+    """An image that an operation pulled to this host, by its id."""
 
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
     reference: Mapped[str] = mapped_column(Text)

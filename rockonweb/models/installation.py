@@ -1,4 +1,4 @@
-"""An app: a rock-on that is, or was, installed, with what is kept for it as a whole."""
+"""Apps: rock-ons that are or were installed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rockonweb.models.base import EncryptedText, NumberedBase, TranslatableStrin
 from rockonweb.models.container import Container, Environment, QuestionRow
 from rockonweb.models.rockon import RockOn
 
-LOCAL_HOST = "local"  # the one host that there is
+LOCAL_HOST = "local"  # the only host
 
 
 def is_newer_definition(source: str, installed: str | None, ignored: str) -> bool:
-    """Whether a definition differs from the installed one and is not the one that was left aside."""
+    """Whether a definition differs from the installed one and was not ignored (`ignored` is a digest)."""
     return installed is not None and source != installed and definition_digest(source) != ignored
 
 
 class Installation(NumberedBase):
-    """An app: where it runs, the definition and the answers that it was made from, and how it is.
+    """An app: its host, the definition and answers it was installed with, its state and status.
 
-    After an uninstall it stays, with its answers and its history, for the next install.
+    The row stays after an uninstall, with answers and history, for the next install.
     """
 
     __table_args__ = (UniqueConstraint("host", "name"),)
@@ -35,10 +35,10 @@ class Installation(NumberedBase):
     entry_id: Mapped[int] = mapped_column(ForeignKey("rockon.id"), index=True)
     host: Mapped[str] = mapped_column(String(100), default=LOCAL_HOST)
     name: Mapped[str] = mapped_column(String(100))
-    installed_source: Mapped[str | None] = mapped_column(Text)  # the definition that the containers were made from
-    # What people chose to be a secret, or not to be one, by container (blank: the whole rock-on) and variable.
+    installed_source: Mapped[str | None] = mapped_column(Text)  # the definition that the containers were created from
+    # Users' choices whether a variable is a secret, by container (blank: the whole rock-on) and variable.
     secret_choices: Mapped[dict[str, dict[str, bool]] | None] = mapped_column(JSON)
-    ignored: Mapped[str] = mapped_column(String(32), default="")  # fingerprint of a newer one that an owner left aside
+    ignored: Mapped[str] = mapped_column(String(32), default="")  # digest of a newer definition that an owner ignored
 
     state: Mapped[State] = mapped_column(Enum(State, native_enum=False, length=40), default=State.AVAILABLE, index=True)
     status: Mapped[Status] = mapped_column(Enum(Status, native_enum=False, length=40), default=Status.STOPPED)
@@ -48,11 +48,11 @@ class Installation(NumberedBase):
 
     # Newer images under the same names; see models/image.py and work/updates.py.
     newer_images: Mapped[bool] = mapped_column(default=False)
-    images_looked: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the registries were asked last
+    images_looked: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the registries were last queried
     auto_update: Mapped[bool] = mapped_column(default=False)
     auto_from: Mapped[int] = mapped_column(default=3 * 60)  # minute of the day, this machine's time
     auto_until: Mapped[int] = mapped_column(default=5 * 60)
-    auto_tried: Mapped[str] = mapped_column(Text, default="")  # the images that were tried last without being asked
+    auto_tried: Mapped[str] = mapped_column(Text, default="")  # fingerprint of the last automatic update's images
 
     entry: Mapped[RockOn] = relationship()
     containers: Mapped[list[Container]] = relationship(
@@ -70,12 +70,12 @@ class Installation(NumberedBase):
 
     @property
     def has_newer_image(self) -> bool:
-        """Whether a newer image was seen for one of its containers."""
+        """Whether a newer image is known for one of its containers."""
         return self.is_installed and self.newer_images
 
     @property
     def has_newer_definition(self) -> bool:
-        """Whether the catalogue has another definition than the installed one, which no owner left aside."""
+        """Whether the catalogue has a definition that differs from the installed one and was not ignored."""
         return (
             self.is_installed
             and self.entry.in_catalogue
@@ -84,21 +84,21 @@ class Installation(NumberedBase):
 
     @property
     def is_pending(self) -> bool:
-        """Whether an operation is under way or waits."""
+        """Whether an operation of it waits or runs."""
         return self.state.startswith("pending") or self.status.startswith("pending")
 
     @property
     def current_definition(self) -> Definition:
-        """The definition that counts now: the installed one, else the catalogue's newest."""
+        """The installed definition, or the catalogue's where it is not installed."""
         return self.parse_definition(self.installed_source or self.entry.source)
 
     def parse_definition(self, source: str, name: str = "") -> Definition:
-        """Return a definition of it, or of its successor `name`, with what people chose to be a secret."""
+        """Return a parsed definition of it, or of its replacement `name`, with the users' choices of secrets."""
         return definition_from_source(name or self.name, source).with_secrets(self.secret_choices or {})
 
     @property
     def secret_values(self) -> list[SecretWord]:
-        """The secret values of its answers, for masking what others print."""
+        """The secret values of its answers, to mask them in the output of containers."""
         rows: list[tuple[str, Any]] = [("", config) for config in self.custom_config]
         rows += [(container.name, variable) for container in self.containers for variable in container.environment]
         return [
@@ -111,7 +111,7 @@ class Installation(NumberedBase):
         return choices.get(row.key, is_secret(row.key, row.label))
 
     def set_secret(self, container: str, key: str, label: str, *, secret: bool) -> None:
-        """Note that an answer is a secret, or is none; what its name says anyway need not be noted."""
+        """Store whether an answer is a secret, unless its name and label already say so."""
         choices = {name: dict(by_key) for name, by_key in (self.secret_choices or {}).items()}
         choices.setdefault(container, {}).pop(key, None)
         if secret != is_secret(key, label):
@@ -125,14 +125,14 @@ class Installation(NumberedBase):
 
     @property
     def status_text(self) -> str:
-        """The status in the original's words, `exitcode: N error: …` for an app that ended."""
+        """The status as in Rockstor's API, `exitcode: N error: …` for an app that ended."""
         if self.status is Status.EXITED:
             return f"exitcode: {self.exit_code} error: {self.status_error}"
         return self.status.value
 
 
 class CustomConfig(QuestionRow):
-    """An answer for the whole rock-on, which a special install handler wants; its value is encrypted."""
+    """An answer for the whole rock-on, used by its install handler; the value is encrypted."""
 
     installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     key: Mapped[str] = mapped_column(Text)
@@ -140,7 +140,7 @@ class CustomConfig(QuestionRow):
 
 
 class KeptVolume(NumberedBase):
-    """A volume that Docker made for a container since removed, attached again when the container is made anew."""
+    """A volume that Docker created for a container since removed; mounted again when that container is recreated."""
 
     installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     container: Mapped[str] = mapped_column(Text)

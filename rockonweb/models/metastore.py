@@ -1,4 +1,4 @@
-"""What the catalogue remembers of its metastores."""
+"""Added metastores, stored files of metastores, and reports of refreshes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rockonweb.models.base import Base, EncryptedText, NumberedBase, UTCDateTime
 
 
 class Metastore(NumberedBase):
-    """A metastore that an owner added to the configured ones."""
+    """A metastore that an owner added to those of the configuration."""
 
     position: Mapped[int]
-    place: Mapped[str] = mapped_column(EncryptedText)  # an address, which may bear a password, or an absolute folder
+    place: Mapped[str] = mapped_column(EncryptedText)  # a URL, perhaps with a password, or an absolute folder
     enabled: Mapped[bool] = mapped_column(default=True)
 
 
 class MetastoreFile(Base):
-    """A fetched file with its validators, for asking conditionally the next time."""
+    """A fetched file, with its validators for the next conditional request."""
 
     url: Mapped[str] = mapped_column(Text, primary_key=True)
     etag: Mapped[str] = mapped_column(Text, default="")

@@ -1,4 +1,4 @@
-"""The networks that an owner made."""
+"""Rocknets: the networks that owners create."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rockonweb.models.base import NumberedBase, PackedJSON
 
 
 class Network(NumberedBase):
-    """A network that an owner made. It is kept here too, so that one that Docker lost can be made again."""
+    """A rocknet with all its options, so that it can be recreated when it is missing in Docker."""
 
     name: Mapped[str] = mapped_column(String(255), unique=True)
     comment: Mapped[str] = mapped_column(Text, default="")
@@ -30,11 +30,11 @@ class Network(NumberedBase):
 
     @property
     def network_spec(self) -> NetworkSpec:
-        """What was asked for."""
+        """The options of the network."""
         return NetworkSpec(**{field.name: getattr(self, field.name) for field in fields(NetworkSpec)})
 
     @network_spec.setter
     def network_spec(self, spec: NetworkSpec) -> None:
-        """Write down what was asked for."""
+        """Store the options of the network."""
         for key, value in vars(spec).items():
             setattr(self, key, value)

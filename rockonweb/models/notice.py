@@ -1,4 +1,4 @@
-"""Where notices go, and those that wait to be sent."""
+"""Notification targets, and messages that wait to be sent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rockonweb.models.base import EncryptedText, NumberedBase, TranslatableStrin
 
 
 class NoticeTarget(NumberedBase):
-    """Somewhere that notices are sent to: a web hook, a mailbox, or whatever else Apprise knows."""
+    """A target of notifications: a webhook, a mailbox, or any Apprise URL; `way` is the `NoticeChannel`."""
 
     way: Mapped[str] = mapped_column(String(20))
     address: Mapped[str] = mapped_column(EncryptedText)  # JSON: the parts of the address, a password among them
-    events: Mapped[str] = mapped_column(String(100), default="")  # with blanks between them
+    events: Mapped[str] = mapped_column(String(100), default="")  # `NoticeEvent` values, separated by blanks
     language: Mapped[str] = mapped_column(String(10), default=ENGLISH)
-    fine: Mapped[bool | None]  # how the last message fared; nothing before there was one
-    said: Mapped[str] = mapped_column(TranslatableString, default="")  # why it did not get through
+    fine: Mapped[bool | None]  # whether the last message was delivered; None before the first
+    said: Mapped[str] = mapped_column(TranslatableString, default="")  # why it was not delivered
     said_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     messages: Mapped[list[NoticeMessage]] = relationship(

@@ -1,4 +1,4 @@
-"""What was, is and will be done to rock-ons: operations and their steps."""
+"""Operations on rock-ons, and their steps."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rockonweb.models.base import EncryptedText, NumberedBase, PackedJSON, Trans
 from rockonweb.models.installation import Installation
 
 ACTIVE_PROGRESS = (Progress.QUEUED, Progress.RUNNING)
-IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # in these words a query is answered from the index
+IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # literal, so that queries match the partial index
 IS_RUNNING = text("progress = 'RUNNING'")
 
 
 class Operation(NumberedBase):
     """One operation on one rock-on (none for a refresh of the catalogue).
 
-    At most one operation of a rock-on runs: a unique index says so. Others may wait; see work/sequence.py.
+    At most one operation of a rock-on runs, by a unique index. Others may wait; see work/scheduler.py.
     """
 
     __table_args__ = (
@@ -38,10 +38,10 @@ class Operation(NumberedBase):
     created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     started: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # The `docker run` lines that the person saw, masked; None where nobody looked.
+    # The `docker run` lines that the user reviewed, masked; None without a review.
     reviewed: Mapped[list[str] | None] = mapped_column(PackedJSON(list[str]))
     parameters: Mapped[str] = mapped_column(EncryptedText, default="{}")  # the request
-    notes: Mapped[Notes] = mapped_column("noted", PackedJSON(Notes), default=Notes())  # of how things were
+    notes: Mapped[Notes] = mapped_column("noted", PackedJSON(Notes), default=Notes())  # recorded during the operation
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str] = mapped_column(TranslatableString, default="")  # a sentence; blank unless it failed
     hint: Mapped[str] = mapped_column(TranslatableString, default="")
@@ -50,7 +50,7 @@ class Operation(NumberedBase):
     steps: Mapped[list[OperationStep]] = relationship(cascade="all, delete-orphan", order_by="OperationStep.position")
 
     def mark_finished(self, progress: Progress, error: str = "", hint: str = "") -> None:
-        """Write its end, with a sentence on what went wrong, where something did."""
+        """Set its outcome and end, with an error and a hint where it failed."""
         self.progress, self.finished = progress, utc_now()
         self.error, self.hint = error, hint
 
@@ -61,38 +61,38 @@ class Operation(NumberedBase):
 
     @property
     def reviewed_commands(self) -> list[str]:
-        """The `docker run` lines that the person reviewed."""
+        """The `docker run` lines that the user reviewed, masked; empty without a review."""
         return self.reviewed or []
 
     @property
     def request(self) -> Request:
-        """What was asked for."""
+        """The request it was submitted with."""
         return request_from_json(self.kind, self.parameters)
 
     @property
     def transition(self) -> Transition:
-        """What its kind makes of a rock-on; a refresh has none."""
+        """The state transition of its kind. Raises KeyError for a refresh."""
         return TRANSITIONS[self.kind]
 
     @property
     def is_rollback(self) -> bool:
-        """Whether it is a way back to a rollback point."""
+        """Whether it is a rollback to a rollback point."""
         return isinstance(request := self.request, ChangeRequest) and request.point is not None
 
     @property
     def replacement_id(self) -> int | None:
-        """The id of the rock-on whose name a change takes."""
+        """The id of the rock-on that replaces the changed one; None for most operations."""
         return request.successor if isinstance(request := self.request, ChangeRequest) else None
 
 
 class OperationStep(NumberedBase):
-    """A step of an operation: its title and reason for people; its kind and data, and what its undo has to know."""
+    """A step of an operation: title and reason to show, kind and data to run it, and what its undo needs (`memory`)."""
 
     operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
     kind: Mapped[str] = mapped_column(String(40), default="")  # that of a core.steps.Step, or one of the runner's own
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    memory: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: nothing to take back
+    memory: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: nothing to undo
     title: Mapped[str] = mapped_column(TranslatableString)
     why: Mapped[str] = mapped_column(TranslatableString, default="")
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
@@ -100,10 +100,10 @@ class OperationStep(NumberedBase):
     finished: Mapped[datetime | None] = mapped_column(UTCDateTime)
     current: Mapped[int | None] = mapped_column(BigInteger)  # bytes pulled so far
     total: Mapped[int | None] = mapped_column(BigInteger)
-    layers: Mapped[str] = mapped_column(Text, default="")  # JSON: those of the image that is pulled
+    layers: Mapped[str] = mapped_column(Text, default="")  # JSON: the layers of the image that is pulled
     output: Mapped[str] = mapped_column(TranslatableString, default="")
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long it took, or has taken so far."""
+        """Its duration in seconds, until now where it runs; None where it has not started."""
         return ((self.finished or utc_now()) - self.started).total_seconds() if self.started else None

@@ -1,4 +1,4 @@
-"""Between definitions, answers and rows: the declarative sync, and the answers on the rows they belong to."""
+"""Mapping of definitions and answers to database rows and back."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ FIRST_DERIVED_ID = 2**30
 
 
 class PortSuggestions:
-    """Host ports that are spoken for in the catalogue, and the next free one.
+    """Host ports that are taken in the catalogue or by apps, and the search for free ones.
 
-    What counts is the pair of port and protocol; a port without a protocol counts as both.
+    A port is taken per protocol; one without a protocol is taken for tcp and udp.
     """
 
     def __init__(self, taken: Iterable[tuple[int, str]] = ()) -> None:
         self.taken = Counter(taken)
-        # For each kind of search: from a port that is taken to where the search goes on, past others that are taken.
+        # By searched protocols: maps a taken port to the next candidate, which skips runs of taken ports.
         self._next: dict[tuple[str, ...], dict[int, int]] = {}
 
     @classmethod
     def load_taken(cls, session: Session) -> PortSuggestions:
-        """Return what the catalogue's rock-ons are to have, and what apps have."""
+        """Return the ports suggested for the catalogue's rock-ons and published by apps."""
         suggestions = cls()
         for ports in session.scalars(select(RockOn.ports)):
             for port in ports:
@@ -72,7 +72,7 @@ class PortSuggestions:
         return suggestions
 
     def take_port(self, default: int, protocols: Iterable[str]) -> int:
-        """Return `default` or the next free number, and remember it."""
+        """Take and return `default` or the next free port."""
         searched = tuple(protocols)
         port = self._find_free_port(default, searched)
         if port > LARGEST_PORT:
@@ -82,7 +82,7 @@ class PortSuggestions:
         return port
 
     def _find_free_port(self, start: int, protocols: tuple[str, ...]) -> int:
-        """Return the first free port from `start`, in a time that does not depend on how many are taken."""
+        """Return the first free port from `start`; runs of taken ports are skipped at once."""
         next_ports = self._next.setdefault(protocols, {})
         passed = []
         port = start
@@ -95,11 +95,11 @@ class PortSuggestions:
         return port
 
     def hold_port(self, port: int, protocols: Iterable[str]) -> None:
-        """Remember that a port is spoken for."""
+        """Count one more user of a port."""
         self.taken.update((port, protocol) for protocol in protocols)
 
     def release_port(self, port: int, protocols: Iterable[str]) -> None:
-        """Forget one who spoke for a port."""
+        """Count one user less of a port."""
         self.taken.subtract((port, protocol) for protocol in protocols)
         self._next.clear()
 
@@ -114,7 +114,7 @@ def upsert_entry(
     origin: str,
     position: int,
 ) -> tuple[RockOn, str]:
-    """Bring an entry of the catalogue in line with its newest definition.
+    """Create or update a catalogue entry from its newest definition.
 
     Returns the entry and "added", "changed" or "unchanged".
     """
@@ -137,7 +137,7 @@ def upsert_entry(
 
 
 def describe_entry(entry: RockOn, definition: Definition) -> None:
-    """Copy what the catalogue shows."""
+    """Copy what lists show of a definition to the entry's columns."""
     entry.description = definition.description
     entry.version = definition.version
     entry.website = definition.website
@@ -148,9 +148,9 @@ def describe_entry(entry: RockOn, definition: Definition) -> None:
 
 
 def describe_outdated(session: Session) -> None:
-    """Describe the rock-ons that another version of this program described, or none did.
+    """Update the columns of entries whose `described` is not the current `SUMMARY_VERSION`.
 
-    Of those that are installed with another definition it had only that one's ports.
+    Older versions stored only the ports of the installed definition, so these are suggested again too.
     """
     query = select(RockOn).where(RockOn.described != catalogue_columns.SUMMARY_VERSION).order_by(RockOn.position)
     entries = [*session.scalars(query.options(undefer(RockOn.ports)))]
@@ -158,7 +158,7 @@ def describe_outdated(session: Session) -> None:
     for entry in entries:
         try:
             definition = definition_from_source(entry.name, entry.source)
-        except InvalidDefinition:  # an older version took it
+        except InvalidDefinition:  # an older version accepted it
             entry.sort_name = entry.search = entry.name.casefold()
             continue
         describe_entry(entry, definition)
@@ -168,7 +168,7 @@ def describe_outdated(session: Session) -> None:
 def _suggest_ports(
     previous: Iterable[SuggestedPort], definition: Definition, suggestions: PortSuggestions
 ) -> tuple[SuggestedPort, ...]:
-    """Return the host ports that an install offers: those that were offered before where the default is the same."""
+    """Return the suggested host ports for a definition; a previous suggestion stays while the default is the same."""
     remaining = {(port.container, port.number): port for port in previous}
     ports = []
     for name, spec in definition.launch_order:
@@ -194,9 +194,9 @@ def _suggest_ports(
 
 
 def find_installation(installation_id: int) -> Installation | None:
-    """Return an app by its id: as it is installed, else as an install of the catalogue's entry would find it.
+    """Return an app by its id: its row where it is installed, else one built from the catalogue's entry.
 
-    The latter is an object that no session knows. None where there is neither.
+    The latter is not in a session. None where neither exists.
     """
     session = db.session()
     row = session.get(Installation, installation_id, options=[joinedload(Installation.entry)])
@@ -207,14 +207,14 @@ def find_installation(installation_id: int) -> Installation | None:
 
 
 def find_installation_by_name(name: str) -> Installation | None:
-    """Return an app by its name; one that is not installed by that of its entry. None where there is neither."""
+    """Return an app by the name of its row, else of its entry, as `find_installation`. None where neither exists."""
     installation_id = db.session.scalar(select(Installation.id).where(Installation.name == name))
     installation_id = installation_id or db.session.scalar(select(RockOn.id).where(RockOn.name == name))
     return find_installation(installation_id) if installation_id else None
 
 
 def blank_installation(entry: RockOn) -> Installation:
-    """Return an app that was never installed, without its questions; no session knows it."""
+    """Return an app that was never installed, without questions; it is not in a session."""
     return Installation(
         id=entry.id,
         entry_id=entry.id,
@@ -231,9 +231,9 @@ def blank_installation(entry: RockOn) -> Installation:
 
 
 def offered_installation(entry: RockOn, former: Installation | None = None) -> Installation:
-    """Return an app that is not installed, with the questions of the newest definition and the answers of last time.
+    """Return an app that is not installed, with the newest definition's questions and previous answers.
 
-    It is for reading: no session knows it. What hangs on it has the id that its row has, or will have.
+    It is read-only and not in a session. Its children have the ids that their rows have or will have.
     """
     installation = blank_installation(entry)
     for field in ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices") if former else ():
@@ -244,7 +244,7 @@ def offered_installation(entry: RockOn, former: Installation | None = None) -> I
             installation.current_definition,
             {path: row.id for path, row in _iter_answer_rows(former)} if former else {},
         )
-    except InvalidDefinition:  # an older version took it: its page tells what is wrong
+    except InvalidDefinition:  # an older version accepted it; its page shows the faults
         return installation
     if former:
         store_answers(installation, load_answers(former))
@@ -256,15 +256,15 @@ def offered_installation(entry: RockOn, former: Installation | None = None) -> I
 
 
 def _derive_id(installation: Installation, part: str, container: str, key: str | int) -> int:
-    """Return the id of what answers a question: from its names, so that the API knows it by the same number before the
-    install, when it has no row, and after. It is none that the database gives, which begin at 1.
+    """Return the id for the row of a question, derived from its names, so that the API has the same id before the
+    install, without a row, and after it. It is above all ids that the database generates.
     """
     name = repr((installation.id, part, container, key))
-    return FIRST_DERIVED_ID + zlib.crc32(name.encode()) % FIRST_DERIVED_ID  # below 2**31, which all databases take
+    return FIRST_DERIVED_ID + zlib.crc32(name.encode()) % FIRST_DERIVED_ID  # below 2**31, the limit of integer columns
 
 
 def _iter_answer_rows(installation: Installation) -> Iterator[tuple[tuple[str, str, str | int], Any]]:
-    """Yield all that hangs on an app and answers a question, with its part, container and key."""
+    """Yield ((part, container, key), row) for each container and question of an app."""
     for container in installation.containers:
         yield ("containers", container.name, ""), container
         for part, name in (
@@ -278,17 +278,17 @@ def _iter_answer_rows(installation: Installation) -> Iterator[tuple[tuple[str, s
 
 
 def ensure_installation(session: Session, installation: Installation) -> Installation:
-    """Return the row of an app inside a unit of work; one that was never installed gets its row.
+    """Return the row of an app within a transaction; creates it where the app was never installed.
 
-    Raises Conflict where its entry left the catalogue since it was looked at.
+    Raises Conflict where its entry was removed in the meantime.
     """
     row = session.get(Installation, installation.id)
     if row is None:
         entry = session.get(RockOn, installation.entry_id)
         if entry is None:
             raise Conflict(
-                t("Something changed since you looked; nothing was done."),
-                t("Look at the summary again and submit it."),
+                t("Something has changed since your review; nothing was done."),
+                t("Review the summary again, then confirm it."),
             )
         row = Installation(id=installation.id, entry=entry, name=entry.name, state=State.AVAILABLE)
         session.add(row)
@@ -299,9 +299,9 @@ def ensure_installation(session: Session, installation: Installation) -> Install
 def sync_children(
     installation: Installation, definition: Definition, ids: Mapping[tuple[str, str, str | int], int] | None = None
 ) -> None:
-    """Match containers and their questions by key: keep what is answered, drop what is gone.
+    """Sync containers and questions with a definition by key: existing rows keep answers, obsolete ones are dropped.
 
-    `ids` are those that new ones are to have, by part, container and key.
+    `ids` are ids for new rows, by part, container and key.
     """
     suggested = {(port.container, port.number): port for port in installation.entry.ports}
     containers = {
@@ -313,7 +313,7 @@ def sync_children(
         row.launch_order, row.image = spec.launch_order, spec.image_reference
         _sync_questions(row, spec, suggested)
 
-    config_rows = installation.custom_config  # read before: a question to the database would give new rows their ids
+    config_rows = installation.custom_config  # loaded first: a later query would autoflush new rows, giving them ids
     installation.containers = _match_rows(installation.containers, Container, "name", containers, update_container)
     questions = _enumerate_questions(definition.custom_config)
     installation.custom_config = _match_rows(config_rows, CustomConfig, "key", questions, _update_question)
@@ -350,7 +350,7 @@ def _sync_questions(row: Container, spec: ContainerSpec, suggested: Mapping[tupl
 
 
 def _split_added(rows: list[AddedRow]) -> tuple[list[AddedRow], list[AddedRow]]:
-    """Return the rows that the definition asks for, and those that were added after an install."""
+    """Return the rows of the definition, and those added after the install."""
     return [row for row in rows if not row.added], [row for row in rows if row.added]
 
 
@@ -371,7 +371,7 @@ def _match_rows(
     update: Callable[[Row, Any], None],
     **defaults: object,
 ) -> list[Row]:
-    """Return one row for each wanted key, the known one where there is one; else a `defaults` one."""
+    """Return a row for each key of `items`, the existing one or a new one with `defaults`, and `update` each."""
     existing = {getattr(row, key): row for row in rows}
     matched = []
     for name, item in items.items():
@@ -382,7 +382,7 @@ def _match_rows(
 
 
 def load_answers(installation: Installation) -> Answers:
-    """Return the answers that stand on a rock-on's rows; what was never answered is left out."""
+    """Return the answers stored in an app's rows, without unanswered questions."""
     containers = installation.containers
 
     def collect_answers(answers: Callable[[Container], Answered]) -> dict[str, Answered]:
@@ -406,7 +406,7 @@ def load_answers(installation: Installation) -> Answers:
 
 
 def store_answers(installation: Installation, answers: Answers) -> None:
-    """Put answers on a rock-on's rows; what was added after an install is replaced by what they say."""
+    """Store answers in an app's rows; rows added after the install are replaced by those of `answers`."""
     for container in installation.containers:
         name = container.name
         for port in container.ports:
@@ -440,7 +440,7 @@ def store_answers(installation: Installation, answers: Answers) -> None:
 
 
 def reserve_ports(installation: Installation, answers: Answers) -> None:
-    """Note the host ports that a change under way will publish, so that nobody else gets them meanwhile."""
+    """Reserve the host ports that a change in progress will publish, so that no other app gets them."""
     for container in installation.containers:
         for port in container.ports:
             number = answers.ports.get(container.name, {}).get(port.number)
@@ -448,14 +448,14 @@ def reserve_ports(installation: Installation, answers: Answers) -> None:
 
 
 def release_reserved_ports(installation: Installation) -> None:
-    """Forget the ports that a change had reserved."""
+    """Release the ports that a change reserved."""
     for container in installation.containers:
         for port in container.ports:
             port.reserved = None
 
 
 def replace_entry(session: Session, installation: Installation, replacement: RockOn) -> None:
-    """Give an app the name of a successor, whose place in the catalogue its own entry takes."""
+    """Rename an app to its replacement: its entry takes over the replacement's values, whose row is deleted."""
     entry = installation.entry
     fields = ("name", "source", "origin", "position", "in_catalogue", "ports")
     values = {field: getattr(replacement, field) for field in fields}
@@ -471,7 +471,7 @@ def replace_entry(session: Session, installation: Installation, replacement: Roc
 
 
 def discard_added(installation: Installation) -> None:
-    """Forget what was added after an install; the answers to the definition's questions stay for the next one."""
+    """Delete what was added after the install; answers to the definition's questions stay for the next install."""
     for container in installation.containers:
         container.volumes, _ = _split_added(container.volumes)
         container.environment, _ = _split_added(container.environment)
@@ -480,7 +480,7 @@ def discard_added(installation: Installation) -> None:
 
 
 def port_suggester(installation: Installation) -> Callable[[str, int], int]:
-    """Return a function that gives the suggestion for a container's port."""
+    """Return a function from container and container port to the suggested host port."""
     suggestions = {(port.container, port.number): port.suggested for port in installation.entry.ports}
     suggestions |= {(c.name, p.number): p.suggested for c in installation.containers for p in c.ports}
     return lambda container, port: suggestions.get((container, port), port)

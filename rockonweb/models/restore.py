@@ -1,4 +1,4 @@
-"""A restore of a backup: what is to be put back, and what became of each part."""
+"""Restores of backups: the uploaded backup, and the outcome of each part."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rockonweb.models.base import EncryptedText, NumberedBase, PackedJSON, UTCDa
 
 
 class Restore(NumberedBase):
-    """A backup that a person uploaded; `begun` is blank until the person agreed to what it will do."""
+    """An uploaded backup; `begun` is None until the user has started the restore."""
 
     created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     begun: Mapped[datetime | None] = mapped_column(UTCDateTime)
     user: Mapped[str] = mapped_column(String(100), default="")
-    content: Mapped[str] = mapped_column(EncryptedText)  # the backup, with the secrets that are known
+    content: Mapped[str] = mapped_column(EncryptedText)  # the backup as JSON, with the decrypted or entered secrets
     outcome: Mapped[RestoreOutcome] = mapped_column(PackedJSON(RestoreOutcome), default=RestoreOutcome())

@@ -1,4 +1,4 @@
-"""An entry of the catalogue: a rock-on as its metastore offers it."""
+"""Entries of the catalogue: rock-ons as their metastores offer them."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from rockonweb.models.base import NumberedBase
 
 
 class WordList(TypeDecorator[tuple[str, ...]]):
-    """Words without spaces, in their order."""
+    """An ordered list of words, stored as text separated by spaces."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
-        """Write them as one text."""
+        """Join the words."""
         return " ".join(value or ())
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
-        """Read them."""
+        """Split the words."""
         return tuple((value or "").split())
 
 
 def has_word(column: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:
-    """Return the condition that a word is among those of a column."""
+    """Return the SQL condition that a column's list contains a word."""
     return (literal(" ") + type_coerce(column, Text) + " ").contains(f" {word} ", autoescape=True)
 
 
 def expand_protocol(protocol: str | None) -> tuple[str, ...]:
-    """Return what is published for a port of this protocol; without one it is both."""
+    """Return the protocols of a port: its own, or tcp and udp where it has none."""
     return (protocol,) if protocol else ("tcp", "udp")
 
 
 class SuggestedPort(NamedTuple):
-    """The host port that an install offers for a port of a container; no protocol is tcp and udp."""
+    """The suggested host port for a container's port; protocol None means tcp and udp."""
 
     container: str
     number: int
@@ -47,43 +47,43 @@ class SuggestedPort(NamedTuple):
 
     @property
     def offered_protocols(self) -> tuple[str, ...]:
-        """What is published."""
+        """The protocols on which it would be published."""
         return expand_protocol(self.protocol)
 
 
 class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):
-    """The ports of a rock-on, as JSON."""
+    """The suggested ports of a rock-on, stored as JSON."""
 
     impl = JSON
     cache_ok = True
 
     def process_bind_param(self, value: tuple[SuggestedPort, ...] | None, dialect: Dialect) -> list[list[object]]:
-        """Write them."""
+        """Return them as lists for JSON."""
         return [list(port) for port in value or ()]
 
     def process_result_value(self, value: list[list[object]] | None, dialect: Dialect) -> tuple[SuggestedPort, ...]:
-        """Read them."""
+        """Return them from the lists of JSON."""
         return tuple(SuggestedPort(*port) for port in value or ())  # type: ignore[arg-type]
 
 
 class RockOn(NumberedBase):
     """A rock-on of the catalogue: its newest definition, and what lists show of it.
 
-    A refresh of the catalogue writes these rows and no others. One that has left the catalogue is kept for as long as
-    an app is, or was, installed from it.
+    A refresh of the catalogue writes only these rows. One that was removed from the catalogue is kept while an
+    installation refers to it.
     """
 
     __tablename__ = "rockon"
     __table_args__ = (
-        # All that lists sort, filter and search by: SQLite then reads past the definitions, which are long.
+        # A covering index of what lists sort, filter and search by, so that SQLite need not read the long definitions.
         Index("ix_rockon_lists", *("sort_name", "name", "in_catalogue", "categories", "badges", "search")).ddl_if(
             dialect="sqlite"
         ),
     )
 
     name: Mapped[str] = mapped_column(String(100), unique=True)
-    position: Mapped[int] = mapped_column(default=0)  # in its metastore; decides who gets a contested port
-    origin: Mapped[str] = mapped_column(String(20), default="")  # starter, remote, local
+    position: Mapped[int] = mapped_column(default=0)  # in the catalogue; an earlier one gets a contested port
+    origin: Mapped[str] = mapped_column(String(20), default="")  # starter, remote, local or metastore-ID
     in_catalogue: Mapped[bool] = mapped_column(default=True)
     source: Mapped[str] = mapped_column(Text)  # the newest definition, canonical JSON
     ports: Mapped[tuple[SuggestedPort, ...]] = mapped_column(SuggestedPorts, default=(), deferred=True)
@@ -93,12 +93,12 @@ class RockOn(NumberedBase):
     website: Mapped[str] = mapped_column(Text, default="")
     has_ui: Mapped[bool] = mapped_column(default=False)
 
-    # What the list of rock-ons shows and searches, from the newest definition; see `rows.describe`.
-    described: Mapped[int] = mapped_column(default=0)  # the edition of core.shown that wrote them
+    # What the list of rock-ons shows and searches, from the newest definition; see `repository.describe_entry`.
+    described: Mapped[int] = mapped_column(default=0)  # `SUMMARY_VERSION` when these columns were written
     sort_name: Mapped[str] = mapped_column(Text, default="", index=True)
     search: Mapped[str] = mapped_column(Text, default="", deferred=True)
-    summary: Mapped[str] = mapped_column(Text, default="")  # the description's first words, without markup
+    summary: Mapped[str] = mapped_column(Text, default="")  # the start of the description, without markup
     badges: Mapped[tuple[str, ...]] = mapped_column(WordList, default=())
     categories: Mapped[tuple[str, ...]] = mapped_column(WordList, default=())
     containers: Mapped[tuple[str, ...]] = mapped_column(WordList, default=(), deferred=True)  # their names
-    icon: Mapped[str] = mapped_column(Text, default="")  # the address that the definition names
+    icon: Mapped[str] = mapped_column(Text, default="")  # the URL in the definition

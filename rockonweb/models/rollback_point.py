@@ -1,4 +1,4 @@
-"""What a rock-on was like before a change, so that one can go back to it."""
+"""Rollback points: the state of a rock-on before a change."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rockonweb.models.operation import Operation
 
 
 class RollbackPoint(NumberedBase):
-    """A rock-on before an operation: its definition, answers and images, and of which shares there are snapshots."""
+    """A rock-on before an operation: its definition, answers and images, and the shares that have snapshots."""
 
     installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     operation_id: Mapped[int | None] = mapped_column(ForeignKey("operation.id", ondelete="SET NULL"), index=True)
     created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
-    definition: Mapped[str] = mapped_column(Text)  # the canonical text
+    definition: Mapped[str] = mapped_column(Text)  # canonical JSON
     answers: Mapped[str] = mapped_column(EncryptedText)  # JSON
     kept: Mapped[dict[str, PreviousImage]] = mapped_column(
         "containers", PackedJSON(dict[str, PreviousImage]), default=dict
     )
-    # The shares of which a snapshot was taken, with the containers of the rock-on that use them.
+    # The shares with a snapshot, with the names of the rock-on's containers that use each.
     shares: Mapped[dict[str, list[str]]] = mapped_column("snapshots", PackedJSON(dict[str, list[str]]), default=dict)
-    ran: Mapped[bool] = mapped_column(default=False)  # what the operation made has run, or it replaced data
+    ran: Mapped[bool] = mapped_column(default=False)  # whether its containers have run, or it replaced data
 
     installation: Mapped[Installation] = relationship()
     operation: Mapped[Operation | None] = relationship()

@@ -1,4 +1,4 @@
-"""Who is logged in, and where."""
+"""Login sessions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rockonweb.models.base import NumberedBase, UTCDateTime, utc_now
 from rockonweb.models.user import User
 
-BROWSER_LENGTH = 300  # letters of a browser's own words that are kept
+BROWSER_LENGTH = 300  # stored characters of the User-Agent
 
 
 class LoginSession(NumberedBase):
-    """A browser in which a person is logged in. Its cookie has the key, the row only its hash."""
+    """A browser in which a user is logged in. The cookie has the key, the row only its hash."""
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     hash: Mapped[str] = mapped_column(String(64), unique=True)

@@ -1,4 +1,4 @@
-"""Tokens by which scripts log in."""
+"""API tokens, with which scripts log in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rockonweb.models.base import NumberedBase, UTCDateTime, utc_now
 from rockonweb.models.user import Role, User
 
-LABEL_LENGTH = 100  # letters
+LABEL_LENGTH = 100  # characters
 
 
 class Token(NumberedBase):
-    """A token of a person's: shown once, kept as a hash. It may do what both its role and the person's allow."""
+    """A user's token: shown once, stored as a hash. It may do what both its role and the user's allow."""
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     hash: Mapped[str] = mapped_column(String(64), unique=True)

@@ -1,4 +1,4 @@
-"""The people who may use this, and how they prove to be themselves."""
+"""User accounts, their roles and recovery codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rockonweb.models.base import EncryptedText, NumberedBase, UTCDateTime
 
 
 class Role(enum.StrEnum):
-    """What a person may do, least first."""
+    """The role of a user, least permissions first."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -26,23 +26,21 @@ class Role(enum.StrEnum):
 
 
 class User(NumberedBase, UserMixin):  # type: ignore[misc]
-    """A person with an account."""
+    """A user account."""
 
     name: Mapped[str] = mapped_column(String(100), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20), default=Role.OWNER)
     last_login: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # The second step of the login. Its secrets are read, and decrypted, only where they are needed.
-    totp_since: Mapped[datetime | None] = mapped_column(UTCDateTime)  # it is on since then
-    totp_counter: Mapped[int] = mapped_column(default=0)  # of the last code that was used: none counts twice
+    # Two-factor authentication. Its secrets are deferred, so that they are decrypted only where needed.
+    totp_since: Mapped[datetime | None] = mapped_column(UTCDateTime)  # None: it is off
+    totp_counter: Mapped[int] = mapped_column(default=0)  # of the last used code, since none is valid twice
     totp_secret: Mapped[str | None] = mapped_column(EncryptedText, deferred=True)
-    totp_pending: Mapped[str | None] = mapped_column(
-        EncryptedText, deferred=True
-    )  # until the first code shows that it works
+    totp_pending: Mapped[str | None] = mapped_column(EncryptedText, deferred=True)  # until confirmed by a code
 
 
 class RecoveryCode(NumberedBase):
-    """A code for who lost the device of the second step: shown once, kept as a hash, removed when it is used."""
+    """A code to log in without the TOTP device: shown once, stored as a hash, deleted when used."""
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     hash: Mapped[str] = mapped_column(String(64), unique=True)

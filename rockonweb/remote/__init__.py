@@ -1,1 +1,1 @@
-"""What is fetched from other servers by HTTP: one client with limits, and the API of image registries."""
+"""Fetches from other servers by HTTP: a client with limits, and the API of image registries."""

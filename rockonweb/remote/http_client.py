@@ -1,6 +1,6 @@
-"""Asking strangers by HTTP: how much they may send, how long that may take, and how often they may send us elsewhere.
+"""HTTP requests to untrusted servers, with limits on the response's size, duration and number of redirects.
 
-What a stranger names, and where its answers lead, may be anything: whoever asks says which addresses are allowed.
+URLs and redirects may lead anywhere, so the caller of `fetch_limited` decides which are allowed (against SSRF).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-CONNECT_SECONDS, READ_SECONDS = 5, 10  # of one attempt, and of silence in it
+CONNECT_SECONDS, READ_SECONDS = 5, 10  # requests' timeouts: to connect, and between two reads
 MAX_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
-# Everything that an odd address, server or answer makes these libraries raise.
+# Everything that these libraries raise for an invalid URL, server or response.
 REQUEST_ERRORS = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -37,13 +37,13 @@ Result = TypeVar("Result")
 
 
 class TooLarge(requests.RequestException):
-    """An answer is larger than it may be."""
+    """A response is larger than allowed."""
 
 
 def new_http_session(connections: int = 1) -> requests.Session:
-    """Return a session that asks for nothing compressed, and keeps so many connections to a host."""
+    """Return a session that requests no compression, and keeps up to `connections` connections per host."""
     session = requests.Session()
-    # Asked not to compress: a few bytes could then unpack to gigabytes.
+    # No compression: a few bytes could decompress to gigabytes.
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "Rockonweb"})
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
@@ -61,10 +61,10 @@ def fetch_limited(
     secret: Mapping[str, str] | None = None,
     method: str = "GET",
 ) -> tuple[requests.Response, bytes]:
-    """Return an answer with its body of at most so many bytes. Redirects are followed where `allow` raises nothing.
+    """Return the response and its body of at most `max_bytes`. Before a redirect is followed, `allow(url)` may raise.
 
-    `secret` headers stay with the first host. Raises FAILURES: TooLarge, requests.Timeout also where an answer has not
-    ended by the moment `deadline`, and requests.TooManyRedirects.
+    `secret` headers are sent to the first host only. `deadline` is of time.monotonic(). Raises REQUEST_ERRORS, such as
+    TooLarge, requests.Timeout (also past the deadline), and requests.TooManyRedirects after MAX_REDIRECTS.
     """
     first_host = urlsplit(url).netloc
     for _ in range(MAX_REDIRECTS + 1):
@@ -82,7 +82,7 @@ def fetch_limited(
 
 
 def _read_body(response: requests.Response, max_bytes: int, deadline: float) -> bytes:
-    """Read an answer to its end, so that the connection can be kept, but never more than it may have."""
+    """Read a body to its end, so that the connection can be reused, but never more than `max_bytes`."""
     length = response.headers.get("Content-Length", "")
     if length.isascii() and length.isdecimal() and int(length[:20]) > max_bytes:
         raise TooLarge
@@ -103,11 +103,11 @@ def fetch_concurrently(
     deadline: float,
     patience: float = float("inf"),
 ) -> Iterator[Result]:
-    """Fetch several things at once, and yield what is found as it comes, in any order.
+    """Call `fetch` for the items in threads, and yield the results as they come, in any order.
 
-    Ends before all were had soon after the moment `deadline`, or when nothing at all came for as long as `patience`.
+    Ends early soon after `deadline` (time.monotonic()), or after `patience` seconds without any result.
     """
-    # No executor, whose threads a program waits for at its end: a server may hold on to one.
+    # No ThreadPoolExecutor: the program would wait at its exit for threads that a server blocks.
     with ThreadPool(min(threads, len(items)) or 1) as pool, suppress(multiprocessing.TimeoutError):
         results = pool.imap_unordered(fetch, items)
         for _ in items:
@@ -115,7 +115,7 @@ def fetch_concurrently(
 
 
 def is_web_url(url: str) -> bool:
-    """Whether an address is one of http or https, with a host."""
+    """Whether a URL is http or https and has a host."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -124,9 +124,9 @@ def is_web_url(url: str) -> bool:
 
 
 def internal_addresses(host: str) -> set[str]:
-    """Return those addresses of a host that are this machine's, or of a network that is not the public internet.
+    """Return those IP addresses of a host that are not public: of this machine or a private network.
 
-    None where it can't be resolved here: a proxy may, or the request fails by itself.
+    None where it can't be resolved: a proxy may resolve it, or the request itself fails.
     """
     try:
         resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

@@ -1,7 +1,7 @@
-"""What registries say of images: the HTTP API that `docker pull` speaks, read only and without a login.
+"""Looks up images in their registries, by the HTTP API of `docker pull`, read-only and without a login.
 
-A registry that says no, or says nothing in time, is no proof that an image is missing: `ImageNotFound` and
-`LookupFailed` differ.
+`ImageNotFound` is raised only where the registry says that there is no such image; `LookupFailed` where it denies
+access or does not answer in time.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from rockonweb.core.text import TranslatableText, t
 from rockonweb.remote import http_client
 
 MAX_PARALLEL = 8  # images
-IMAGE_SECONDS = 30
-MAX_ANSWER_BYTES = 8_000_000  # registries themselves take no larger manifest
-FIRST_YEAR = 2000  # images that are built to be the same every time claim to be from 1970
+IMAGE_SECONDS = 30  # for all requests about one image
+MAX_ANSWER_BYTES = 8_000_000  # registries accept no larger manifests
+FIRST_YEAR = 2000  # reproducible builds set 1970 as the creation date
 
-# Where `docker pull` looks for a name without a registry's host, and how such a name is written out.
+# Docker Hub, which is meant by a name without a registry's host: such a name's hosts, API server and path prefix.
 DEFAULT_HOSTS = ("docker.io", "index.docker.io")
 DEFAULT_SERVER = "registry-1.docker.io"
 OFFICIAL_PREFIX = "library/"
@@ -53,21 +53,21 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 class ImageNotFound(RockonwebError):
-    """The registry knows no such image."""
+    """The registry has no such image."""
 
 
 class LookupFailed(RockonwebError):
-    """Whether there is such an image can't be told now; the sentence says why."""
+    """Whether the image exists is unknown; the sentence says why."""
 
 
 @dataclass(frozen=True)
 class RemoteImage:
     """An image as its registry has it.
 
-    `digest` is what the name stands for now: of an index where there is one for several platforms. `platforms` are
-    written as `linux/arm64/v8`. `created` and `size`, the bytes of its compressed layers, are those of the variant for
-    this machine, or of the first one; None where the registry does not say. `variant_digests` are the digests of that
-    variant's manifest and configuration, by which Docker may know it too.
+    `digest` is what the name refers to now: the index of a multi-platform image, else the manifest. `platforms` are
+    written as `linux/arm64/v8`. `created` and `size` (bytes, compressed) are those of the variant for this machine, or
+    of the first one; None where unknown. `variant_digests` are the digests of that variant's manifest and
+    configuration, by which Docker may identify it too.
     """
 
     digest: str
@@ -78,13 +78,13 @@ class RemoteImage:
 
     @property
     def all_digests(self) -> tuple[str, ...]:
-        """All digests that stand for it."""
+        """All digests that identify it."""
         return (self.digest, *self.variant_digests)
 
 
 @dataclass(frozen=True)
 class ImageName:
-    """The parts of an image's name: the registry's host, the path there, and a tag or digest."""
+    """The parts of an image reference: the registry's host, the repository's path, and the tag or digest."""
 
     host: str
     path: str
@@ -92,12 +92,12 @@ class ImageName:
 
     @property
     def base_url(self) -> str:
-        """The address below which the registry answers for this image."""
+        """The base URL of the registry's API for this repository."""
         return f"{'http' if is_loopback(self.host) else 'https'}://{self.host}/v2/{self.path}"
 
 
 def parse_image_name(image: str) -> ImageName:
-    """Return the parts of IMAGE, IMAGE:TAG or IMAGE@DIGEST. Raises Missing for what no image can be called."""
+    """Return the parts of IMAGE, IMAGE:TAG or IMAGE@DIGEST. Raises ImageNotFound for an invalid reference."""
     rest, _, digest = image.partition("@")
     host, slash, path = rest.partition("/")
     if not slash or not ("." in host or ":" in host or host == "localhost"):
@@ -112,12 +112,12 @@ def parse_image_name(image: str) -> ImageName:
         and ("@" not in image or _DIGEST.fullmatch(digest))
     )
     if not usable:
-        raise ImageNotFound(t("no image can have this name"))
+        raise ImageNotFound(t("this is not a valid image name"))
     return ImageName(host, path, digest or tag or "latest")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a registry is on this machine: Docker speaks to it without TLS."""
+    """Whether a registry's host (and port) is this machine: Docker uses http for it."""
     name = host.rpartition(":")[0] if ":" in host else host
     try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
@@ -126,10 +126,9 @@ def is_loopback(host: str) -> bool:
 
 
 def lookup_image(image: str, known_digests: Collection[str] = ()) -> RemoteImage:
-    """Return what its registry says of an image; no more than the digest where that is among those that are
-    `known_digests`.
+    """Return an image as its registry has it; with the digest alone where that is one of `known_digests`.
 
-    Raises Missing or Unknown.
+    Raises ImageNotFound or LookupFailed.
     """
     name = parse_image_name(image)
     with http_client.new_http_session() as session:
@@ -144,9 +143,9 @@ def lookup_image(image: str, known_digests: Collection[str] = ()) -> RemoteImage
 def lookup_images(
     images: Iterable[str], known_digests: Mapping[str, Collection[str]] | None = None
 ) -> Iterator[tuple[str, RemoteImage | ImageNotFound | LookupFailed]]:
-    """Yield what the registries say of each image, several at once, in the order of the images.
+    """Look up several images in parallel; yield each with the result or error, in the order of the images.
 
-    `known_digests` are digests by image of which nothing more is asked.
+    `known_digests` is by image, see `lookup_image`.
     """
     unique_images = list(dict.fromkeys(images))
     with ThreadPoolExecutor(MAX_PARALLEL, "registry") as pool:
@@ -165,7 +164,7 @@ def _lookup_or_error(image: str, known_digests: Collection[str]) -> RemoteImage 
 
 
 class _RegistryClient:
-    """Questions about one image, with the token that its registry gave."""
+    """Requests about one image, with the registry's token."""
 
     def __init__(self, session: requests.Session, name: ImageName) -> None:
         self._session = session
@@ -174,14 +173,12 @@ class _RegistryClient:
         self._token = ""
 
     def fetch_digest(self) -> str:
-        """Return what the name stands for, by a question that registries do not count as a pull; blank where the
-        registry does not tell that way.
-        """
+        """Return the name's digest by HEAD, which registries do not count as a pull; blank where unknown."""
         response, _ = self._authorized_request(self._manifest_url, (*INDEX_TYPES, *MANIFEST_TYPES), "HEAD")
         return response.headers.get("Docker-Content-Digest", "") if response.status_code == HTTPStatus.OK else ""
 
     def fetch_image(self) -> RemoteImage:
-        """Return what the registry says."""
+        """Return the image, by GET requests. Raises ImageNotFound, LookupFailed or REQUEST_ERRORS."""
         manifest, digest = self._get_json(self._manifest_url, (*INDEX_TYPES, *MANIFEST_TYPES))
         variants = [
             variant for variant in _only_dicts(manifest.get("manifests")) if _format_platform(variant.get("platform"))
@@ -205,9 +202,9 @@ class _RegistryClient:
         )
 
     def _read_manifest(self, digest: str, manifest: Mapping[str, Any]) -> RemoteImage:
-        """Return what a manifest of one platform says."""
+        """Return the image of a single-platform manifest."""
         layers = _only_dicts(manifest.get("layers"))
-        if not layers:  # the oldest kind, which has everything in its history
+        if not layers:  # manifest schema 1
             architecture = manifest.get("architecture")
             return RemoteImage(digest, (f"linux/{architecture}",) if isinstance(architecture, str) else ())
         config, _ = self._get_json(f"{self._name.base_url}/blobs/{_read_digest(manifest.get('config'))}", ())
@@ -228,15 +225,15 @@ class _RegistryClient:
         return f"{self._name.base_url}/manifests/{quote(self._name.version, safe=':')}"
 
     def _get_json(self, url: str, accepted: Iterable[str]) -> tuple[dict[str, Any], str]:
-        """Return an object of the registry's and its digest. Raises Missing, Unknown, or FAILURES."""
+        """Return a JSON object and its digest. Raises ImageNotFound, LookupFailed, or REQUEST_ERRORS."""
         response, body = self._authorized_request(url, (*accepted, "application/json;q=0.5"))
         status, host = response.status_code, self._name.host
         if status == HTTPStatus.NOT_FOUND:
             raise ImageNotFound(t("%(host)s has no such image", host=host))
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise LookupFailed(t("%(host)s refuses to tell: it is private there, or there is none", host=host))
+            raise LookupFailed(t("%(host)s denies access: the image is private there, or does not exist", host=host))
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise LookupFailed(t("%(host)s was asked too often and answers later", host=host))
+            raise LookupFailed(t("%(host)s received too many requests and will answer again later", host=host))
         if status != HTTPStatus.OK:
             raise LookupFailed(t("%(host)s answers with status %(status)s", host=host, status=status))
         return self._parse_object(body), response.headers.get(
@@ -246,7 +243,7 @@ class _RegistryClient:
     def _authorized_request(
         self, url: str, accepted: Iterable[str], method: str = "GET"
     ) -> tuple[requests.Response, bytes]:
-        """Return an answer, with a token where the registry wants one. Raises Unknown, or FAILURES."""
+        """Return a response and its body, with a token where required. Raises LookupFailed or REQUEST_ERRORS."""
         headers = {"Accept": ", ".join(accepted)}
         response, body = self._send_request(url, headers, method)
         if response.status_code == HTTPStatus.UNAUTHORIZED and not self._token:
@@ -262,19 +259,19 @@ class _RegistryClient:
         return http_client.fetch_limited(self._session, url, *limits, headers, secret=authorization, method=method)
 
     def _check_redirect(self, url: str) -> None:
-        """Raise Unknown for an address that the registry sends us to and has no business with."""
+        """Raise LookupFailed for a redirect or token URL that is not http(s) or leads into a private network."""
         host = urlsplit(url).hostname or ""
         name = self._name.host
         is_internal = is_loopback(name) or http_client.internal_addresses(name.partition(":")[0])
         if not http_client.is_web_url(url) or (http_client.internal_addresses(host) and not is_internal):
-            raise LookupFailed(t("%(host)s sends us to an address that is not of the internet", host=name))
+            raise LookupFailed(t("%(host)s points to an address that is not on the internet", host=name))
 
     def _fetch_token(self, challenge: str) -> str:
-        """Return a token for reading, as the answer 401 says where to get one. Raises Unknown without one."""
+        """Return a pull token, from the realm that WWW-Authenticate names. Raises LookupFailed."""
         kind, _, parameters = challenge.partition(" ")
         challenged = dict(_CHALLENGE.findall(parameters))
         if kind.lower() != "bearer" or "realm" not in challenged:
-            raise LookupFailed(t("%(host)s wants a login", host=self._name.host))
+            raise LookupFailed(t("%(host)s requires a login", host=self._name.host))
         realm = challenged["realm"]
         self._check_redirect(realm)
         query = {"scope": challenged.get("scope") or f"repository:{self._name.path}:pull"}
@@ -282,15 +279,17 @@ class _RegistryClient:
             query["service"] = service
         response, body = self._send_request(f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", {})
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            raise LookupFailed(t("%(host)s was asked too often and answers later", host=self._name.host))
+            raise LookupFailed(
+                t("%(host)s received too many requests and will answer again later", host=self._name.host)
+            )
         if response.status_code != HTTPStatus.OK:
             raise LookupFailed(
-                t("%(host)s refuses to tell: it is private there, or there is none", host=self._name.host)
+                t("%(host)s denies access: the image is private there, or does not exist", host=self._name.host)
             )
         issued = self._parse_object(body)
         token = issued.get("token") or issued.get("access_token")
         if not isinstance(token, str) or not token.isprintable() or not token.isascii():
-            raise LookupFailed(t("%(host)s wants a login", host=self._name.host))
+            raise LookupFailed(t("%(host)s requires a login", host=self._name.host))
         return token
 
     def _parse_object(self, body: bytes) -> dict[str, Any]:
@@ -299,7 +298,7 @@ class _RegistryClient:
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
-            raise LookupFailed(t("%(host)s answers with something else than a registry does", host=self._name.host))
+            raise LookupFailed(t("%(host)s does not answer like a registry", host=self._name.host))
         return parsed
 
 
@@ -308,7 +307,7 @@ def _only_dicts(value: object) -> list[dict[str, Any]]:
 
 
 def _read_digest(descriptor: object) -> str:
-    """Return the digest of a part of a manifest. Raises Unknown for what can't stand in an address."""
+    """Return the digest of a descriptor. Raises LookupFailed where it is not valid, as it becomes part of a URL."""
     digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise LookupFailed(t("its manifest can't be read"))
@@ -316,7 +315,7 @@ def _read_digest(descriptor: object) -> str:
 
 
 def _format_platform(descriptor: object) -> str:
-    """Return a platform as people write it; blank for what is none, such as a signature beside the images."""
+    """Return a platform as OS/ARCHITECTURE[/VARIANT]; blank where there is none, such as for attestations."""
     if not isinstance(descriptor, dict):
         return ""
     values = [descriptor.get(key) for key in ("os", "architecture", "variant")]
@@ -326,7 +325,7 @@ def _format_platform(descriptor: object) -> str:
 
 
 def parse_timestamp(value: object) -> datetime | None:
-    """Return when an image was made, as its configuration has it: a moment with up to nine digits of a second."""
+    """Return the creation time of an image's configuration (RFC 3339, up to nanoseconds); None where implausible."""
     if not isinstance(value, str):
         return None
     try:
@@ -337,13 +336,13 @@ def parse_timestamp(value: object) -> datetime | None:
 
 
 def _describe_error(error: Exception, host: str) -> TranslatableText:
-    """Say what went wrong with a connection."""
+    """Return a sentence for one of REQUEST_ERRORS."""
     if isinstance(error, requests.TooManyRedirects):
         return t("%(host)s redirects too often", host=host)
     if isinstance(error, http_client.TooLarge):
-        return t("%(host)s sends too much", host=host)
+        return t("%(host)s sends too much data", host=host)
     if isinstance(error, requests.exceptions.SSLError):
-        return t("the certificate of %(host)s can't be trusted", host=host)
+        return t("the certificate of %(host)s is not trusted", host=host)
     if isinstance(error, requests.Timeout | TimeoutError):
         return t("%(host)s is too slow", host=host)
     return t("%(host)s can't be reached", host=host)

@@ -1,1 +1,1 @@
-"""What the pages share: permission, wording, error pages, accounts and drafts."""
+"""Web infrastructure shared by the blueprints: permissions, labels, error pages, static files and drafts."""

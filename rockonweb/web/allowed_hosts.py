@@ -1,8 +1,8 @@
-"""By which names the pages may be reached.
+"""Which host names requests may use (protection against DNS rebinding).
 
-A page of another site can't read ours, unless its own name leads to this machine: that is how DNS rebinding works. It
-needs a name that its owner controls, so names are refused that are not known here. Addresses written as numbers can't
-be used for it, nor can a bare name without a dot, nor those below domains that nobody can have.
+A page of another site can read ours only when its own host name resolves to this machine. An attacker must control
+that name, so unknown names are refused. IP addresses, names without a dot and names in domains that nobody can
+register can't be used for the attack.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from rockonweb.web import api_errors
 
 MISDIRECTED_REQUEST = 421
 HOST_HEADER = re.compile(r"[A-Za-z0-9._-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
-HOME_DOMAINS = ("local", "lan", "home.arpa", "internal", "localdomain")  # domains that can't be had by anyone
+HOME_DOMAINS = ("local", "lan", "home.arpa", "internal", "localdomain")  # domains that nobody can register
 
 
 def refuse_unknown_host() -> ResponseReturnValue | None:
-    """Refuse a request for a host that is not one of ours; for the first place before each request."""
+    """Return a 421 response for an unknown host name, else None; must be the first `before_request` function."""
     host = parse_host_header(request.environ.get("HTTP_HOST", ""))
     settings = current_config()
     if is_allowed_host(host, settings):
         return None
-    sentence = _('Rockonweb is not known here by the name "%(host)s".', host=host or "?")
+    sentence = _('Rockonweb does not accept requests for the host name "%(host)s".', host=host or "?")
     hint = _(
-        "If you chose this name, add it to the variable ROCKONWEB_HOSTS (names with commas between them) and start "
-        "Rockonweb again. The machine's address and its own name work without that."
+        "If you chose this name, add it to the variable ROCKONWEB_HOSTS (separate names with commas) and restart "
+        "Rockonweb. The machine's address and its own name work without this."
     )
     current_app.logger.warning("refused a request for the host %r; ROCKONWEB_HOSTS does not name it", host)
     if api_errors.is_api_request():
         response = api_errors.api_error(MISDIRECTED_REQUEST, sentence, hint)
     else:
-        # No frame around it: that would tell of the account and the apps.
+        # Without the layout of other pages, which would reveal the account and the apps.
         page = current_app.jinja_env.get_template("refused_host.html")
         response = make_response(page.render(sentence=sentence, hint=hint), MISDIRECTED_REQUEST)
     return response
 
 
 def is_allowed_host(host: str, settings: Config) -> bool:
-    """Whether the pages may be reached by a name or an address."""
+    """Whether requests may use this host: a name or address as `parse_host_header` returns it."""
     if host in settings.allowed_hosts or host == "localhost":
         return True
     try:
@@ -59,7 +59,7 @@ def is_allowed_host(host: str, settings: Config) -> bool:
 
 
 def parse_host_header(value: str) -> str:
-    """Return the name or address of a Host header, in one form; blank for what is none."""
+    """Return the name or address of a Host header in lower case, without the port; blank for an invalid one."""
     if not HOST_HEADER.fullmatch(value):
         return ""
     try:
@@ -71,7 +71,7 @@ def parse_host_header(value: str) -> str:
 
 @cache
 def machine_names() -> frozenset[str]:
-    """Return the names that this machine has in a home's network."""
+    """Return this machine's host name, bare and in each of `HOME_DOMAINS`."""
     return frozenset(_network_names(socket.gethostname().lower()))
 
 

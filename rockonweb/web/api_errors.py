@@ -1,4 +1,4 @@
-"""What the API answers when something goes wrong: JSON with a sentence in `detail`, never a page."""
+"""Error responses of the API: JSON with a sentence in `detail`, never a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ API_ERROR_SENTENCES = {
     405: (_l("This address can't be called with this method."), _l("The page /api lists the calls.")),
     413: (_l("The body is too large."), ""),
     429: (_l("Too many logins have failed."), _l("Wait a minute, then try again.")),
-    500: (_l("Something went wrong in Rockonweb itself."), _l("The reason stands in its log.")),
+    500: (_l("Something went wrong in Rockonweb itself."), _l("The reason is in its log.")),
 }
 
 
@@ -28,7 +28,7 @@ def is_api_request() -> bool:
 def api_error(
     status: int, sentence: str, hint: str = "", faults: Sequence[str] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return an answer for scripts: all sentences in `detail`, each fault of the request once more in `faults`."""
+    """Return an error response: all sentences joined in `detail`, faults of the request also as the list `faults`."""
     sentences = [text for text in (sentence, *faults, hint) if text]
     response = jsonify(detail=" ".join(sentences), **({"faults": list(faults)} if faults else {}))
     response.status_code = status
@@ -37,6 +37,6 @@ def api_error(
 
 
 def error_to_response(status: int, error: RockonwebError) -> Response:
-    """Return the answer to a request that can't be met, with what is wrong in it."""
+    """Return the response for an error, with the faults that a `BadInput` lists."""
     faults = [translate(fault) for fault in error.faults if fault != str(error)] if isinstance(error, BadInput) else []
     return api_error(status, translate(error.sentence), translate(error.hint), faults)

@@ -1,4 +1,4 @@
-"""Two command lines side by side: in pieces, each marked where it differs from the other line's."""
+"""Two command lines side by side: cut into options, each marked where it differs from the other side."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rockonweb.core.secret import format_command, reveal_argv
 
 @dataclass(frozen=True)
 class ArgvPiece:
-    """An option with its value, or another word of a command line, secrets masked."""
+    """An option with its value, or another argument of a command line, secrets masked."""
 
     text: str
     differs: bool = False
 
 
 def diff_argv(before: Argv | None, after: Argv | None) -> tuple[list[ArgvPiece], list[ArgvPiece]]:
-    """Return the pieces of both lines; a secret that differs is marked although its mask is the same."""
+    """Return the pieces of both command lines; a changed secret is marked although its mask is the same."""
     old, new = _group_options(before or ()), _group_options(after or ())
     if not old or not new:  # nothing to compare with
         return [ArgvPiece(format_command(option)) for option in old], [
@@ -40,7 +40,7 @@ def diff_argv(before: Argv | None, after: Argv | None) -> tuple[list[ArgvPiece],
 
 
 def _group_options(argv: Sequence[str]) -> list[list[str]]:
-    """Cut before each option: its value, where it has one, stays with it."""
+    """Split before each option; its value, if any, stays with it."""
     options: list[list[str]] = []
     for index, argument in enumerate(argv):
         expects_value = bool(options) and options[-1][0].startswith("-") and len(options[-1]) == 1

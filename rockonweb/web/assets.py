@@ -1,7 +1,7 @@
-"""Static files: all style sheets as one, addresses that change with the content, and answers that are compressed.
+"""Static files: all style sheets as one, URLs with a fingerprint of the content, and compressed responses.
 
-The sheets are joined in memory when the first page asks, so that there is no build step that somebody could forget.
-An address with the right fingerprint may be kept for ever; any other is asked for again.
+The style sheets are joined in memory on the first request, so no build step can be forgotten.
+A URL with the right fingerprint may be cached for ever; any other is revalidated.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ FIRST_STYLESHEETS = (
     BASE_STYLESHEET,
     "rockonweb.css",
     "wizard.css",
-)  # what later sheets build upon; these follow in the order of their names
+)  # the others build upon these and follow in alphabetical order
 IMMUTABLE_SECONDS = 365 * 24 * 3600
 COMPRESSIBLE_TYPES = {
     *("text/html", "text/css", "text/javascript", "text/plain"),
     *("application/javascript", "application/json", "image/svg+xml"),
 }
-MIN_COMPRESSED_BYTES = 600  # bytes; below, compressing saves nothing
+MIN_COMPRESSED_BYTES = 600  # below this, compressing saves nothing
 GZIP_LEVEL = 6
-MAX_PADDING = 100  # bytes at most
+MAX_PADDING = 100  # bytes
 
 
 @blueprint.get("/style.css")
@@ -46,7 +46,7 @@ def style() -> ResponseReturnValue:
 
 
 def register_assets(app: Flask) -> None:
-    """Let addresses carry fingerprints, and answers be kept and compressed."""
+    """Add the style sheet's route, fingerprints in static URLs, cache headers and compression to the app."""
     app.register_blueprint(blueprint)
     app.jinja_env.globals["sprite"] = icon_sprite_url
     app.url_defaults(_add_version)
@@ -55,14 +55,14 @@ def register_assets(app: Flask) -> None:
 
 
 def icon_sprite_url() -> str:
-    """Return the address of the icons; made once per request, since a list shows hundreds of them."""
+    """Return the URL of the icon sprite; computed once per request, since a list shows hundreds of icons."""
     if "sprite" not in g:
         g.sprite = url_for("static", filename="icons.svg")
     return str(g.sprite)
 
 
 def list_stylesheets(folder: Path) -> list[str]:
-    """Return the style sheets in their order."""
+    """Return the names of the style sheets in the order in which they are joined."""
     names = sorted(path.name for path in folder.glob("*.css"))
     return [*FIRST_STYLESHEETS, *(name for name in names if name not in FIRST_STYLESHEETS)]
 
@@ -72,22 +72,22 @@ def _static_folder() -> Path:
 
 
 def _requested_file(endpoint: str | None, values: dict[str, Any]) -> Path | None:
-    """Return the file of ours that an address names, the folder for all style sheets as one; None for anything else."""
+    """Return the static file of an endpoint, the folder for the joined style sheets, None for other endpoints."""
     if endpoint == "assets.style":
         return _static_folder()
     return _static_file(_static_folder(), str(values.get("filename", ""))) if endpoint == "static" else None
 
 
-@lru_cache(maxsize=500)  # a page names the same files again and again; others may ask for any name
+@lru_cache(maxsize=500)  # bounded, since clients may request any name
 def _static_file(folder: Path, name: str) -> Path | None:
-    """Return a file of ours by its name in an address; None where it would lie elsewhere, or there is none."""
+    """Return a static file by its name in a URL; None where it is missing or outside the folder."""
     path = (folder / name.replace("\0", "")).resolve()
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
 @cache
 def _read_static(path: Path) -> bytes:
-    """Return a file of ours, or all style sheets as one; kept, since all of them together have half a megabyte."""
+    """Return a static file, or all style sheets of a folder as one; cached, since all together are half a megabyte."""
     return (
         b"\n".join((path / name).read_bytes() for name in list_stylesheets(path))
         if path.is_dir()
@@ -97,7 +97,7 @@ def _read_static(path: Path) -> bytes:
 
 @cache
 def _file_version(path: Path) -> str:
-    """Return a fingerprint of what is there; blank for what can't be read."""
+    """Return a fingerprint of the content; blank where it can't be read."""
     try:
         return hashlib.sha256(_read_static(path)).hexdigest()[:12]
     except OSError:
@@ -106,7 +106,7 @@ def _file_version(path: Path) -> str:
 
 @cache
 def _gzip_file(path: Path) -> bytes:
-    """Return a file of ours, compressed as well as can be; once per process."""
+    """Return a static file at the highest compression, computed once per process."""
     return gzip.compress(_read_static(path), 9, mtime=0)
 
 
@@ -116,7 +116,7 @@ def _add_version(endpoint: str, values: dict[str, Any]) -> None:
 
 
 def _set_cache_headers(response: Response) -> Response:
-    """Let browsers keep a file whose address has its fingerprint; others must ask whether it is still true."""
+    """Let browsers cache a file whose URL has its fingerprint; other URLs must be revalidated."""
     if request.endpoint not in ("static", "assets.style") or response.status_code not in (200, 304):
         return response
     path = _requested_file(request.endpoint, request.view_args or {})
@@ -128,7 +128,7 @@ def _set_cache_headers(response: Response) -> Response:
 
 
 def _compress_response(response: Response) -> Response:
-    """Compress an answer where that pays and the browser understands it."""
+    """Compress a response where that saves bytes and the browser accepts gzip."""
     if response.mimetype not in COMPRESSIBLE_TYPES or not 200 <= response.status_code < 500:
         return response
     if response.status_code in (204, 206, 304) or "Content-Encoding" in response.headers:
@@ -155,11 +155,11 @@ def _compress_response(response: Response) -> Response:
 
 
 def _gzip_with_padding(body: bytes) -> bytes:
-    """Return a page compressed, with a name of random length in its head.
+    """Return a page compressed with gzip, with a file name of random length in the gzip header.
 
-    A page holds a token that must stay secret beside words of the address. Whoever can make a browser ask again and
-    again and sees how long the answers are could guess the token letter by letter (BREACH): a length that differs by
-    chance hides what a letter saves. That is why no library does it: the usual ones do not pad.
+    A page holds the secret CSRF token next to text from the URL. Anyone who can make a browser repeat requests and
+    observe the lengths of the responses could guess the token letter by letter (BREACH); a random length hides what a
+    matching letter saves. The usual libraries do not pad, so none is used.
     """
     compressed = BytesIO()
     padding = "x" * secrets.randbelow(MAX_PADDING + 1)

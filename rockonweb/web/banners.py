@@ -1,4 +1,4 @@
-"""What every page warns of: parts that do not answer, and what to do."""
+"""Warnings on every page: which service is down, and what to do."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from rockonweb.work import heartbeat
 
 
 def list_banners() -> list[tuple[str, str]]:
-    """Return a sentence and a hint for each part that is down. Asks the queue's server, never Docker."""
+    """Return a sentence and a hint for Redis or Docker being down. Reads heartbeats from Redis, never calls Docker."""
     if not heartbeat.queue_alive():
         sentence = _("The job queue does not answer: nothing can be installed, started or stopped.")
         return [(sentence, _("Start Rockonweb with `rockonweb up`, or check the server that REDIS_URL names."))]
     engine = heartbeat.engine_status()
     if engine.reachable is False:
-        sentence = _("Docker does not answer: what you see of apps may be out of date.")
+        sentence = _("Docker does not answer: the status of apps may be out of date.")
         return [(sentence, engine.message or _("Check that the Docker service is running."))]
     return []
 
 
 def docker_notice() -> tuple[str, str, str] | None:
-    """Return where images will live and how much room is left, what should be known of that before the first install,
-    and the notice's tone; None while that is not known. Never asks Docker.
+    """Return a notice for the time before the first install: where images will be stored and how much space is free,
+    advice on it, and the notice's tone; None while the folder or its free space is unknown. Never calls Docker.
     """
     engine = heartbeat.engine_status()
     if not engine.reachable or not engine.images_folder or engine.free is None:
         return None
     sentence = _(
-        "Images will live in %(folder)s (%(kind)s), where %(free)s are left.",
+        "Images will be stored in %(folder)s (%(kind)s), which has %(free)s of free space.",
         folder=engine.images_folder, kind=engine.file_system or "?", free=size(engine.free),
     )  # fmt: skip
     if engine.free < LOW_SPACE:
         return sentence, _("That is little: the images of one app often take 1 to 3 GB."), "warning"
     hint = _(
-        "The images of one app often take 1 to 3 GB. A larger disk is easier to choose now than later: see Docker."
+        "The images of one app often take 1 to 3 GB. It is easier to choose a larger disk now than later: see Docker."
     )
     return sentence, hint, "info"

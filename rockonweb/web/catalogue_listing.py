@@ -1,4 +1,4 @@
-"""The catalogue as a page shows it: which rock-ons, in what order, and what can be done with them."""
+"""The catalogue as a page shows it: search, filters, order and cards of rock-ons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from rockonweb.models.rockon import has_word
 from rockonweb.web import ui_link
 from rockonweb.web.partials import fingerprint_of
 
-CARDS_PER_PAGE = 96  # a multiple of the columns that the grid may have
+CARDS_PER_PAGE = 96  # divisible by each number of columns that the grid may have
 INSTALLED, ALL = "installed", "all"
 MAX_SEARCH_LENGTH = 200  # characters
 _IS_LISTED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)  # what a list may show
@@ -55,7 +55,7 @@ _CARD_COLUMNS = (
 
 
 class Condition(enum.StrEnum):
-    """How rock-ons are, coarse enough to choose by."""
+    """State and status of a rock-on, combined to the few values of a filter."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -64,12 +64,12 @@ class Condition(enum.StrEnum):
     AVAILABLE = "available"
 
 
-# What to look after first comes first.
+# What needs attention comes first.
 URGENCY = (Condition.FAILED, Condition.BUSY, Condition.RUNNING, Condition.STOPPED, Condition.AVAILABLE)
 
 
 class SortOrder(enum.StrEnum):
-    """What comes first; without one, names, and what a search fits best."""
+    """How cards are sorted; without a choice by name, or by relevance when searching."""
 
     NAME = "name"
     STATE = "state"
@@ -78,7 +78,7 @@ class SortOrder(enum.StrEnum):
 
 @dataclass(frozen=True)
 class CatalogueQuery:
-    """What a person wants to see, as the address says it. What it does not know is left out."""
+    """Search, filters and page as given in the URL; unknown values are ignored."""
 
     tab: str = ""
     search: str = ""
@@ -86,12 +86,12 @@ class CatalogueQuery:
     badges: tuple[Badge, ...] = ()
     condition: Condition | None = None
     page: int = 1
-    update: bool = False  # only what has a newer image
+    update: bool = False  # only rock-ons that have a newer image
     order: SortOrder | None = None
 
     @classmethod
     def parse_args(cls, arguments: Any) -> CatalogueQuery:
-        """Return the wish of an address's arguments, a `MultiDict`."""
+        """Return the query of a URL's arguments, a `MultiDict`."""
         tab = arguments.get("tab", "")
         badge_names = set(arguments.getlist("badge"))
         return cls(
@@ -111,11 +111,11 @@ class CatalogueQuery:
         return bool(self.search or self.category or self.badges or self.condition or self.update)
 
     def toggle_badge(self, badge: Badge) -> tuple[Badge, ...]:
-        """Return the badges with one more, or without one that is chosen."""
+        """Return the chosen badges with this one added, or removed where it is chosen."""
         return tuple(candidate for candidate in Badge if (candidate in self.badges) != (candidate == badge))
 
     def query_args(self, **changes: Any) -> dict[str, Any]:
-        """Return the address's arguments with some fields changed; a change begins on the first page."""
+        """Return the URL's arguments with some fields changed; the page becomes the first unless given."""
         query = replace(self, **{"page": 1, **changes})
         return {
             "tab": query.tab or None,
@@ -130,7 +130,7 @@ class CatalogueQuery:
 
 
 class FilterChoice(NamedTuple):
-    """A filter that can be chosen, how many rock-ons it would show, and whether it is chosen."""
+    """A value of a filter, the number of rock-ons it would show, and whether it is chosen."""
 
     key: enum.StrEnum
     number: int
@@ -139,10 +139,10 @@ class FilterChoice(NamedTuple):
 
 @dataclass(frozen=True)
 class RockonCard:
-    """A rock-on of the list.
+    """A rock-on of the list: its installation and what the card needs besides.
 
-    `link` leads to the app's own page, `operation` is the one that waits or runs, `icon` the version of its picture,
-    `newer` whether a newer definition waits.
+    `link` is the URL of the app's own page, `operation` the id of the one that waits or runs, `icon` the version of its
+    icon, `newer` whether a newer definition is available.
     """
 
     rockon: Installation
@@ -153,7 +153,7 @@ class RockonCard:
 
     @property
     def cache_key(self) -> tuple[object, ...] | None:
-        """All that the card shows of a rock-on that is only in the catalogue; None for one that has more to tell."""
+        """All that the card of a rock-on that is not installed depends on; None for a card that is not to be cached."""
         installation, entry = self.rockon, self.rockon.entry
         if installation.state is not State.AVAILABLE or self.operation or installation.error:
             return None
@@ -171,8 +171,8 @@ class RockonCard:
 @dataclass(frozen=True)
 class CatalogueListing:
     """A page of the catalogue. `match_count` counts what the query matches, `installed_count` and `total_count` the
-    tabs, `update_count` what would be left of it where only newer images count. `corrected_search` are the words that
-    were searched for because nothing has those that were typed.
+    rock-ons of the two tabs, `update_count` the matches with a newer image. `corrected_search` has the corrected
+    words that were searched for because the typed ones matched nothing.
     """
 
     cards: list[RockonCard]
@@ -189,7 +189,7 @@ class CatalogueListing:
 
     @property
     def listing_fingerprint(self) -> str:
-        """A fingerprint of what can change, so that a page that polls is sent only news."""
+        """A fingerprint of what can change, so that a polling page is answered only after a change."""
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
              card.rockon.error, card.rockon.entry.version, card.rockon.entry.summary, card.rockon.entry.badges,
@@ -203,9 +203,9 @@ class CatalogueListing:
 
 
 def list_catalogue(query: CatalogueQuery, hostname: str) -> CatalogueListing:
-    """Return a page of the catalogue, with the same number of statements however long it is.
+    """Return a page of the catalogue; the number of SQL statements does not depend on its length.
 
-    Without a tab: what is installed, or all where nothing is.
+    Without a tab: what is installed, or all rock-ons where nothing is.
     """
     typed_words = search_words = search.split_query(query.search)
     groups = _count_groups(search_words)
@@ -243,14 +243,14 @@ def list_catalogue(query: CatalogueQuery, hostname: str) -> CatalogueListing:
 
 
 def installed_cards(hostname: str) -> list[RockonCard]:
-    """Return all that is installed or failed to be, in the order of names, by four statements."""
+    """Return the cards of all rock-ons that are not merely available, by name; four SQL statements."""
     installed_query = select(RockOn.id).select_from(_FROM).where(Installation.state != State.AVAILABLE)
     installed_query = installed_query.order_by(RockOn.sort_name, RockOn.name)
     return _build_cards([*db.session.scalars(installed_query)], hostname)
 
 
 def active_operations(ids: list[int]) -> dict[int, int]:
-    """Return the operation that runs, else the one that waits longest, by rock-on."""
+    """Return the id of the operation that runs, else waits longest, by the id of the installation."""
     query = select(Operation.installation_id, Operation.id)
     active_query = query.where(Operation.installation_id.in_(ids), Operation.progress.in_(ACTIVE_PROGRESS))
     rows = db.session.execute(active_query.order_by(Operation.id.desc()))
@@ -258,7 +258,7 @@ def active_operations(ids: list[int]) -> dict[int, int]:
 
 
 def condition_of(state: State, status: Status) -> Condition:
-    """Return how a rock-on is."""
+    """Return the condition for a state and status."""
     if state.startswith("pending") or status.startswith("pending"):
         return Condition.BUSY
     if state is not State.INSTALLED:
@@ -268,7 +268,7 @@ def condition_of(state: State, status: Status) -> Condition:
 
 @dataclass(frozen=True, eq=False)
 class _RockonTraits:
-    """What filters look at. Thousands of rock-ons are of a few dozen sorts, and there is one object for each."""
+    """What filters check. Thousands of rock-ons share a few dozen combinations, with one object for each."""
 
     installed: bool
     condition: Condition
@@ -277,7 +277,7 @@ class _RockonTraits:
     newer: bool  # whether a newer image is known
 
     def matches_query(self, query: CatalogueQuery, *, ignored_filter: str = "") -> bool:
-        """Whether it is what the filters ask for, all of them or all but one."""
+        """Whether all filters match, or all but the ignored one."""
         return (
             (ignored_filter == "category" or query.category is None or query.category in self.categories)
             and (not query.badges or set(query.badges) <= set(self.badges))
@@ -287,7 +287,7 @@ class _RockonTraits:
 
 
 class _TraitsGroup(NamedTuple):
-    """Rock-ons of a sort that a list may show, how many there are, and whether the search finds them."""
+    """Rock-ons with the same traits: whether the search matches them, their number, and the traits."""
 
     matches: bool
     rockon_count: int
@@ -296,7 +296,7 @@ class _TraitsGroup(NamedTuple):
 
 @lru_cache(maxsize=10_000)
 def _traits_of(state: str | None, status: str | None, categories: str, badges: str, newer: int | None) -> _RockonTraits:
-    """Return the sort of a rock-on from what its columns hold; some are empty where it was never installed."""
+    """Return the traits for stored column values, some of which are None where it was never installed."""
     rockon_state = State[state] if state else State.AVAILABLE
     installed = rockon_state in INSTALLED_OR_PENDING
     return _RockonTraits(
@@ -309,9 +309,9 @@ def _traits_of(state: str | None, status: str | None, categories: str, badges: s
 
 
 def _count_groups(search_words: Sequence[str]) -> list[_TraitsGroup]:
-    """Return how many rock-ons a list may show, by what filters look at. The database counts: they may be thousands."""
+    """Count the rock-ons that a list may show, by their traits. The database counts: there may be thousands."""
     columns = (Installation.state, Installation.status, RockOn.categories, RockOn.badges)
-    traits_columns: list[ColumnElement[Any]] = [type_coerce(column, Text) for column in columns]  # as they are stored
+    traits_columns: list[ColumnElement[Any]] = [type_coerce(column, Text) for column in columns]  # raw values
     traits_columns.append(type_coerce(Installation.newer_images, Integer))
     matches = _search_condition(search_words).label("matches")
     query = (
@@ -327,7 +327,7 @@ def _count_groups(search_words: Sequence[str]) -> list[_TraitsGroup]:
 
 
 def _select_page_ids(wanted_query: CatalogueQuery, search_words: Sequence[str]) -> list[int]:
-    """Return the rock-ons of a page, in their order."""
+    """Return the ids of a page's rock-ons, in order."""
     query = (
         select(RockOn.id)
         .select_from(_FROM)
@@ -352,7 +352,7 @@ def _search_condition(search_words: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _query_conditions(query: CatalogueQuery) -> Iterator[ColumnElement[bool]]:
-    """Return what `_RockonTraits.matches_query` says, as conditions on rows, and the tab."""
+    """Yield the SQL conditions for the tab and for `_RockonTraits.matches_query`."""
     if query.tab != ALL:
         yield Installation.state.in_(INSTALLED_OR_PENDING)
     if query.category:
@@ -365,7 +365,7 @@ def _query_conditions(query: CatalogueQuery) -> Iterator[ColumnElement[bool]]:
 
 
 def _condition_clause(condition: Condition) -> ColumnElement[bool]:
-    """Return what `condition_of` says, as a condition on rows."""
+    """Return the SQL condition for `condition_of` being `condition`."""
     return or_(
         Installation.id.is_(None) if condition is Condition.AVAILABLE else false(),
         *(
@@ -377,7 +377,7 @@ def _condition_clause(condition: Condition) -> ColumnElement[bool]:
 
 
 def _search_rank(search_words: Sequence[str]) -> ColumnElement[int]:
-    """Return how far a rock-on is from a search: it is its name, begins it, stands in it, or stands elsewhere."""
+    """Return an SQL rank for a search: 0 the whole name, 1 the name's start, 2 within the name, 3 elsewhere."""
     name, search_text = RockOn.sort_name, " ".join(search_words)
     return case(
         (name == search_text, 0),
@@ -388,9 +388,9 @@ def _search_rank(search_words: Sequence[str]) -> ColumnElement[int]:
 
 
 def _searchable_texts() -> list[str]:
-    """Return the names of the rock-ons that a list may show, and all that searches look through.
+    """Return two texts: the names and the search texts of the rock-ons that a list may show, joined by newlines.
 
-    The database joins them: ten thousand rows would take longer than the search.
+    The database joins them: loading ten thousand rows would take longer than the search.
     """
     listed = (
         select(RockOn.sort_name, RockOn.search)
@@ -404,7 +404,7 @@ def _searchable_texts() -> list[str]:
 
 
 def _filter_choices(traits_counts: Counter[_RockonTraits], query: CatalogueQuery) -> dict[str, list[FilterChoice]]:
-    """Return the filters that would show something, each counted as if the others stayed."""
+    """Return the filter values that would show something, each counted with the other filters applied."""
     categories: Counter[str] = Counter()
     badges: Counter[str] = Counter()
     conditions: Counter[str] = Counter()
@@ -431,8 +431,8 @@ def _nonempty_choices(
 def load_apps(
     entries: Select[RockOn], columns: Iterable[InstrumentedAttribute[Any]], *more: ColumnElement[Any]
 ) -> Iterator[tuple[Installation, tuple[Any, ...]]]:
-    """Yield the apps of chosen entries with these columns alone, as they are installed, else as they are not; with
-    each the values of `more` expressions. One statement.
+    """Yield the installation of each selected entry, a blank one where it has none, with only `columns` loaded, and
+    the values of the `more` expressions. One SQL statement.
     """
     columns = [*columns]
     query = entries.outerjoin(Installation, Installation.entry_id == RockOn.id).add_columns(Installation, *more)
@@ -448,7 +448,7 @@ def load_apps(
 
 
 def _build_cards(ids: list[int], hostname: str) -> list[RockonCard]:
-    # The newest definition of those alone that are installed with another one: few, and all are long.
+    # Definitions are long: load the newest only for the few rock-ons that are installed with another one.
     differs = case((and_(RockOn.in_catalogue, RockOn.source != Installation.installed_source), RockOn.source))
     rockons: dict[int, Installation] = {}
     newer = {}

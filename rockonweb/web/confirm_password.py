@@ -1,4 +1,4 @@
-"""The password again, before something that lasts or that shows a secret."""
+"""Asking for the password again before a lasting change or before a secret is shown."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rockonweb.web import login_throttle
 
 
 def password_confirmed(field: Any) -> bool:
-    """Whether a field holds the password of the person who is logged in; otherwise it says so.
+    """Whether a field holds the current user's password; otherwise an error is set on the field.
 
-    Wrong ones are counted and written down. Raises TooManyRequests.
+    Wrong passwords are counted and written to the audit log. Raises TooManyRequests.
     """
     name = current_user.name
     login_throttle.check_login_throttle(name)
     if users.check_password(current_user, field.data or ""):
         return True
     login_throttle.record_failed_login(name, "password.wrong")
-    field.errors = [_("This is not your password.")]
+    field.errors = [_("Wrong password.")]
     return False

@@ -1,4 +1,4 @@
-"""Drafts: what a person typed so far in a rock-on's wizard, kept until the submit."""
+"""Drafts: what a user has typed so far in a rock-on's wizard, stored until it is submitted."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rockonweb.models import Draft, Installation, db, repository, transaction
 
 @dataclass(frozen=True)
 class StoredDraft:
-    """A draft as the pages need it.
+    """A stored draft as the pages need it.
 
-    `values` are by field name, as typed; `done` the pages that were accepted; `new_shares` those that did not exist
-    when their page was accepted. Of a draft from an older definition, `dropped` names the answers that are no longer
-    asked for, and no page is done: the questions may mean something else now.
+    `values` are by field name, as typed; `done` the accepted pages; `new_shares` those that did not exist when their
+    page was accepted. `outdated` is a draft for an older definition: `dropped` names the answers that have no question
+    any more, and no page is done, since the questions may mean something else now.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -33,12 +33,12 @@ class StoredDraft:
 
 
 def catalogue_definition(installation: Installation) -> Definition:
-    """Return the definition that an install takes: the catalogue's newest."""
+    """Return the definition that an install uses: the newest in the catalogue."""
     return installation.parse_definition(installation.entry.source)
 
 
 def load_draft(installation: Installation, definition: Definition, user_id: int) -> StoredDraft:
-    """Return a person's draft, an empty one where there is none. Only reads."""
+    """Return a user's draft, an empty one where there is none."""
     return _read_stored_draft(find_draft(db.session(), installation, user_id), installation, definition)
 
 
@@ -52,10 +52,10 @@ def save_draft(
     accepted: bool | None,
     new_shares: frozenset[str] | None = None,
 ) -> None:
-    """Keep what was typed on a page.
+    """Store what was typed on a page.
 
-    `accepted` is False for a page with errors, and None for one that was left by Back: it stays done when nothing
-    on it was changed. `new_shares` come with the accepted shares page.
+    `accepted` is False for a page with errors, and None for one that was left by Back, which stays done unless it was
+    changed. `new_shares` is given with the accepted shares page.
     """
     with transaction() as session:
         draft = _read_stored_draft(find_draft(session, installation, user_id), installation, definition)
@@ -72,18 +72,18 @@ def save_draft(
 
 
 def prefill_fields(installation: Installation, definition: Definition, draft: StoredDraft) -> dict[str, str]:
-    """Return what the fields hold: the draft, then the answers of an earlier install; suggestions are not in it."""
+    """Return the initial field values: those of the draft, else the answers of an earlier install; no suggestions."""
     return {**wizard.values_from_answers(definition, repository.load_answers(installation)), **draft.values}
 
 
 def find_draft(session: Session, installation: Installation, user_id: int) -> Draft | None:
-    """Return a person's row: that of the settings of an app that is there, else that of an install."""
+    """Return a user's row: for the settings of an installed app, else for an install; None where there is none."""
     query = select(Draft).where(Draft.rockon_id == installation.entry_id, Draft.user_id == user_id)
     return session.scalar(query.where(Draft.installation_id == _draft_installation_id(installation)))
 
 
 def store_draft(session: Session, installation: Installation, user_id: int, data: dict[str, Any]) -> None:
-    """Write a person's row."""
+    """Create or update a user's row."""
     row, definition_hash = find_draft(session, installation, user_id), definition_digest(installation.entry.source)
     if row is None:
         row = Draft(
@@ -101,7 +101,7 @@ def _read_stored_draft(row: Draft | None, installation: Installation, definition
     if row is None:
         return StoredDraft()
     data, questions = row.typed_values, wizard.all_questions(definition)
-    # Older versions had one answer for two questions whose glued names are the same: it is neither's.
+    # Older versions stored one answer for two questions with the same joined name: it belongs to neither.
     ambiguous_names = {
         plain_field_name(question.page, question.container, question.key)
         for question in questions

@@ -1,4 +1,4 @@
-"""What a page shows when something goes wrong: a sentence and what to do, never a traceback."""
+"""Error pages: a sentence and what to do, never a traceback."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ ERROR_SENTENCES = {
     400: (_l("This request can't be understood."), _l("Go back, reload the page and try again.")),
     401: (_l("You are not logged in."), _l("Log in and try again.")),
     403: (_l("Your account may not do this."), _l("Ask an owner of this Rockonweb.")),
-    404: (_l("There is no such page."), _l("It may have moved or been removed. The catalogue has all rock-ons.")),
-    405: (_l("This address can't be used in this way."), _l("Use the buttons of the pages.")),
-    413: (_l("What was sent is too large."), _l("Send less at once.")),
-    422: (_l("What was sent can't be used."), _l("Check the values and send them again.")),
+    404: (_l("There is no such page."), _l("It may have moved or been removed. The catalogue lists all rock-ons.")),
+    405: (_l("This address can't be used this way."), _l("Use the buttons on the pages.")),
+    413: (_l("The submitted data is too large."), _l("Send less data at once.")),
+    422: (_l("The submitted values can't be used."), _l("Check the values and send them again.")),
     429: (_l("Too many attempts in a short time."), _l("Wait a minute, then try again.")),
-    500: (_l("Something went wrong in Rockonweb itself."), _l("Try again. The reason stands in its log.")),
+    500: (_l("Something went wrong in Rockonweb itself."), _l("Try again. The reason is in Rockonweb's log.")),
 }
 DATABASE_STATUS = {DiskFull: 507, DatabaseOutdated: 500, DatabaseUnusable: 503}
 ERROR_STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnreachable: 503}
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Add the error pages to the application."""
+    """Register the error handlers on the app."""
     app.register_error_handler(RockonwebError, _on_rockonweb_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_error)
@@ -54,21 +54,21 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def render_error(status: int, sentence: str, hint: str, output: str = "") -> tuple[str | Response, int]:
-    """Return an error page, or the part of it that htmx shows above the page's content; JSON for the API."""
+    """Return an error page and its status: for htmx only the part shown above the page's content, for the API JSON."""
     if api_errors.is_api_request():
         return api_errors.api_error(status, sentence, hint), status
     template = "_error.html" if wants_partial() else "error.html"
     try:
         return render_template(template, status=status, sentence=sentence, hint=hint, output=output), status
     except SQLAlchemyError as error:
-        # A page's frame names the account: where the database itself is broken, the bare sentence must do.
+        # The layout needs the account: where the database itself is broken, send the sentence without it.
         current_app.logger.warning("the error page has no frame: %s", error)
         bare = current_app.jinja_env.get_template("bare_error.html")
         return bare.render(sentence=sentence, hint=hint), status
 
 
 def http_status_of(error: RockonwebError) -> int:
-    """Return the status that an error of ours is answered with."""
+    """Return the HTTP status for an error, 500 for a class that has none."""
     return next((status for error_class, status in ERROR_STATUS.items() if isinstance(error, error_class)), 500)
 
 
@@ -83,7 +83,7 @@ def _on_csrf_error(error: CSRFError) -> ResponseReturnValue:
     current_app.logger.info("refused a form: %s", error.description)
     return render_error(
         400,
-        _("This form is out of date, so nothing was done."),
+        _("This form has expired, so nothing was done."),
         _("Go back, reload the page and send it again. Your browser must accept cookies."),
     )
 
@@ -102,7 +102,7 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _format_wait(seconds: int) -> str:
-    """Return how long to wait, in the largest unit that fits, never too short."""
+    """Return a wait in seconds or minutes, rounded up."""
     if seconds > 90:
         return ngettext("%(num)s minute", "%(num)s minutes", -(-seconds // 60))  # type: ignore[no-any-return]
     return ngettext("%(num)s second", "%(num)s seconds", seconds)  # type: ignore[no-any-return]

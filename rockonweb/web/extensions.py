@@ -1,4 +1,4 @@
-"""The Flask extensions, bound to an application by `faces.register_web`."""
+"""The Flask extensions, bound to an application by `rockonweb.app`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rockonweb.accounts import sessions, tokens
 from rockonweb.models import Token, User
 from rockonweb.web import last_used, login_throttle
 
-SESSION_KEY = "key"  # of a session, in its cookie
+SESSION_KEY = "key"  # of the session cookie: the key of the `LoginSession`
 
 
 class CachingBabel(Babel):  # type: ignore[misc]
-    """Flask-Babel, which would read the catalogue of a language anew for each request."""
+    """Flask-Babel, which by itself reads a language's catalogue again for each request."""
 
     @property
     def domain_instance(self) -> Domain:
-        """The application's messages, kept."""
+        """The application's messages, cached."""
         return current_app.extensions.setdefault("catalogue of messages", Domain(domain=self.domain))
 
 
@@ -30,7 +30,7 @@ login = LoginManager()
 
 @login.user_loader  # type: ignore[untyped-decorator]
 def load_user(user_id: str) -> User | None:
-    """Return the person whose session this is, as long as it was not ended; one statement, as the account's alone."""
+    """Return the user of the session cookie, None when the session has ended. One SQL statement for both."""
     login_session = sessions.find_session(str(session.get(SESSION_KEY, "")))
     if login_session is None or str(login_session.user_id) != user_id:
         return None
@@ -41,13 +41,13 @@ def load_user(user_id: str) -> User | None:
 
 @login.request_loader  # type: ignore[untyped-decorator]
 def load_token_user(request: Request) -> User | None:
-    """Return the account whose token a script sends in `Authorization: Bearer …`."""
+    """Return the user whose token a script sends in `Authorization: Bearer …`."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return authenticate_token(token.strip()) if scheme.lower() == "bearer" else None
 
 
 def authenticate_token(token_text: str) -> User | None:
-    """Return the account of a token, which limits what the account may do in this request."""
+    """Return the user of a token, whose role limits this request; None, counted as a failed login, if invalid."""
     token: Token | None = tokens.find_token(token_text)
     if token is None:
         login_throttle.count_failed_login("")

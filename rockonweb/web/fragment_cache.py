@@ -1,4 +1,4 @@
-"""Pieces of pages that look the same until what they show changes, kept instead of rendered again."""
+"""A cache of rendered fragments of pages, used again until what they depend on changes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from flask import request
 from flask_babel import get_locale
 from markupsafe import Markup
 
-MAX_FRAGMENTS = 1_000  # pieces, of about 2 kB each
+MAX_FRAGMENTS = 1_000  # of about 2 kB each
 _fragments: dict[Hashable, Markup] = {}
 
 
 def cached_fragment(depends_on: Hashable | None, caller: Callable[[], Markup]) -> Markup:
-    """Return what `caller` renders, the body of a `call` block, and the same again for whoever sees the same.
+    """Return what `caller` renders, the body of a Jinja `call` block, or the cached result for the same key.
 
-    `depends_on` is all that the piece depends on beside the reader's language and the address under which we are
-    served; None for what is never kept.
+    `depends_on` is all that the fragment depends on besides the user's language and the URL prefix; None for one that
+    is never cached.
     """
     if depends_on is None:
         return caller()

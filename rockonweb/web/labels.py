@@ -1,4 +1,4 @@
-"""The words, colours and icons for states, and other ways in which pages show values. Pure but for the language."""
+"""Labels, colours and icons for states, and Jinja filters that format values in the language of the request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from rockonweb.work import labels
 
 @dataclass(frozen=True)
 class StatusPill:
-    """A state as a page shows it: words, a tone (the colour) and an icon. `detail` may be blank."""
+    """A state as a page shows it: a label, a tone (the colour) and an icon. `detail` may be blank."""
 
     words: str | LazyString
     tone: str  # good, busy, bad, quiet
@@ -41,7 +41,7 @@ class StatusPill:
 
 @dataclass(frozen=True)
 class BadgeTag:
-    """A badge as a page shows it: a short word, the sentence that explains it, and an icon."""
+    """A badge as a page shows it: a short label, the sentence that explains it, and an icon."""
 
     words: LazyString
     why: LazyString
@@ -49,7 +49,7 @@ class BadgeTag:
 
 
 BADGE_TAGS = {
-    Badge.UI: BadgeTag(_l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
+    Badge.UI: BadgeTag(_l("Web page"), _l("It has its own page that you open in the browser."), "window"),
     Badge.CONTAINERS: BadgeTag(
         _l("Several containers"),
         _l("It consists of several containers, which are installed, started and stopped together."),
@@ -57,21 +57,26 @@ BADGE_TAGS = {
     ),
     Badge.HOST_NETWORK: BadgeTag(
         _l("Host network"),
-        _l("It uses this machine's network directly: it may listen on any port, and its ports are fixed."),
+        _l("It uses this machine's network directly: it can listen on any port, and its ports are fixed."),
         "ethernet",
     ),
     Badge.PRIVILEGED: BadgeTag(
         _l("Privileged"),
-        _l("It has nearly all rights on this machine, its disks and devices included. Install it if you trust it."),
+        _l(
+            "It has almost full access to this machine, including its disks and devices. Install it only if you "
+            "trust it."
+        ),
         "shield-lock",
     ),
     Badge.DOCKER_SOCKET: BadgeTag(
         _l("Controls Docker"),
-        _l("It may command Docker itself, and through it do anything on this machine. Install it if you trust it."),
+        _l(
+            "It can control Docker itself, and through it do anything on this machine. Install it only if you trust it."
+        ),
         "key",
     ),
     Badge.LOCAL: BadgeTag(
-        _l("Local"), _l("Its definition comes from this machine's own folder and not from a metastore."), "house"
+        _l("Local"), _l("Its definition comes from this machine's own folder, not from a metastore."), "house"
     ),
 }
 CATEGORY_LABELS = {
@@ -92,7 +97,7 @@ CATEGORY_LABELS = {
     Category.GAMES: _l("Games"),
     Category.OTHER: _l("Other"),
 }
-# What the doctor looks at; its text and JSON have the keys.
+# The checks of the doctor; its text and JSON output have the keys.
 CHECK_LABELS = {
     "program": _l("program"),
     "files": _l("files"),
@@ -103,7 +108,7 @@ CHECK_LABELS = {
     "workers": _l("workers"),
     "watcher": _l("watcher"),
     "operations": _l("operations"),
-    "room": _l("room"),
+    "room": _l("free space"),
     "clock": _l("clock"),
     "ports": _l("ports"),
     "containers": _l("containers"),
@@ -134,13 +139,13 @@ PROGRESS_PILLS = {
     Progress.FAILED: StatusPill(_l("Failed"), "bad", "x-circle"),
     Progress.CANCELLED: StatusPill(_l("Cancelled"), "quiet", "x-circle"),
     Progress.INTERRUPTED: StatusPill(_l("Interrupted"), "bad", "exclamation-triangle"),
-    Progress.UNDONE: StatusPill(_l("Taken back"), "quiet", "arrow-clockwise"),
+    Progress.UNDONE: StatusPill(_l("Rolled back"), "quiet", "arrow-clockwise"),
     Progress.SKIPPED: StatusPill(_l("Skipped"), "quiet", "chevron-right"),
 }
 
 
 def status_pill(installation: Installation) -> StatusPill:
-    """Return how a rock-on is: its state, and where it is installed its status."""
+    """Return the pill for a rock-on's state, or for its status where it is installed."""
     if installation.state is not State.INSTALLED:
         return STATE_PILLS[installation.state]
     if installation.status is Status.EXITED:
@@ -152,17 +157,17 @@ def status_pill(installation: Installation) -> StatusPill:
 
 
 def title_of(operation: Operation) -> str:
-    """Return what an operation does, to what."""
+    """Return an operation's title: `Install: Immich`."""
     return translate(labels.describe_operation(operation))
 
 
 def ended_title(operation: Operation) -> str:
-    """Return what became of an operation that has ended."""
+    """Return the outcome of an operation that has ended: `Immich was installed`."""
     return translate(labels.describe_outcome(operation))
 
 
 def state_title(operation: Operation, percent: int = 0) -> str:
-    """Return an operation's title with how it is, for the browser's tab: `Install: Immich · 40 %`, then
+    """Return an operation's title and progress for the browser's tab: `Install: Immich · 40 %`, at the end
     `✓ Immich was installed`.
     """
     if operation.is_active:
@@ -172,12 +177,12 @@ def state_title(operation: Operation, percent: int = 0) -> str:
 
 
 def mark_of(operation: Operation) -> str:
-    """Return the mark of an operation that has ended."""
+    """Return a check mark or cross for an operation that has ended."""
     return "✓" if operation.progress is Progress.DONE else "✗"
 
 
 def left_words(seconds: float | None) -> str:
-    """Return how long something will still take, coarsely; blank where nobody knows, or where it is nearly over."""
+    """Return the remaining time, rounded; blank where it is unknown or below 8 seconds."""
     if seconds is None or seconds < 8:
         return ""
     if seconds < 55:
@@ -189,14 +194,14 @@ def left_words(seconds: float | None) -> str:
 
 
 def masked_answer(row: Environment | CustomConfig, installation: Installation, container: str = "") -> str:
-    """Return what was answered, masked where it is a secret."""
+    """Return an answer, masked where it is a secret."""
     if not row.value:
         return ""
     return MASK if installation.is_secret_answer(row, container) else row.value
 
 
 def moment(value: datetime | None, *, near: bool = False) -> Markup:
-    """Return a moment as a `<time>` element, in the server's own time; `near` ones as people say it: today, 14:03."""
+    """Return a time as a `<time>` element in the server's time zone; with `near`, also as `today, 14:03`."""
     if value is None:
         return Markup("")
     local_time = value.astimezone()
@@ -212,7 +217,7 @@ def moment(value: datetime | None, *, near: bool = False) -> Markup:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a span of time in short."""
+    """Return a duration in short: `1.5 s`, `3 min 20 s`."""
     if seconds is None:
         return ""
     if seconds < 10:
@@ -223,17 +228,17 @@ def duration(seconds: float | None) -> str:
 
 
 def size(byte_count: int | None) -> str:
-    """Return a number of bytes for people."""
+    """Return a number of bytes with a unit."""
     return "" if byte_count is None else translate(text.format_size(byte_count))
 
 
 def count_words(count: int) -> str:
-    """Return how many rock-ons a list has."""
+    """Return a number of rock-ons: `12 rock-ons`."""
     return str(ngettext("%(num)s rock-on", "%(num)s rock-ons", count))
 
 
 def report_words(data: Mapping[str, Any]) -> str:
-    """Return what a refresh brought, in a few words."""
+    """Return the counts of a refresh report in short: `3 new, 1 changed`."""
     counts = {key: len(data.get(key, ())) for key in ("added", "changed", "removed", "faulty")}
     labels = [
         ngettext("%(num)s new", "%(num)s new", counts["added"]),
@@ -242,11 +247,11 @@ def report_words(data: Mapping[str, Any]) -> str:
         ngettext("%(num)s faulty", "%(num)s faulty", counts["faulty"]),
     ]
     nonzero_labels = [str(labels) for labels, count in zip(labels, counts.values(), strict=True) if count]
-    return ", ".join(nonzero_labels) or str(gettext("nothing new"))
+    return ", ".join(nonzero_labels) or str(gettext("no changes"))
 
 
 def ago(value: datetime) -> str:
-    """Return how long ago a moment was, coarsely."""
+    """Return how long ago a time was, rounded."""
     return format_timedelta(value - utc_now(), add_direction=True)  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,6 @@
-"""When sessions and tokens were last used: remembered by the queue's server, so that looking at a page writes no row.
+"""When sessions and tokens were last used: stored in Redis, so that viewing a page does not write to the database.
 
-Each is noted at most once a minute. Where that server does not answer nothing is known; nothing else depends on it.
+Each is recorded at most once a minute. While Redis is down, nothing is known; nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from rockonweb.models import LoginSession, Token
 from rockonweb.work import queue
 
 KEY_PREFIX = "rockonweb:seen"
-RECORD_INTERVAL = 60  # seconds
+RECORD_INTERVAL = 60  # seconds between two records of the same session or token
 EXPIRY_SECONDS = 400 * 86400  # seconds
 MAX_RECORDED = 10_000
 _recorded: dict[str, float] = {}
 
 
 def record_use(row: LoginSession | Token) -> None:
-    """Remember that a session or token is used now."""
+    """Record that a session or token is used now."""
     key, current_time = _redis_key(row), time.monotonic()
     if current_time - _recorded.get(key, -RECORD_INTERVAL) < RECORD_INTERVAL:
         return
@@ -35,7 +35,7 @@ def record_use(row: LoginSession | Token) -> None:
 
 
 def last_used_times(rows: Iterable[LoginSession | Token]) -> dict[int, datetime]:
-    """Return when rows of one kind were last used, by their ids, where that is known."""
+    """Return when sessions, or tokens, were last used, by id, where that is known."""
     keys = {row.id: _redis_key(row) for row in rows}
     if not keys:
         return {}

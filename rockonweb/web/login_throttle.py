@@ -1,8 +1,7 @@
-"""How often a login may fail: of an account at one address, of one address, and of an account from everywhere.
+"""Limits on failed logins: per account and address, per address, and per account from everywhere.
 
-The last limit is slow, and leaves alone the addresses at which the account's owner has logged in before: a stranger
-who guesses from a thousand addresses can't lock anybody out. One web process keeps the counts, so its own memory is the
-place for them.
+The last limit does not apply to addresses from which the account's user has logged in before: an attacker who guesses
+from a thousand addresses can't lock the user out. There is one web process, so the counts are in its memory.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ LOGIN_ACTION = "login.done"
 
 
 def check_login_throttle(name: str) -> None:
-    """Refuse before a password or code is looked at. Raises TooManyRequests, which says when to try again."""
+    """Refuse before a password or code is checked. Raises TooManyRequests with `retry_after` in seconds."""
     waits = [
         wait
         for limit, keys in _applicable_limits(name)
@@ -41,14 +40,14 @@ def check_login_throttle(name: str) -> None:
 
 
 def record_failed_login(name: str, action: str = "login.failed") -> None:
-    """Count a failure and write it down. A name that nobody has is not written: it may be a password."""
+    """Count a failure and audit it. An unknown name is not written to the audit log: it may be a password."""
     count_failed_login(name)
     user_name = db.session.scalar(select(User.name).where(User.name == users.clean_name(name))) if name else None
     audit.record(action, user=user_name or "?")
 
 
 def count_failed_login(name: str) -> None:
-    """Count a failure; a token that is none has no name."""
+    """Count a failure; for an invalid token the name is blank."""
     for limit, keys in _applicable_limits(name):
         limiter.limiter.hit(limit, *keys)
 
@@ -62,14 +61,14 @@ def _applicable_limits(name: str) -> Iterator[tuple[RateLimitItem, tuple[str, ..
 
 
 def _seconds_to_wait(limit: RateLimitItem, keys: tuple[str, ...]) -> int:
-    """Return how many seconds are left until there is a place below a limit; 0 where there is one."""
+    """Return the seconds until a limit allows another attempt; 0 where it does now."""
     if limiter.limiter.test(limit, *keys):
         return 0
     return max(1, math.ceil(limiter.limiter.get_window_stats(limit, *keys).reset_time - time.time()))
 
 
 def _is_known_address(limit: RateLimitItem, name: str) -> bool:
-    """Whether an account's limit does not concern this address: its owner has logged in here."""
+    """Whether the limit of an account does not apply, because its user has logged in from this address."""
     if limit is not PER_ACCOUNT:
         return False
     conditions = (
@@ -81,7 +80,7 @@ def _is_known_address(limit: RateLimitItem, name: str) -> bool:
 
 
 def _client_network() -> str:
-    """Return the address, or the network that one household has of the newer kind."""
+    """Return the client's IPv4 address, or the /64 network that one household has of IPv6."""
     try:
         address = ip_address(request.remote_addr or "")
     except ValueError:

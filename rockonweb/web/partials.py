@@ -1,4 +1,4 @@
-"""Whether a request wants a whole page, the part of it that htmx swaps, or only news of it: decided here alone."""
+"""Decides, for all views, whether a request gets a page, the partial that htmx swaps, or 204 for no change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import render_template, request
 
 
 def wants_partial() -> bool:
-    """Whether htmx asks for a part; when it restores its history it needs the page."""
+    """Whether htmx requests a partial; when it restores its history it needs the whole page."""
     return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
 
 
@@ -19,10 +19,10 @@ def render_page(page: str, partial: str, /, **context: Any) -> str:
 
 
 def fingerprint_of(*values: object) -> str:
-    """Return a fingerprint of what a page shows, for the address that it polls."""
+    """Return a fingerprint of what a page shows, for the URL that it polls."""
     return f"{zlib.crc32(repr(values).encode()):08x}"
 
 
 def not_modified(fingerprint: str) -> bool:
-    """Whether a page that polls shows this already; then it is answered with no content."""
+    """Whether a polling page shows this already; the view then answers 204."""
     return wants_partial() and request.args.get("seen") == fingerprint

@@ -1,4 +1,4 @@
-"""Who may see and do what: every view says it with one of two decorators, or its file for those that don't."""
+"""Permissions: every view has one of two decorators, or the role of its `RoleBlueprint`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def allow_anonymous(view: View) -> View:
 
 
 def require_role(role: Role) -> Callable[[View], View]:
-    """Refuse a view to those who are not logged in or whose role does not include `role`."""
+    """Redirect to the login where nobody is logged in; answer 403 where the user's role does not include `role`."""
 
     def decorate_view(view: View) -> View:
         @wraps(view)
@@ -44,7 +44,7 @@ def require_role(role: Role) -> Callable[[View], View]:
 
 
 class RoleBlueprint(Blueprint):
-    """Pages for those whose role includes one and the same, but for the pages that say themselves whom they are for."""
+    """A blueprint whose views require `role`, unless a view has a decorator of its own."""
 
     def __init__(self, name: str, import_name: str, role: Role, url_prefix: str | None = None) -> None:
         super().__init__(name, import_name, url_prefix=url_prefix)
@@ -53,23 +53,23 @@ class RoleBlueprint(Blueprint):
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
     ) -> None:
-        """Add a page, which those alone get."""
+        """Add a view, guarded by the blueprint's role unless it has a permission."""
         guarded = view_func if hasattr(view_func, "permission") else require_role(self._role)(view_func)
         super().add_url_rule(rule, endpoint, guarded, *args, **kw)
 
 
 def user_has_role(role: str) -> bool:
-    """Whether the person who is logged in has this role; for templates."""
+    """Whether the current user's role includes this one; for templates."""
     return bool(current_user.is_authenticated) and role_allows(current_user, Role(role))
 
 
 def role_allows(user: User, role: Role) -> bool:
-    """Whether an account may do what `role` may; one that logged in by a token, no more than the token either."""
+    """Whether a user may do what `role` may; with a token, the token's role must include it too."""
     return user.role.includes(role) and g.get("token_role", Role.OWNER).includes(role)
 
 
 def redirect_to_login() -> ResponseReturnValue:
-    """Send an anonymous person to log in, or to make the first account."""
+    """Redirect to the login, or to the setup page while there is no account; htmx gets a 401 with `HX-Redirect`."""
     target = url_for("auth.login", next=_return_address()) if users.has_users() else url_for("auth.setup")
     if "HX-Request" in request.headers:
         return Response(status=401, headers={"HX-Redirect": target})
@@ -77,14 +77,14 @@ def redirect_to_login() -> ResponseReturnValue:
 
 
 def safe_next(target: str | None) -> str:
-    """Return `target` where it is a page of ours, else the first page."""
+    """Return `target` where it is a path on this site, else the dashboard's URL (prevents open redirects)."""
     if target and target.isprintable() and "\\" not in target and target.startswith("/") and target[1:2] != "/":
         return target
     return url_for("dashboard.index")
 
 
 def _return_address() -> str | None:
-    """Return the page to come back to: the asked one, or the one that a button or htmx stood on."""
+    """Return the URL to come back to: the requested page, or the page whose button or htmx sent the request."""
     if request.method == "GET" and "HX-Request" not in request.headers:
         return f"{request.script_root}{request.full_path}".rstrip("?")
     current_url = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")

@@ -1,6 +1,6 @@
-"""A choice of each browser, kept in a cookie of its own.
+"""A preference of each browser, stored in a cookie of its own.
 
-Not of the account: a telephone in the dark and a desk in the sun are the same person's, and the login page has it too.
+Not per account: one user may want the dark theme on the phone and the light one on the desk, and login pages use it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ COOKIE_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True)
 class BrowserChoice:
-    """What can be chosen, under the name that its cookie has."""
+    """A preference: its name and the values that can be chosen."""
 
     name: str
     choices: Collection[str]
 
     @property
     def current_choice(self) -> str:
-        """What this browser has chosen; empty without a choice."""
+        """The value this browser has chosen; blank without a choice."""
         value = request.cookies.get(self._cookie_name, "")
         return value if value in self.choices else ""
 
     def save_choice(self, value: str) -> ResponseReturnValue:
-        """Keep a choice, and go back to the page that it was made on."""
+        """Store a choice in the cookie and redirect to the page it was made on."""
         response = redirect(safe_next(request.form.get("next")), code=303)
         response.set_cookie(
             self._cookie_name, value, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
@@ -39,5 +39,5 @@ class BrowserChoice:
 
     @property
     def _cookie_name(self) -> str:
-        """The cookie's name, with our port: browsers send a host's cookies to all its ports."""
+        """The cookie's name, with Rockonweb's port: browsers send a host's cookies to all its ports."""
         return f"rockonweb_{current_app.config['SETTINGS'].port}_{self.name}"

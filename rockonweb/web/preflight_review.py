@@ -1,4 +1,4 @@
-"""What a person sees and decides before something is begun, and beginning it: findings, powers, shares to give away."""
+"""What a user reviews before an operation is submitted (findings, privileges, owners of shares), and submitting it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from rockonweb.work.collect_facts import other_users
 from rockonweb.work.review import Review, submit_review
 
 SERIOUS_LEVELS = ("block", "warn")
-MAX_OPEN_NOTES = 3  # notes that stand open
+MAX_OPEN_NOTES = 3  # more notes are folded
 
 
 @dataclass(frozen=True)
 class PreflightReview:
-    """What stands on the page. `serious` findings forbid or warn, the worst first; many `notes` are folded.
+    """What the page shows. `serious` findings block or warn, the worst first; many `notes` are folded.
 
-    `ownership_offers` are shares and folders that can be given to another user and group, `share_users` the other
-    rock-ons that have data in each share.
+    `ownership_offers` are shares and folders whose owner can be changed, `share_users` the other rock-ons that have
+    data in each share.
     """
 
     serious: list[Finding]
@@ -40,25 +40,25 @@ class PreflightReview:
     privileges: Sequence[Privilege]
     ownership_offers: Sequence[OwnerMismatch]
     share_users: Mapping[str, Sequence[str]]
-    submitted: bool  # whether the page answers to the button that begins
+    submitted: bool  # whether this request is a press of the submit button
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint of the powers, which goes with the button that allows them."""
+        """The fingerprint of the privileges, sent by the button that allows them."""
         return summary.privileges_fingerprint(self.privileges)
 
     @property
     def is_unconfirmed(self) -> bool:
-        """Whether somebody wanted to begin and had seen other powers."""
+        """Whether the form was submitted with the fingerprint of other privileges than these."""
         return self.submitted and not summary.SummaryForm().privileges_confirmed(self.privileges)
 
     def is_ticked(self, offer: OwnerMismatch) -> bool:
-        """Whether somebody wanted to give a place away."""
+        """Whether the change of owner was ticked for this share or folder."""
         return offer.place in request.form.getlist(summary.GIVE_FIELD)
 
     @property
     def has_folded_notes(self) -> bool:
-        """Whether the notes are too many to stand open."""
+        """Whether there are too many notes to show them unfolded."""
         return len(self.notes) > MAX_OPEN_NOTES
 
 
@@ -70,8 +70,8 @@ def preflight_review(
     *,
     submit_button: str = "",
 ) -> PreflightReview:
-    """Return what a page shows of a plan for a rock-on; `submit_button` is the button that begins, where there are
-    others.
+    """Return what a page shows of a plan for a rock-on; `submit_button` names the button that submits, where the form
+    has others.
     """
     shown_findings = [finding for finding in findings if not finding.confirm]
     return PreflightReview(
@@ -88,7 +88,7 @@ def preflight_review(
 
 
 def change_context(review: Review, installation: Installation) -> dict[str, Any]:
-    """Return what a page shows of a change that was reviewed: both command lines of each container, and what stops."""
+    """Return the template context of a reviewed change: both command lines of each container, and the downtime."""
     change = review.planned_change
     running = installation.status is not Status.STOPPED
     return {
@@ -102,7 +102,7 @@ def change_context(review: Review, installation: Installation) -> dict[str, Any]
 
 
 def submit_reviewed(review: Review, render_refusal: Callable[[RockonwebError], str]) -> ResponseReturnValue:
-    """Begin what was reviewed and lead to its page; `render_refusal` is the page for what stands in the way by now."""
+    """Submit what was reviewed and redirect to the operation; `render_refusal` renders the page for an error."""
     try:
         operation = submit_review(review, current_user.name)
     except (Conflict, QueueUnreachable) as error:

@@ -1,4 +1,4 @@
-"""What a reverse proxy says of a request (from where, by https, under which name) counts only from configured ones."""
+"""X-Forwarded headers (client address, https, host name, prefix) are trusted only from configured reverse proxies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIX_PATTERN = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 
 
 class TrustedProxyMiddleware:
-    """A WSGI application in front of ours: corrects what a configured proxy says, and drops what others say."""
+    """WSGI middleware that applies the X-Forwarded headers of configured proxies and drops those of others."""
 
     def __init__(self, app: WSGIApplication, proxies: Networks) -> None:
         self._app = app
@@ -26,7 +26,7 @@ class TrustedProxyMiddleware:
         self._proxy_fix = ProxyFix(app, x_for=0, x_proto=1, x_host=1, x_prefix=1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Handle a WSGI request."""
         peer = environ["REMOTE_ADDR"] = normalize_address(environ.get("REMOTE_ADDR", ""))
         if not self._is_trusted(peer):
             for field in FORWARDED_FIELDS:
@@ -40,7 +40,7 @@ class TrustedProxyMiddleware:
         return self._proxy_fix(environ, start_response)
 
     def _client_address(self, peer: str, forwarded_for: str) -> str:
-        """Return the nearest address that is no proxy of ours; what stands left of it, anybody may have written."""
+        """Return the rightmost address that is no trusted proxy; what is left of it in the header can be forged."""
         for hop in reversed(forwarded_for.split(",")):
             address = normalize_address(hop.strip())
             if not address:
@@ -59,7 +59,7 @@ class TrustedProxyMiddleware:
 
 
 def normalize_address(address: str) -> str:
-    """Return an address in its usual form, without the port that some proxies add; blank for what is none."""
+    """Return an address in its canonical form, without the port that some proxies add; blank for an invalid one."""
     for candidate in (address, address.rpartition(":")[0].strip("[]"), address.strip("[]")):
         try:
             parsed = ip_address(candidate)

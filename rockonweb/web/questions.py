@@ -1,4 +1,4 @@
-"""What the pages of questions share: those of an install, of the settings, and of a newer definition."""
+"""What the question pages of install, settings and definition updates share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rockonweb.work.collect_facts import other_users
 
 PAGE_TITLES = {
     "shares": _l("Shares"),
-    "storage": _l("More storage"),
+    "storage": _l("Additional storage"),
     "ports": _l("Ports"),
     "devices": _l("Devices"),
     "environment": _l("Environment"),
@@ -32,28 +32,28 @@ PAGE_TITLES = {
     "summary": _l("Summary"),
     "review": _l("Review"),
 }
-# A page that answers to a button or has errors is the page one is on: no new history, no scrolling away.
+# A response to a button or with errors shows the same page: no new history entry, no scrolling.
 STAY_HEADERS = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
 
 
 @dataclass(frozen=True)
 class RockonPageContext:
-    """Where a person is among the pages about a rock-on; their blueprint has the name of their templates' folder."""
+    """The rock-on, definition and page of this request; the blueprint is named like its folder of templates."""
 
     rockon: Installation
     definition: Definition
     page: str
 
     def page_url(self, page: str) -> str:
-        """The address of a page beside this one."""
+        """The URL of another page of this blueprint."""
         return url_for(".show", rockon_id=self.rockon.id, page=page)
 
     def redirect_to_page(self, page: str) -> ResponseReturnValue:
-        """Send the browser to a page beside this one."""
+        """Redirect to another page of this blueprint."""
         return redirect(self.page_url(page), code=303)
 
     def render_questions(self, **context: Any) -> str:
-        """Render this page, or the part of it that htmx swaps."""
+        """Render this page, or for htmx only the part that is swapped."""
         return partials.render_page(
             f"{request.blueprint}/page.html",
             f"{request.blueprint}/_page.html",
@@ -66,7 +66,7 @@ class RockonPageContext:
 
 
 def load_share_context(installation: Installation, button: str) -> shares.ShareContext:
-    """Return what questions about shares need to know of the host; `button` is what makes new ones."""
+    """Return what questions about shares need to know of the host; `button` names the button that creates shares."""
     constraints, existing = get_host().shares.new_share_constraints(), get_host().shares.shares_by_name()
     return shares.ShareContext(
         existing, other_users(installation), constraints.refusal, constraints.hint, constraints.description, button
@@ -76,14 +76,14 @@ def load_share_context(installation: Installation, button: str) -> shares.ShareC
 def suggest_free_shares(
     definition: Definition, context: shares.ShareContext, excluded: Collection[str] = ()
 ) -> dict[str, str]:
-    """Return a share for each volume, none of those that are taken or that other rock-ons use."""
+    """Return a suggested share for each volume, none that is excluded or used by other rock-ons."""
     parent_share = get_host().shares.roomiest_share() if context.refusal else ""
     used_elsewhere = [share for share, users in context.users.items() if users]
     return wizard.suggest_shares(definition, inside=parent_share, taken=[*used_elsewhere, *excluded])
 
 
 def suggest_field_texts(definition: Definition, page: str, values: wizard.FieldValues) -> dict[str, Suggestion]:
-    """Return what can be said about the variables or settings of a page, where the fields hold these values."""
+    """Return the suggestions for a page's fields, by field name, given the current values."""
     share_paths = {values.get(ask.name, "") for ask in wizard.page_questions(definition, "shares")}
     hostname = urlsplit(request.host_url).hostname or ""
     return suggest_texts(
@@ -92,7 +92,7 @@ def suggest_field_texts(definition: Definition, page: str, values: wizard.FieldV
 
 
 def redisplay_form(form: PageForm, suggested: Callable[[], Mapping[str, Suggestion]]) -> None:
-    """Let a form be looked at as it was sent, with a new secret, or with one to be read."""
+    """Prepare a sent form for display again, with a generated secret or a revealed one where a button requested it."""
     if name := request.form.get("Generate", ""):
         environment.fill_generated_secret(form, name, suggested())
     else:
@@ -100,7 +100,7 @@ def redisplay_form(form: PageForm, suggested: Callable[[], Mapping[str, Suggesti
 
 
 def datalist_context(pages: Collection[str]) -> dict[str, Any]:
-    """Return what the fields of pages offer, and how the lists of that are called."""
+    """Return the template context of the pages' datalists: their ids and the known shares and devices."""
     host, list_ids = (
         get_host(),
         {"shares_list": shares.LIST_ID, "devices_list": devices.LIST_ID, "same": shares.SAME_FOLDER},

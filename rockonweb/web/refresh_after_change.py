@@ -1,4 +1,4 @@
-"""After a change to what the catalogue is made of: the refresh that brings it in."""
+"""The refresh of the catalogue after a change to its sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rockonweb.work import operations
 
 
 def refresh_soon(sentence: str) -> None:
-    """Tell what was changed, and begin a refresh of the catalogue; where that can't be, say so too."""
+    """Flash what was changed and submit a refresh of the catalogue; flash a warning where that is refused."""
     flash(sentence, "success")
     try:
         operations.submit_refresh(current_user.name)

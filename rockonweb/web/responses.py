@@ -1,4 +1,4 @@
-"""Answers that are no pages: the way to another page, and files to keep."""
+"""Responses that are not pages: redirects and downloads."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from flask.typing import ResponseReturnValue
 
 
 def redirect_to_view(endpoint: str, **values: Any) -> ResponseReturnValue:
-    """Lead to another page, as after a form that was sent."""
+    """Redirect to a view with 303, as after a POST."""
     return redirect(url_for(endpoint, **values), code=303)
 
 
 def send_download(body: str | bytes, mimetype: str, disposition: str) -> Response:
-    """Send a file, which nothing keeps on the way."""
+    """Send a file as an attachment that is not cached."""
     return Response(body, mimetype=mimetype, headers={"Content-Disposition": disposition, "Cache-Control": "no-store"})
 
 
 def file_stem(name: str) -> str:
-    """Return a name for a file about a rock-on."""
+    """Return a file name's stem for a rock-on's name: lower case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "rock-on"

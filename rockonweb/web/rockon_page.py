@@ -1,4 +1,4 @@
-"""What all pages of one rock-on share: its head, and the tabs below it."""
+"""What all pages of a rock-on share: the head and the tabs below it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rockonweb.web.partials import fingerprint_of, wants_partial
 from rockonweb.web.permissions import user_has_role
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
-# What may have brought a rock-on to how it is.
+# The kinds of operations that may have led to a status.
 CAUSING_KINDS = {
     Status.STARTED: (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.CHANGE, Kind.UPDATE),
     Status.STOPPED: (Kind.STOP,),
@@ -26,23 +26,23 @@ CAUSING_KINDS = {
 
 
 def rockon_or_404(rockon_id: int) -> Installation:
-    """Return a rock-on with what its pages show; one that does not exist is not found."""
+    """Return a rock-on with what its pages show; 404 where it does not exist."""
     return find_installation(rockon_id) or abort(404)
 
 
 def installed_or_404(rockon_id: int) -> Installation:
-    """Return a rock-on as `rockon_or_404`; what is not installed is not found either."""
+    """Return a rock-on as `rockon_or_404` does; 404 also where it is not installed."""
     installation = rockon_or_404(rockon_id)
     return installation if installation.is_installed else abort(404)
 
 
 def request_hostname() -> str:
-    """Return what the reader calls this host."""
+    """Return the host name of this request, without the port."""
     return urlsplit(f"//{request.host}").hostname or "localhost"
 
 
 def head_context(installation: Installation) -> dict[str, Any]:
-    """Return what the head of a rock-on's pages shows."""
+    """Return the template context of the head of a rock-on's pages."""
     last = _last_ended_operation(installation)
     context = {
         "rockon": installation,
@@ -59,7 +59,7 @@ def head_context(installation: Installation) -> dict[str, Any]:
 
 
 def _head_fingerprint(context: dict[str, Any]) -> str:
-    """Return a fingerprint of what can change in a head."""
+    """Return a fingerprint of what can change in the head."""
     rockon, failed = context["rockon"], context["failed"]
     rockon_values = (
         rockon.name, rockon.entry.summary, rockon.entry.version, rockon.entry.website, rockon.entry.in_catalogue,
@@ -73,7 +73,7 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
 
 
 def available_tabs(installation: Installation) -> list[str]:
-    """Return the tabs that a rock-on has for the person who looks."""
+    """Return the tabs that the current user may see of a rock-on."""
     tab_names = [OVERVIEW]
     if installation.is_installed:
         tab_names += [LOGS] if user_has_role(Role.OPERATOR) else []
@@ -82,7 +82,7 @@ def available_tabs(installation: Installation) -> list[str]:
 
 
 def render_tab(installation: Installation, tab: str, **context: Any) -> str:
-    """Render a tab of a rock-on with the page around it, or the tab alone where htmx swaps it."""
+    """Render a tab of a rock-on within the page, or the tab alone for htmx."""
     tab_context = {"tab": tab, "tabs": available_tabs(installation), **context}
     if wants_partial():
         return render_template("rockons/_tab.html", rockon=installation, swapped=True, **tab_context)
@@ -90,7 +90,7 @@ def render_tab(installation: Installation, tab: str, **context: Any) -> str:
 
 
 def was_answered_before(installation: Installation) -> bool:
-    """Whether it was installed once, and nothing is asked that was not answered then."""
+    """Whether it was installed before, and all questions have answers from then."""
     installs = select(Operation.id).where(
         Operation.installation_id == installation.id,
         Operation.kind == Kind.INSTALL,
@@ -104,13 +104,12 @@ def was_answered_before(installation: Installation) -> bool:
 
 
 def _last_ended_operation(installation: Installation) -> Operation | None:
-    """Return the operation that ended last."""
     query = select(Operation).where(Operation.installation_id == installation.id, Operation.finished.is_not(None))
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 
 def _state_since(installation: Installation, last: Operation | None) -> datetime | None:
-    """Return since when a rock-on is as it is, where the operation that ended last has brought it there."""
+    """Return since when a rock-on has its status, where the operation that ended last led to it; else None."""
     if last is None or installation.state is not State.INSTALLED or last.progress is not Progress.DONE:
         return None
     return last.finished if last.kind in CAUSING_KINDS.get(installation.status, ()) else None

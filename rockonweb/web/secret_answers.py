@@ -1,4 +1,4 @@
-"""The answers of a rock-on that may be secrets: which they are, and what a person says of them."""
+"""Which answers of a rock-on are secrets, and the user's choice to mark them so or not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rockonweb.core.text import t
 from rockonweb.languages import translate
 from rockonweb.models import CustomConfig, Environment, Installation, repository, transaction
 
-HIDE, UNHIDE = "secret", "no-secret"  # boxes of pages of questions: a question has the one that changes something
+HIDE, UNHIDE = "secret", "no-secret"  # checkboxes: a question shows the one that would change something
 
 
 @dataclass(frozen=True)
 class SecretAnswer:
-    """An answer on its row. A blank container is the whole rock-on."""
+    """An answer's row. A blank container stands for the whole rock-on."""
 
     container: str
     row: Environment | CustomConfig
@@ -26,12 +26,12 @@ class SecretAnswer:
 
     @property
     def name(self) -> str:
-        """Its name on a page."""
+        """Its name on the page: `container/key`."""
         return f"{self.container}/{self.row.key}"
 
 
 def list_secret_answers(installation: Installation) -> list[SecretAnswer]:
-    """Return the variables and settings that have an answer."""
+    """Return the variables and custom config entries that have an answer."""
     answer_rows: list[tuple[str, Environment | CustomConfig]] = [
         ("", setting) for setting in installation.custom_config
     ]
@@ -46,17 +46,17 @@ def list_secret_answers(installation: Installation) -> list[SecretAnswer]:
 
 
 def mark_secret(installation: Installation, container: str, key: str, label: str, *, secret: bool) -> None:
-    """Keep what a person says of an answer, which counts at once."""
+    """Store and audit whether an answer is a secret; takes effect at once."""
     with transaction() as session:
         repository.ensure_installation(session, installation).set_secret(container, key, label, secret=secret)
         audit.record("secret.hidden" if secret else "secret.unhidden", f"{installation.name} {key}")
 
 
 def apply_secret_boxes(installation: Installation, fields: Iterable[Any]) -> bool:
-    """Keep the boxes that were ticked on a page of questions.
+    """Store the checkboxes that were ticked on a question page.
 
-    A value that is kept and not shown must be typed again before it is no secret any more: otherwise the box would
-    show it. Returns False where it was not, which then stands on its field.
+    A stored secret must be typed again before it stops being secret: otherwise the checkbox would reveal it.
+    Returns False and sets an error on the field where it was not.
     """
     hide, unhide = request.form.getlist(HIDE), request.form.getlist(UNHIDE)
     accepted = True
@@ -64,7 +64,7 @@ def apply_secret_boxes(installation: Installation, fields: Iterable[Any]) -> boo
         if field.name not in (unhide if field.ask.secret else hide):
             continue
         if field.ask.secret and field.stored and not request.form.get(field.name):
-            field.errors = [*field.errors, translate(t("Type the value again: it is shown from then on."))]
+            field.errors = [*field.errors, translate(t("Enter the value again: it will be shown from then on."))]
             accepted = False
             continue
         mark_secret(installation, field.ask.container, field.ask.key, field.ask.spec.label, secret=not field.ask.secret)

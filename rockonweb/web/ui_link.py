@@ -1,4 +1,4 @@
-"""The address of an app's own page."""
+"""The URL of an app's own page."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sqlalchemy import select
 from rockonweb.core.definition.definition import Definition, definition_from_source
 from rockonweb.models import Container, Installation, Port, db
 
-# By rock-on, container and container port: the host port, None for one that is not published.
+# By installation id, container name and container port: the host port, None where it is not published.
 HostPorts = Mapping[tuple[int, str, int], int | None]
 
 
 def build_ui_link(definition: Definition, host_port: int | None, hostname: str) -> str | None:
-    """Return the address of the app's own page as the reader's browser reaches it; None where there is none.
+    """Return the URL of the app's own page as the user's browser reaches it; None where there is none.
 
-    `hostname` is what the reader calls this host.
+    `hostname` is the host name of the request.
     """
     if definition.ui_port is None:
         return None
     container, container_port = definition.ui_port
-    # Docker ignores published ports on the host's network: there the app itself listens.
+    # Docker ignores published ports on the host network: the app itself listens there.
     port = container_port if definition.containers[container].on_host_network else host_port
     if port is None:
         return None
@@ -33,7 +33,7 @@ def build_ui_link(definition: Definition, host_port: int | None, hostname: str) 
 
 
 def ui_links_by_id(rockons: Iterable[Installation], hostname: str) -> dict[int, str | None]:
-    """Return the addresses for installed rock-ons by id, with one statement for all."""
+    """Return the URLs for installed rock-ons by installation id; one SQL statement for all."""
     installed = [installation for installation in rockons if installation.entry.has_ui and installation.is_installed]
     ports = _host_ports([installation.id for installation in installed])
     addresses: dict[int, str | None] = {}
@@ -54,5 +54,5 @@ def _host_ports(ids: list[int]) -> HostPorts:
 
 @lru_cache(maxsize=1_000)
 def parse_cached(name: str, source: str) -> Definition:
-    """Return a definition. Parsing costs more than the rest of a list's line, and definitions seldom change."""
+    """Return a parsed definition, cached: parsing costs more than the rest of a card, and definitions seldom change."""
     return definition_from_source(name, source)

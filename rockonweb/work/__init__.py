@@ -1,1 +1,1 @@
-"""What happens in the background: operations, their queue, and the processes that run them."""
+"""Background work: operations, their queue, and the processes that run them."""

@@ -1,4 +1,4 @@
-"""Backups at their edges: gathered from rows, files and Docker; secrets sealed with a passphrase."""
+"""Creates backups from the database, files and Docker, and encrypts their secrets with a passphrase."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from rockonweb.models import Installation, Network, State, Status, db, repositor
 from rockonweb.models import Metastore as MetastoreRow
 
 MIN_PASSPHRASE_LENGTH = 10
-SCRYPT_COST = (2**16, 8, 1)  # of scrypt: 64 MiB, some tenths of a second
+SCRYPT_COST = (2**16, 8, 1)  # scrypt's n, r, p: 64 MiB, some tenths of a second
 BACKED_UP_STATES = (State.INSTALLED, State.PENDING_UPDATE)
 STOPPED_STATUSES = (Status.STOPPED, Status.PENDING_STOP)
 
 
 def create_backup(settings: Config, program: str, passphrase: str | None) -> tuple[str, EngineError | None]:
-    """Return the text of a backup of everything; the secrets are in it only with a passphrase.
+    """Return a backup of everything as JSON, secrets only with a passphrase; and the error where Docker is unreachable.
 
-    Without an engine, volumes that Docker made for containers are known only of those that were removed; the second
-    thing is why it could not be asked. Raises BadInput for a passphrase that is too short.
+    In that case, the anonymous volumes of existing containers are missing. `program` is Rockonweb's version, stored
+    in the backup. Raises BadInput for a passphrase that is too short.
     """
     collected, error = get_host().call_with_engine(lambda docker: collect_backup(settings, program, docker))
     backup, secrets = core.withhold_secrets(collected)
@@ -40,7 +40,7 @@ def create_backup(settings: Config, program: str, passphrase: str | None) -> tup
 
 
 def collect_backup(settings: Config, program: str, docker: Engine | None) -> Backup:
-    """Return everything that a backup holds, with its secrets."""
+    """Return everything that a backup contains, secrets in plain text."""
     installations = db.session.scalars(
         select(Installation).where(Installation.state.in_(BACKED_UP_STATES)).order_by(Installation.id)
     )
@@ -63,7 +63,7 @@ def collect_backup(settings: Config, program: str, docker: Engine | None) -> Bac
 
 
 def local_definitions(settings: Config) -> dict[str, str]:
-    """Return the files of the local metastore; one that can't be read is left out."""
+    """Return the texts of the local metastore's files by name; unreadable ones are left out."""
     files = local.list_local_files(settings)
     return {file.name: file.text for file in files if file.editable and file.text is not None}
 
@@ -81,7 +81,7 @@ def _save_rockon(installation: Installation) -> SavedRockOn:
 
 
 def _add_volumes(rockon: SavedRockOn, docker: Engine) -> SavedRockOn:
-    """Return a rock-on with the volumes of its living containers in place of those of former ones."""
+    """Return a rock-on with the anonymous volumes of existing containers instead of those kept of removed ones."""
     volumes = {(volume.container, volume.destination): volume for volume in rockon.volumes}
     for container in rockon.definition.containers:
         facts = docker.inspect_container(container)
@@ -95,9 +95,9 @@ def _add_volumes(rockon: SavedRockOn, docker: Engine) -> SavedRockOn:
 
 
 def seal_secrets(text: str, passphrase: str) -> EncryptedSecrets:
-    """Encrypt a text. Raises BadInput for a passphrase that is too short."""
+    """Encrypt a text with a key derived by scrypt. Raises BadInput for a passphrase that is too short."""
     if len(passphrase) < MIN_PASSPHRASE_LENGTH:
-        raise BadInput(t("A passphrase has at least %(count)d characters.", count=MIN_PASSPHRASE_LENGTH))
+        raise BadInput(t("A passphrase must have at least %(count)d characters.", count=MIN_PASSPHRASE_LENGTH))
     salt = os.urandom(16)
     n, r, p = SCRYPT_COST
     token = Fernet(_derive_key(passphrase, salt, n, r, p)).encrypt(text.encode())
@@ -105,7 +105,7 @@ def seal_secrets(text: str, passphrase: str) -> EncryptedSecrets:
 
 
 def unseal_secrets(backup: Backup, passphrase: str) -> Backup:
-    """Return a backup with the secrets that are sealed in it. Raises BadInput for a wrong passphrase."""
+    """Return a backup with its secrets decrypted. Raises BadInput for a wrong passphrase."""
     sealed = backup.sealed
     if sealed is None:
         return backup
@@ -115,8 +115,8 @@ def unseal_secrets(backup: Backup, passphrase: str) -> Backup:
         text = Fernet(key).decrypt(sealed.data.encode()).decode()
     except (InvalidToken, ValueError):
         raise BadInput(
-            t("The passphrase is not the one that this backup was made with, or its secrets are damaged."),
-            t("Type it again, or leave it blank: then you are asked for each secret."),
+            t("The passphrase does not match this backup, or the backup's secrets are damaged."),
+            t("Enter it again, or leave it blank to be asked for each secret."),
         ) from None
     return replace(core.fill_secrets(backup, core.secrets_from_json(text)), sealed=None)
 

@@ -1,4 +1,4 @@
-"""What planning needs to know of the host, beside what the rows say of the rock-ons on it."""
+"""Collects the facts for planning: of the host, and of the other rock-ons in the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rockonweb.models.repository import load_answers
 def gather_facts(
     installation: Installation, answers: Answers | None, docker: Engine | None, named: Collection[int] | None = None
 ) -> HostFacts:
-    """Return the facts for planning `rockon`, by default with the answers that it has; see `Host.look`."""
+    """Return the facts for planning with these answers (None: the stored ones); `named`: see `Host.collect_facts`."""
     claims = claimed_ports(db.session())
     facts = get_host(installation).collect_facts(answers or load_answers(installation), claims, docker, named)
     return replace(
@@ -33,7 +33,7 @@ def gather_facts(
 def collect_volumes(
     installation: Installation, docker: Engine | None, containers: Mapping[str, ContainerFacts] | None
 ) -> dict[str, tuple[VolumeMount, ...]]:
-    """Return the volumes that Docker made for the rock-on's containers: those of living ones, and of former ones."""
+    """Return by container the anonymous volumes of the rock-on: of existing containers, and kept from removed ones."""
     mounts_by_container: dict[str, dict[str, VolumeMount]] = {}
     for volume in installation.kept_volumes:
         mounts_by_container.setdefault(volume.container, {})[volume.destination] = VolumeMount(
@@ -48,7 +48,7 @@ def collect_volumes(
 
 
 def claimed_ports(session: Session) -> list[PortListener]:
-    """Return the host ports of all installed rock-ons, running or not, and those that an update will publish."""
+    """Return the host ports of all installed rock-ons, running or not, and those that a pending change reserves."""
     rows = session.execute(
         select(Port, Installation.name)
         .join(Port.container)
@@ -65,7 +65,7 @@ def claimed_ports(session: Session) -> list[PortListener]:
 
 
 def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, list[tuple[int, str]]]:
-    """Return who uses which share: the rock-ons in one of these states, by id and name."""
+    """Return by share the rock-ons (id, name) in one of these states that use it."""
     query = select(Volume.share, Installation.id, Installation.name).join(
         Container, Volume.container_id == Container.id
     )
@@ -85,7 +85,7 @@ def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, l
 def other_users(
     installation: Installation, states: Collection[State] = INSTALLED_OR_PENDING
 ) -> dict[str, tuple[str, ...]]:
-    """Return the names of the other rock-ons that use each share; none for one that this one has for itself."""
+    """Return by share the names of the other rock-ons that use it."""
     return {
         share: tuple(name for user_id, name in users if user_id != installation.id)
         for share, users in share_users(states).items()

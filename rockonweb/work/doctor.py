@@ -1,4 +1,4 @@
-"""How an instance is: gathers the facts part by part, each alone, whatever else is down. Writes nothing."""
+"""Checks an instance for problems: each check runs on its own, whatever else is down. Read-only."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from rockonweb.models.base import make_cipher, wrap_database_error
 from rockonweb.work import heartbeat, queue
 from rockonweb.work.collect_facts import claimed_ports
 
-TIMEOUT_SECONDS = 5  # that a part gets to answer
-MAX_QUEUED_TIME = timedelta(minutes=5)  # after which an operation that waits should have begun
-RECENT_PERIOD = timedelta(days=30)
+TIMEOUT_SECONDS = 5  # for a response of Redis or the web server
+MAX_QUEUED_TIME = timedelta(minutes=5)  # after which a queued operation should have started
+RECENT_PERIOD = timedelta(days=30)  # failed operations that are older are not reported
 PENDING_STATES = (State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
 Findings = CheckResult | Sequence[CheckResult]
 
 
 def examine_instance(settings: config.Config, version: str) -> list[CheckResult]:
-    """Return what was found, part by part. Never raises: a part that can't be looked at is a finding itself."""
+    """Return the results of all checks. Never raises: a check that fails becomes a result itself."""
     probe = _InstanceProbe(settings, version)
     checks: tuple[tuple[str, Callable[[], Findings]], ...] = (
         ("program", probe.inspect_program),
@@ -63,7 +63,7 @@ def examine_instance(settings: config.Config, version: str) -> list[CheckResult]
         ("clock", probe.inspect_clock),
         ("certificate", probe.inspect_certificate),
     )
-    dependent_checks: tuple[tuple[str, Callable[[], Findings]], ...] = (  # those above, which say it when they are down
+    dependent_checks: tuple[tuple[str, Callable[[], Findings]], ...] = (  # on the above, which report what is down
         ("secrets", probe.inspect_secrets),
         ("operations", probe.inspect_operations),
         ("ports", probe.inspect_ports),
@@ -94,36 +94,38 @@ def _run_check(subject: str, check: Callable[[], Findings], *, dependent: bool =
             else CheckResult(subject, "fail", trouble.sentence, trouble.hint)
         )
     except RedisError:
-        yield CheckResult(subject, "fail", t("The queue's server does not answer."), _QUEUE_HINT)
-    except Exception as error:  # the words of an error may have an address with a password in it: its kind will do
-        yield CheckResult(subject, "fail", t("It can't be looked at: %(kind)s.", kind=type(error).__name__))
+        yield CheckResult(subject, "fail", t("The queue server does not answer."), _QUEUE_HINT)
+    except Exception as error:  # its text may contain an address with a password
+        yield CheckResult(subject, "fail", t("It can't be checked: %(kind)s.", kind=type(error).__name__))
     else:
         yield from [findings] if isinstance(findings, CheckResult) else findings
 
 
 def _unknown_finding(subject: str, dependency: str) -> CheckResult:
-    return CheckResult(subject, "warn", t("It can't be known while %(part)s is as it is, see above.", part=dependency))
+    return CheckResult(
+        subject, "warn", t("It can't be checked until the problem with %(part)s above is fixed.", part=dependency)
+    )
 
 
-_QUEUE_HINT = t("`rockonweb up` starts one of its own; a server of yours is named by REDIS_URL.")
+_QUEUE_HINT = t("`rockonweb up` starts its own; to use a server of yours, set REDIS_URL.")
 
 
 class _InstanceProbe:
-    """One look at an instance; database, queue and engine are opened when they are first needed."""
+    """The checks of an instance; connections to database, Redis and Docker are opened when first needed."""
 
     def __init__(self, settings: config.Config, version: str) -> None:
         self.settings = settings
         self.version = version
         self.exit_stack = ExitStack()
         self.host = host.Host(settings)
-        if not os.path.isfile(settings.instance / "secret.key"):  # there is no name to be known by yet
+        if not os.path.isfile(settings.instance / "secret.key"):  # the label's value is derived from it
             self.host.instance = ""
         self._docker: host.Engine | RockonwebError | None = None
 
-    # -- parts --------------------------------------------------------------------------------------------------
+    # -- checks -------------------------------------------------------------------------------------------------
 
     def inspect_program(self) -> CheckResult:
-        """The versions, the system and the user."""
+        """Return the versions, the system and the user."""
         facts = {
             "version": self.version,
             "python": platform.python_version(),
@@ -140,7 +142,7 @@ class _InstanceProbe:
         return CheckResult("program", "ok", sentence, "", facts)
 
     def inspect_files(self) -> CheckResult:
-        """Whose the instance's files are."""
+        """Check owners and permissions of the instance's files."""
         folder = self.settings.instance
         try:
             paths = sorted(path for path in folder.iterdir() if not path.is_symlink())
@@ -153,7 +155,7 @@ class _InstanceProbe:
         return diagnosis.diagnose_files(str(folder), files, writable=os.access(folder, os.W_OK | os.X_OK))
 
     def inspect_disks(self) -> CheckResult:
-        """The disks."""
+        """Check the free space of the disks that are used."""
         settings = self.settings
         disks = [
             diagnosis.DiskSpaceFacts("shares", str(settings.shares_root), self.host.free_bytes(settings.shares_root))
@@ -175,7 +177,7 @@ class _InstanceProbe:
         return diagnosis.diagnose_disks(disks)
 
     def inspect_database(self) -> list[CheckResult]:
-        """The database and its schema."""
+        """Check the database's integrity and schema."""
         url = parse_database_url(self.settings.database_url)
         with self._db_engine.connect() as connection:
             if connection.dialect.name == "sqlite":
@@ -194,7 +196,7 @@ class _InstanceProbe:
         return [diagnosis.diagnose_database(facts), diagnosis.diagnose_schema(revision, upgrade.known_revisions())]
 
     def inspect_secrets(self) -> CheckResult:
-        """Whether the instance's key opens what is stored."""
+        """Check whether the instance's key decrypts the stored secrets."""
         path = self.settings.instance / "secret.key"
         key = path.read_text().strip() if path.is_file() else ""
         total = unreadable = 0
@@ -212,7 +214,7 @@ class _InstanceProbe:
         return diagnosis.diagnose_secrets(total, unreadable, key=bool(key))
 
     def inspect_queue(self) -> CheckResult:
-        """The queue's server."""
+        """Check Redis, its persistence, and the queue's length."""
         redis = self._redis_client
         server: Any = redis.info("server")
         persistence: Any = redis.info("persistence")
@@ -228,7 +230,7 @@ class _InstanceProbe:
         return diagnosis.diagnose_queue(address, version, persistent=persistent, writes=writes, waiting=waiting)
 
     def inspect_roles(self) -> list[CheckResult]:
-        """The processes."""
+        """Check the processes: web server, workers and watcher."""
         workers: int | None = None
         watcher: bool | None = None
         with suppress(RedisError):
@@ -239,11 +241,11 @@ class _InstanceProbe:
         )
 
     def inspect_docker(self) -> CheckResult:
-        """The engine."""
+        """Check the Docker Engine's settings."""
         return diagnosis.diagnose_engine(self._connect_docker().daemon_settings())
 
     def inspect_clock(self) -> CheckResult:
-        """The time, beside Docker's."""
+        """Check the clock, also against Docker's."""
         offset: float | None = None
         with suppress(RockonwebError):
             docker = self._connect_docker()
@@ -253,7 +255,7 @@ class _InstanceProbe:
         return diagnosis.diagnose_clock(offset, self.host.time_zone(), self.host.clock_is_synchronised())
 
     def inspect_ports(self) -> CheckResult:
-        """The ports that installed rock-ons are to have."""
+        """Check the host ports of installed rock-ons for other users."""
         with Session(self._db_engine) as session:
             claims = claimed_ports(session)
         containers: dict[str, ContainerFacts] = {}
@@ -273,7 +275,7 @@ class _InstanceProbe:
         return diagnosis.diagnose_ports(len(claims), list(dict.fromkeys(conflicts)))
 
     def inspect_rows(self) -> CheckResult:
-        """Rows beside Docker."""
+        """Compare the containers in the database with Docker's."""
         managed = {
             name: facts.rockon for name, facts in self._connect_docker().list_containers().items() if facts.rockon
         }
@@ -294,7 +296,7 @@ class _InstanceProbe:
         return diagnosis.diagnose_containers(sorted(orphans), missing)
 
     def inspect_operations(self) -> CheckResult:
-        """Operations that nobody works on, and those that failed."""
+        """Check for operations that are stuck, and for recent failures."""
         current_time = datetime.now(UTC)
         columns = (Operation.id, Operation.kind, Installation.name)
         query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.installation)
@@ -325,7 +327,7 @@ class _InstanceProbe:
         )
 
     def inspect_catalogue(self) -> CheckResult:
-        """The last refresh."""
+        """Check the last catalogue refresh."""
         with Session(self._db_engine) as session:
             report = RefreshReport.load_latest(session)
             if report is None:
@@ -335,7 +337,7 @@ class _InstanceProbe:
             return diagnosis.diagnose_catalogue(f"{report.finished:%Y-%m-%d %H:%M} UTC", age, faulty)
 
     def inspect_certificate(self) -> list[CheckResult]:
-        """The certificate of the TLS variables; nothing where they are not set."""
+        """Check the certificate of ROCKONWEB_TLS_KEY and _CERT; no result where they are not set."""
         key, path = self.settings.tls_key, self.settings.tls_certificate
         if not key or not path:
             return []
@@ -346,16 +348,18 @@ class _InstanceProbe:
             return [diagnosis.diagnose_certificate(str(path), "", 0, f"{error.filename}: {error.strerror}")]
         except (ValueError, TypeError):
             return [
-                diagnosis.diagnose_certificate(str(path), "", 0, t("it, or its key, is no PEM file without a password"))
+                diagnosis.diagnose_certificate(
+                    str(path), "", 0, t("it or its key is not a PEM file, or is protected by a password")
+                )
             ]
         encoding = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         if private_key.public_key().public_bytes(*encoding) != certificate.public_key().public_bytes(*encoding):
-            return [diagnosis.diagnose_certificate(str(path), "", 0, t("the key is not the certificate's"))]
+            return [diagnosis.diagnose_certificate(str(path), "", 0, t("the key does not match the certificate"))]
         expires = certificate.not_valid_after_utc
         days = (expires - datetime.now(UTC)).total_seconds() / 86400
         return [diagnosis.diagnose_certificate(str(path), f"{expires:%Y-%m-%d}", days)]
 
-    # -- what they look at --------------------------------------------------------------------------------------
+    # -- connections --------------------------------------------------------------------------------------------
 
     @cached_property
     def _db_engine(self) -> Engine:
@@ -370,7 +374,7 @@ class _InstanceProbe:
         return self.exit_stack.enter_context(closing(redis))
 
     def _connect_docker(self) -> host.Engine:
-        """Return the engine. Raises EngineUnreachable, also the next time, without waiting again."""
+        """Return the engine. Raises EngineUnreachable; the error is cached, so that only the first check waits."""
         if self._docker is None:
             try:
                 self._docker = self.exit_stack.enter_context(self.host.connect_docker())
@@ -381,7 +385,7 @@ class _InstanceProbe:
         return self._docker
 
     def _is_locked(self, operation_id: int) -> bool:
-        """Whether a process holds an operation's lock; asked for with a lock that others may have too."""
+        """Whether a process holds an operation's file lock; tested with a shared lock."""
         try:
             with open(self.settings.locks_folder / f"operation-{operation_id}.lock") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -392,7 +396,7 @@ class _InstanceProbe:
         return False
 
 
-_USER_FOLDERS = {"shares", "rockons", ".gitkeep"}  # folders that people fill
+_USER_FOLDERS = {"shares", "rockons", ".gitkeep"}  # filled by users, who set the permissions
 
 
 def _file_facts(path: Path, folder: Path) -> diagnosis.FileFacts:
@@ -410,9 +414,9 @@ def _secret_columns() -> list[Any]:
 
 
 def _probe_address(url: str) -> Literal["ours", "another", "nothing"]:
-    """What answers at our address."""
+    """Return what answers at this instance's web address: a Rockonweb, another server, or nothing."""
     with requests.Session() as session, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the certificate, which names another host than this address
+        warnings.simplefilter("ignore")  # about the certificate, which is for another host name
         session.trust_env = False
         try:
             response = session.get(f"{url}/healthz", timeout=TIMEOUT_SECONDS, verify=False, allow_redirects=False)
@@ -432,7 +436,7 @@ def _system_name() -> str:
 
 
 def _without_password(address: str) -> str:
-    """Return an address with its password masked, and its query, which may hold a key."""
+    """Return a URL with its password and query masked, as the query may contain a key."""
     try:
         parts = urlsplit(address)
         password = parts.password

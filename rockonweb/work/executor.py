@@ -1,4 +1,4 @@
-"""Does the steps of a plan one by one, writes each on its row, and takes them back when one fails or was cut short."""
+"""Performs the steps of a plan, stores the progress of each, and rolls them back where one fails or is interrupted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
 
 @dataclass(frozen=True)
 class _StartedStep:
-    """A step that was begun, as its row tells of it."""
+    """A step that was started, from its row."""
 
     row_id: int
     step: Step
@@ -39,23 +39,23 @@ class _StartedStep:
 
 
 class Executor(StepContext):
-    """Performs the steps of one operation, or takes back those that it performed before its process ended."""
+    """Performs the steps of one operation, or rolls back those that it performed before its process ended."""
 
     def __init__(self, host: Host, engine: Engine, operation: Operation) -> None:
         super().__init__(host, engine, operation.id)
         self.rolls_back = operation.transition.rolls_back
-        self.cleanup_pending = False  # whether something could not be taken back because Docker was away
-        self.rollback_errors: list[RockonwebError] = []  # why something could not be taken back for another reason
-        self.arguments: list[str] = []  # of the command lines that are run, secrets among them
+        self.cleanup_pending = False  # whether the rollback is incomplete because Docker did not answer
+        self.rollback_errors: list[RockonwebError] = []  # other reasons why the rollback is incomplete
+        self.arguments: list[str] = []  # of all command lines, to mask the secrets among them
 
     def perform_steps(self, steps: Iterable[Step]) -> None:
-        """Do all steps in order. Raises what the failing step raised, after taking back, or Cancelled."""
+        """Perform all steps in order. Raises the error of a failed step, or Cancelled, after the rollback."""
         steps = list(steps)
         self.arguments += [
             argument for step in steps if isinstance(step, CreateContainer | RunOnce) for argument in step.argv
         ]
-        committed = False  # once the replacements of a change hold there is only forward
-        previous: tuple[int, str] | None = None  # the row of the step before, and what is worth reading of it
+        committed = False  # once the replacements of a change are healthy, it is not rolled back
+        previous: tuple[int, str] | None = None  # the previous step's row id and output
         for step, row_id in zip(steps, self._insert_steps(steps), strict=True):
             committed |= isinstance(step, RemoveOld)
             try:
@@ -64,7 +64,7 @@ class Executor(StepContext):
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 if committed and isinstance(error, RockonwebError):
-                    output = t("It stays for now: %(why)s", why=output or error.sentence)
+                    output = t("It is kept for now: %(why)s", why=output or error.sentence)
                 else:
                     self._fail_step(step, row_id, error, output)
                     raise
@@ -73,7 +73,7 @@ class Executor(StepContext):
             self._set_progress(previous[0], Progress.DONE, previous[1])
 
     def _prepare_undo(self, step: Step, previous: tuple[int, str] | None) -> UndoState | None:
-        """Return what the step's undo has to know; where that can't be told, the one before is done all the same."""
+        """Return the state that the step's undo needs; where that fails, the previous step is marked as done first."""
         try:
             return action_of(step).prepare_undo(self, step)
         except RockonwebError:
@@ -82,20 +82,19 @@ class Executor(StepContext):
             raise
 
     def _fail_step(self, step: Step, row_id: int, error: RockonwebError | Cancelled, output: str) -> None:
-        """Write why a step did not go well, and take back what was done before it, unless that is to stay."""
+        """Mark a step as failed or cancelled, and roll back, unless an unhealthy install is to be kept."""
         self._set_progress(row_id, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
         keep_on_failure = isinstance(error, Unhealthy) and isinstance(step, AwaitHealth) and step.stays
         if self.rolls_back and not keep_on_failure:
             self.roll_back_steps()
 
-    # -- taking back --------------------------------------------------------------------------------------------
+    # -- rollback -----------------------------------------------------------------------------------------------
 
     def finish_or_rollback(self, *, done: bool = False) -> bool:
-        """Bring to an end what this operation did before its process ended, from what its rows and Docker tell.
+        """Finish or roll back an operation whose process has ended, from its rows and Docker's state.
 
-        A change whose old containers were being removed already is done to its end, as is one that is known to be
-        `done`; returns whether it was. Everything else is taken back. What that can't be is in `cleanup_pending` and
-        `rollback_errors`.
+        A change that had begun to remove the old containers is finished, as is one that is `done`; then True is
+        returned. Any other is rolled back; what could not be is in `cleanup_pending` and `rollback_errors`.
         """
         started_steps = [*self._started_steps()]
         if done or any(isinstance(started.step, RemoveOld) for started in started_steps):
@@ -107,9 +106,9 @@ class Executor(StepContext):
         return False
 
     def roll_back_steps(self) -> None:
-        """Take back what this operation did, the last first; what can't be is told on its step and remembered.
+        """Undo the steps of this operation in reverse order; failures are stored on the step and in `rollback_errors`.
 
-        A step that failed or was cut short stays shown so, also where half of it was taken back.
+        A step that failed or was interrupted keeps that progress, even where its partial effects were undone.
         """
         try:
             for name in self.engine.operation_containers(self.operation_id):
@@ -117,7 +116,7 @@ class Executor(StepContext):
             for started in reversed([*self._started_steps()]):
                 if started.undo_state is not None and started.progress is not Progress.UNDONE:
                     self._undo_step(started, started.undo_state)
-            for name in self.engine.operation_containers(self.operation_id):  # whoever lost track of them
+            for name in self.engine.operation_containers(self.operation_id):  # created after an interruption
                 self.remove_own_container(name)
             self._restart_containers()
         except EngineUnreachable:
@@ -140,7 +139,7 @@ class Executor(StepContext):
                 self._set_progress(started.row_id, Progress.UNDONE, message)
 
     def _remove_replaced(self, started_steps: Iterable[_StartedStep]) -> None:
-        """Remove what a change has replaced; what it set aside goes, whether its row says so or not."""
+        """Remove what a change has replaced: all renamed containers, whatever its rows say, and networks."""
         for name in self.engine.renamed_containers():
             action_of(step := RemoveOld(container=name, why="")).do(self, step, 0)
         for started in started_steps:
@@ -149,7 +148,7 @@ class Executor(StepContext):
         self._restart_containers()
 
     def _restart_containers(self) -> None:
-        """Start what ran before: a Docker that was killed leaves what is `unless-stopped` stopped."""
+        """Start the containers that ran before: after Docker was killed, it leaves `unless-stopped` ones stopped."""
         running = db.session.get_one(Operation, self.operation_id).notes.running or ()
         db.session.rollback()
         for name in running:
@@ -157,7 +156,7 @@ class Executor(StepContext):
                 self.engine.start_container(name)
 
     def _started_steps(self) -> Iterator[_StartedStep]:
-        """Yield the steps that were begun."""
+        """Yield the steps that were started."""
         rows = [*db.session.scalars(select(OperationStep).where(OperationStep.operation_id == self.operation_id))]
         started_rows = [
             (step_row.id, step_row.kind, step_row.data, step_row.progress, step_row.memory)
@@ -173,12 +172,12 @@ class Executor(StepContext):
 
     @cached_property
     def secret_answers(self) -> list[SecretWord]:
-        """The secret answers of the rock-on."""
+        """The secret answers of the rock-on, to be masked in output."""
         installation = db.session.get_one(Operation, self.operation_id).installation
         return installation.secret_values if installation else []
 
     def _mask_secrets(self, output: str) -> str:
-        """Return what was printed without the secrets of the rock-on: an app may print its variables when it fails."""
+        """Return output with the rock-on's secrets masked: a failing app may print its environment variables."""
         return (
             map_text_values(output, lambda text: redact_secrets(text, [*self.arguments, *self.secret_answers]))
             if output
@@ -205,9 +204,9 @@ class Executor(StepContext):
     def _begin_step(
         self, previous: tuple[int, str] | None, row_id: int, undo_state: UndoState | None, *, cancellable: bool
     ) -> None:
-        """Write that a step is done and that the next one begins, with what its undo has to know, in one transaction.
+        """Mark the previous step as done and the next one as running, with its undo state, in one transaction.
 
-        With `cancellable`, it does not begin where somebody asked to stop.
+        With `cancellable`, raises Cancelled instead where a user has cancelled the operation.
         """
         cancelled = False
         with transaction() as session:

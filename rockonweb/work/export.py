@@ -1,4 +1,4 @@
-"""One rock-on for Docker Compose: what the core needs for it is gathered here."""
+"""Exports a rock-on for Docker Compose: collects what `core.formats.compose` needs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ COMPOSE_FILE, ENV_FILE = "compose.yaml", ".env"
 
 
 def build_export(installation: Installation) -> compose.ComposeExport:
-    """Return an installed rock-on as Compose runs it. Raises Conflict for one that is not installed.
+    """Return the Compose export of an installed rock-on. Raises Conflict for one that is not installed.
 
-    Without Docker, the volumes that it made are not known.
+    Where Docker does not answer, anonymous volumes are missing.
     """
     if not installation.is_installed:
         raise Conflict(
-            t("%(name)s is not installed.", name=installation.name), t("Install it first: then it has answers.")
+            t("%(name)s is not installed.", name=installation.name),
+            t("Install it first; until then it has no settings."),
         )
     definition, answers = installation.current_definition, load_answers(installation)
     facts, _ = get_host(installation).call_with_engine(lambda docker: gather_facts(installation, answers, docker))
@@ -38,12 +39,12 @@ def build_export(installation: Installation) -> compose.ComposeExport:
 
 
 def compose_files(exported: compose.ComposeExport, *, reveal: bool) -> dict[str, str]:
-    """Return the texts of the two files by name."""
+    """Return the texts of compose.yaml and .env by name; with `reveal`, secrets in plain text."""
     return {COMPOSE_FILE: exported.document, ENV_FILE: exported.render_env(reveal=reveal)}
 
 
 def zip_export(exported: compose.ComposeExport, *, reveal: bool) -> bytes:
-    """Return the two files as a zip; the .env is its owner's alone."""
+    """Return the two files as a zip, the .env with mode 0600."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zip_file:
         for name, text in compose_files(exported, reveal=reveal).items():

@@ -1,4 +1,4 @@
-"""What the watcher and the workers tell the pages through the queue's server, so that no page has to ask Docker."""
+"""The state of Docker and of the workers, which the watcher and RQ store in Redis: so pages need not ask Docker."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from rq import Worker
 from rockonweb.work.queue import redis_connection
 
 STATUS_KEY = "rockonweb:engine"
-STATUS_LIFETIME = 30  # seconds; the watcher speaks every few
+STATUS_LIFETIME = 30  # seconds; the watcher publishes every few
 
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """What is known of the Docker Engine; `reachable` is None while nobody has looked."""
+    """The state of the Docker Engine as last published; `reachable` is None where unknown."""
 
     reachable: bool | None = None
     message: str = ""
     version: str = ""
     images_folder: str = ""
-    file_system: str = ""  # of the disk that images live on; blank where it can't be seen from here
+    file_system: str = ""  # of the images' disk; blank where it can't be read
     free: int | None = None  # bytes on that disk
 
 
 def publish_status(redis: Redis, status: EngineStatus) -> None:
-    """Remember how the engine is. Called by the watcher."""
+    """Store the engine's state, for STATUS_LIFETIME. Called by the watcher. Raises RedisError."""
     redis.set(STATUS_KEY, json.dumps(asdict(status)), ex=STATUS_LIFETIME)
 
 
 def engine_status() -> EngineStatus:
-    """Return what the watcher last said; unknown when it has been silent or the queue is down."""
+    """Return the last published state; unknown where the watcher or Redis is down."""
     try:
         raw = redis_connection().get(STATUS_KEY)
     except RedisError:
@@ -44,7 +44,7 @@ def engine_status() -> EngineStatus:
 
 
 def queue_alive() -> bool:
-    """Whether the queue's server answers."""
+    """Whether Redis answers."""
     try:
         redis_connection().ping()
     except RedisError:
@@ -53,7 +53,7 @@ def queue_alive() -> bool:
 
 
 def count_workers() -> int:
-    """Return how many workers are listening; 0 when the queue is down."""
+    """Return the number of live workers; 0 where Redis is down."""
     try:
         return len(listening_workers())
     except RedisError:
@@ -61,9 +61,9 @@ def count_workers() -> int:
 
 
 def listening_workers(redis: Redis | None = None) -> set[str]:
-    """Return the names of the workers that are listening. Raises RedisError.
+    """Return the names of the live workers. Raises RedisError.
 
-    The queue remembers a worker that was killed for minutes; one of this machine whose process is gone is not counted.
+    RQ lists a killed worker for minutes; one of this machine whose process no longer exists is left out.
     """
     hostname = socket.gethostname()
     return {

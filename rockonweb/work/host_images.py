@@ -1,4 +1,4 @@
-"""The images on this host: looked at with who uses each, and removed where nothing does."""
+"""The images on this host: lists them with their users, and removes unused ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rockonweb.models import Container, Installation, PulledImage, RollbackPoint
 
 @dataclass(frozen=True)
 class ImageRemoval:
-    """What became of images that were to go: their names, and the bytes that are free now."""
+    """The result of removing images: the names of removed and of kept ones, and the bytes freed."""
 
     removed: list[str]
     remaining: list[str]
@@ -23,13 +23,13 @@ class ImageRemoval:
 
 
 def list_images() -> list[ImageUsage]:
-    """Return all images with who uses them, the largest first. Raises EngineError."""
+    """Return all images with their users, the largest first. Raises EngineError."""
     with get_host().connect_docker() as docker:
         return _assess_images(docker)
 
 
 def remove_images(ids: Collection[str]) -> ImageRemoval:
-    """Remove those of these images that nothing uses now; any other stays. Raises EngineUnreachable."""
+    """Remove those of these images (ids) that nothing uses now. Raises EngineError where Docker does not answer."""
     removed, remaining, freed = [], [], 0
     with get_host().connect_docker() as docker:
         for usage in [usage for usage in _assess_images(docker) if usage.image.id in ids]:
@@ -43,7 +43,7 @@ def remove_images(ids: Collection[str]) -> ImageRemoval:
 
 
 def _remove_image_names(docker: Engine, usage: ImageUsage) -> bool:
-    """Take all names from an image; with the last one it goes. Docker itself keeps what a container uses."""
+    """Remove all names of an image, and so the image; False where Docker refuses, as a container uses it."""
     names = usage.image.tags or usage.image.digests or (usage.image.id,)
     try:
         return all(docker.remove_image(name) for name in names)

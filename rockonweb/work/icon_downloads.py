@@ -1,4 +1,4 @@
-"""The pictures of rock-ons are fetched behind everybody's back: after each refresh of the catalogue, as a job."""
+"""Queues the job that downloads the icons of rock-ons, after each refresh of the catalogue."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ JOB = "rockonweb.jobs.fetch_icons"
 
 
 def enqueue_icon_fetch() -> None:
-    """Queue it. Without a queue the next refresh does it: nothing but pictures is missing until then."""
+    """Queue the download. Where the queue is down, icons stay missing until the next refresh queues it."""
     with suppress(QueueUnreachable):
         queue.enqueue_job(JOB, job_id=f"icons-{secrets.token_hex(4)}")
 
 
 def fetch_after_refresh(operation_id: int) -> None:
-    """Queue it when an operation was a refresh that is done."""
+    """Queue the download if the operation of this id is a refresh that succeeded."""
     operation = db.session.get(Operation, operation_id)
     if operation is not None and operation.kind is Kind.REFRESH and operation.progress is Progress.DONE:
         enqueue_icon_fetch()

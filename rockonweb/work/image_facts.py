@@ -1,6 +1,6 @@
-"""What registries say of images before an install: asked all at once, in a few seconds, and remembered for minutes.
+"""Registry lookups of images before an install: in parallel, with a time limit of seconds, and cached for minutes.
 
-Whatever a registry does not say in time is unknown, and no reason to wait: its answer is there at the next look.
+A lookup that takes longer counts as unknown, and continues in the background: the next review finds its result cached.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from rockonweb.host import Engine
 from rockonweb.remote import registry
 from rockonweb.remote.registry import ImageNotFound, LookupFailed
 
-CACHE_SECONDS = 300  # an answer
-CACHE_SECONDS_UNKNOWN = 30  # that there was none
-MAX_ANSWERS = 500  # images that are remembered
+CACHE_SECONDS = 300
+CACHE_SECONDS_UNKNOWN = 30  # for lookups that failed
+MAX_ANSWERS = 500  # cached images
 
 
 @dataclass
 class _ImageFactsCache:
-    """The answers of this process, by image, with the moment until which they hold; and who is being asked."""
+    """Results by image, each with its expiry (monotonic), and the lookups under way; one cache per process."""
 
     answers: dict[str, tuple[float, ImageFacts]] = field(default_factory=dict)
     pending: dict[str, threading.Thread] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get_facts(self, images: Collection[str], seconds: float) -> dict[str, ImageFacts]:
-        """Return what is known of each image after so many seconds at most."""
+        """Return the facts of each image after at most `seconds`; unknown where the lookup takes longer."""
         deadline = time.monotonic() + seconds
         for thread in [thread for image in images if (thread := self._start_thread(image))]:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -40,18 +40,18 @@ class _ImageFactsCache:
             return {image: self.answers[image][1] if image in self.answers else no_answer for image in images}
 
     def clear_answers(self) -> None:
-        """Ask anew from now on."""
+        """Empty the cache."""
         with self.lock:
             self.answers.clear()
 
     def _start_thread(self, image: str) -> threading.Thread | None:
-        """Return the thread that asks about an image; None where the answer is there."""
+        """Return the thread that looks up an image; None where the result is cached."""
         with self.lock:
             if self.answers.get(image, (0.0,))[0] > time.monotonic():
                 return None
             self.answers.pop(image, None)
             if image not in self.pending:
-                # A thread of our own: one that a registry holds on to must not keep the program from ending.
+                # A daemon thread, not an executor's: a registry that blocks it must not keep the program from exiting.
                 self.pending[image] = threading.Thread(
                     target=self._store_answer, args=(image,), name="image", daemon=True
                 )
@@ -72,9 +72,9 @@ CACHE = _ImageFactsCache()
 
 
 def add_image_facts(facts: HostFacts, images: Collection[str], docker: Engine, seconds: float) -> HostFacts:
-    """Return the facts with what registries and Docker know of images; as they are where nothing is to be asked.
+    """Return the facts with registry lookups of images, limited to `seconds`; unchanged for no images or 0 seconds.
 
-    A registry's own answer counts for nothing where Docker has a mirror of it. Raises EngineError.
+    Images of Docker Hub are not looked up where Docker uses a mirror of it. Raises EngineError.
     """
     if not images or not seconds:
         return facts

@@ -1,7 +1,7 @@
-"""What an instance keeps is its owner's alone: files 0600, folders 0700. Looser ones are mended at the start, and told.
+"""Permissions of an instance's files: files 0600, folders 0700. Others are fixed and logged at each start.
 
-Only what has one of our names is touched, in a folder that holds an instance's key: somebody may have named a folder
-of other things by mistake. The shares, which may lie inside, belong to the apps.
+Only known file names in a folder with an instance's key are changed, as ROCKONWEB_INSTANCE may be another folder by
+mistake. The shares, which may be inside, belong to the apps.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from rockonweb.core.errors import RockonwebError
 UMASK = 0o077
 PRIVATE_FILES = ("secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock")
 PRIVATE_FOLDERS = ("icons", "locks", "redis", "tls")
-GROUP_AND_OTHERS = 0o077  # what a group and everybody else may do
+GROUP_AND_OTHERS = 0o077  # permission bits of group and others
 
 
 def restrict_umask() -> None:
-    """Make what this process creates from now on its owner's alone; for the first line of a program."""
+    """Create files and folders accessible to their owner only from now on; to be called first in a program."""
     os.umask(UMASK)
 
 
 def fix_permissions(settings: Config) -> list[str]:
-    """Take from group and others what they may do with an instance's files, and return and log the paths of those.
+    """Remove the permissions of group and others from an instance's files; return and log the paths that had any.
 
-    Raises RockonwebError for one that stays open to others.
+    Raises RockonwebError for one that stays accessible to others.
     """
     fixed = []
     for path in _instance_paths(settings):
         try:
             status = path.lstat()
-        except OSError:  # gone meanwhile, as journals come and go
+        except OSError:  # removed in the meantime, such as SQLite's journals
             continue
         if stat.S_ISLNK(status.st_mode) or not status.st_mode & GROUP_AND_OTHERS:
             continue
@@ -77,8 +77,8 @@ def _instance_paths(settings: Config) -> Iterator[Path]:
 
 
 def _sqlite_path(settings: Config) -> Path | None:
-    """Return the path of the database where it is a file."""
-    from sqlalchemy.engine import make_url  # here: every program begins with this module
+    """Return the path of the database if it is SQLite."""
+    from sqlalchemy.engine import make_url  # slow, and every program imports this module
     from sqlalchemy.exc import ArgumentError
 
     try:

@@ -1,4 +1,4 @@
-"""What operations are called and what became of them, in sentences that can be said in any language."""
+"""Titles of operations and of their outcomes, as translatable texts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ KIND_TITLES = {
     Kind.UPDATE: t("Update"),
     Kind.UNINSTALL: t("Uninstall"),
     Kind.ACTION: t("Task"),
-    Kind.REFRESH: t("Refresh of the catalogue"),
+    Kind.REFRESH: t("Catalogue refresh"),
 }
-ROLLBACK_TITLE = t("Go back")
-# What became of it: done, failed.
+ROLLBACK_TITLE = t("Roll back")
+# By outcome: done, failed.
 ENDED_TITLES = {
     Kind.INSTALL: (t("%(name)s was installed"), t("%(name)s could not be installed")),
     Kind.START: (t("%(name)s was started"), t("%(name)s could not be started")),
@@ -29,19 +29,19 @@ ENDED_TITLES = {
     Kind.ACTION: (t("The task of %(name)s is done"), t("The task of %(name)s failed")),
     Kind.REFRESH: (t("The catalogue was refreshed"), t("The catalogue could not be refreshed")),
 }
-INSTALLED_UNHEALTHY_TITLE = t("%(name)s was installed, but does not hold")
-ENDED_ROLLBACK_TITLES = (t("%(name)s went back"), t("%(name)s could not go back"))
+INSTALLED_UNHEALTHY_TITLE = t("%(name)s was installed, but is not healthy")
+ENDED_ROLLBACK_TITLES = (t("%(name)s was rolled back"), t("%(name)s could not be rolled back"))
 ABORTED_TITLES = {Progress.CANCELLED: t("Cancelled"), Progress.INTERRUPTED: t("Interrupted")}
 
 
 def describe_operation(operation: Operation) -> str:
-    """Return what an operation does, to what: `Install: Immich`."""
+    """Return the title of an operation with its rock-on: `Install: Immich`."""
     title = ROLLBACK_TITLE if operation.is_rollback else KIND_TITLES[operation.kind]
     return join_texts(": ", (title, operation.installation.name)) if operation.installation else title
 
 
 def describe_outcome(operation: Operation) -> str:
-    """Return what became of an operation that has ended: `Immich was installed`."""
+    """Return the outcome of an operation that has ended: `Immich was installed`."""
     if operation.progress in ABORTED_TITLES:
         return join_texts(" · ", (describe_operation(operation), ABORTED_TITLES[operation.progress]))
     done, failed = ENDED_ROLLBACK_TITLES if operation.is_rollback else ENDED_TITLES[operation.kind]

@@ -1,6 +1,6 @@
-"""What running containers use: a thread of the watcher looks, the queue's server keeps an hour of it for pages.
+"""Resource usage of running containers: a thread of the watcher samples it; Redis keeps the last hour for the pages.
 
-For pages: `of(names)` gives the last hour, `newest()` the last sample of each container that runs.
+Pages read it by `sample_history(names)`, the last hour, and `latest_samples()`, the last sample of each container.
 """
 
 from __future__ import annotations
@@ -20,22 +20,20 @@ from rockonweb.core.instance.resources import Counters, Sample
 from rockonweb.host import Engine, Host
 from rockonweb.work import queue
 
-SAMPLE_SECONDS = 20  # between two looks
-FIRST_RATE_SECONDS = 4  # seconds to the second look at what is new: one alone tells no rate
+SAMPLE_SECONDS = 20  # between two samples
+FIRST_RATE_SECONDS = 4  # to the second reading of a new container: a rate needs two
 MAX_SAMPLES = 190  # samples of a container: a little more than an hour
-HISTORY_LIFETIME = 70 * 60
+HISTORY_LIFETIME = 70 * 60  # seconds
 LATEST_KEY = "rockonweb:samples"  # the newest sample of each container that runs
 LATEST_LIFETIME = 4 * SAMPLE_SECONDS
-HISTORY_PREFIX = "rockonweb:samples:"  # and a container's name: its samples, newest first
+HISTORY_PREFIX = "rockonweb:samples:"  # + container name: its samples, newest first
 logger = logging.getLogger(__name__)
 
-CounterReadings = dict[str, tuple[str, Counters]]  # by container's name: its id, and what it had used
+CounterReadings = dict[str, tuple[str, Counters]]  # by container name: its id and counters
 
 
 def latest_samples() -> dict[str, Sample]:
-    """Return the newest sample of each running container of ours, by the container's name; none while the queue's
-    server or the watcher is silent. One question to the queue's server, whatever runs.
-    """
+    """Return the newest sample of each managed, running container by name; none while Redis or the watcher is down."""
     try:
         raw = queue.redis_connection().get(LATEST_KEY)
     except RedisError:
@@ -45,7 +43,7 @@ def latest_samples() -> dict[str, Sample]:
 
 
 def sample_history(names: Iterable[str]) -> dict[str, list[Sample]] | None:
-    """Return the samples of the last hour by container, oldest first; None when the queue's server is silent."""
+    """Return the samples of the last hour by container, oldest first; None where Redis does not answer."""
     container_names = list(names)
     try:
         pipeline = queue.redis_connection().pipeline(transaction=False)
@@ -62,7 +60,7 @@ def sample_history(names: Iterable[str]) -> dict[str, list[Sample]] | None:
 
 
 def store_samples(redis: Redis, samples: dict[str, Sample]) -> None:
-    """Put the samples of one look with those before them."""
+    """Add one round of samples (by container name) to the stored ones."""
     pipeline = redis.pipeline(transaction=False)
     for name, sample in samples.items():
         pipeline.lpush(f"{HISTORY_PREFIX}{name}", resources.dump_sample(sample))
@@ -77,10 +75,9 @@ def store_samples(redis: Redis, samples: dict[str, Sample]) -> None:
 
 
 def collect_samples(docker: Engine, previous_readings: CounterReadings) -> tuple[CounterReadings, dict[str, Sample]]:
-    """Look once at the containers of ours that run; return what they have used, and the samples since
-    `previous_readings`.
+    """Read the counters of all managed, running containers; return them, and the samples since `previous_readings`.
 
-    Asks Docker one question when nothing runs, and one more for each container that does.
+    One Docker request, and one more per running container.
     """
     readings: CounterReadings = {}
     samples: dict[str, Sample] = {}
@@ -99,8 +96,8 @@ def collect_samples(docker: Engine, previous_readings: CounterReadings) -> tuple
 
 
 def run_sampler(settings: Config) -> None:
-    """Look for ever, in a thread of its own with a connection of its own: a slow engine holds up nobody else."""
-    redis, host = queue.connect_redis(settings), Host(settings)  # a thread is in no application
+    """Sample for ever, to be run in a thread. It has its own connections, so a slow engine delays nothing else."""
+    redis, host = queue.connect_redis(settings), Host(settings)  # a thread has no application context
     docker: Engine | None = None
     readings: CounterReadings = {}
     while True:
@@ -115,6 +112,6 @@ def run_sampler(settings: Config) -> None:
             docker, readings = None, {}
         except RedisError:
             logger.info("the queue does not answer; samples of what containers use are left out")
-        except Exception as error:  # the thread goes on: pages say that nothing was sampled
+        except Exception as error:  # the thread must go on; meanwhile pages show that there are no samples
             logger.warning("a look at what containers use failed: %s", type(error).__name__)
         time.sleep(pause)

@@ -1,7 +1,7 @@
-"""Notices to people who don't look: put on record when something happened, sent by a job for each.
+"""Notices sent to users, by mail for example: each is stored when something happens, and sent by a job of its own.
 
-Nothing here fails or delays what it tells of: a target that does not answer is tried again later, and the page of the
-notices says so.
+Nothing here makes an operation fail or wait: sending to a target that does not answer is retried later, and the page
+of the targets shows the error.
 """
 
 from __future__ import annotations
@@ -39,53 +39,51 @@ from rockonweb.models import (
 from rockonweb.work import heartbeat, labels, notifier, queue
 
 JOB = "rockonweb.jobs.send_notice"
-RETRY_DELAYS = (60, 300, 1800)  # seconds before each further try
+RETRY_DELAYS = (60, 300, 1800)  # seconds before each retry
 MAX_TRIES = len(RETRY_DELAYS) + 1
-LEASE_SECONDS = 120  # seconds for which a job has a message for itself
-MAX_WAITING = 100  # messages of one target
+LEASE_SECONDS = 120  # for which no other job takes a message that is being sent
+MAX_WAITING = 100  # unsent messages of one target
 BATCH_SIZE = 10
-RECENT = timedelta(minutes=1)  # what ended earlier was told then
+RECENT = timedelta(minutes=1)  # of an operation that ended earlier the notice was sent already
 TROUBLE_KEY = "rockonweb:trouble"
 GOOD_ENDS = {
-    Progress.DONE: t("All is done."),
-    Progress.CANCELLED: t("It was cancelled; what it did was taken back."),
+    Progress.DONE: t("Done."),
+    Progress.CANCELLED: t("It was cancelled; what it did was rolled back."),
 }
 logger = logging.getLogger(__name__)
 
 
-# -- what happened ------------------------------------------------------------------------------------------------
+# -- events -------------------------------------------------------------------------------------------------------
 
 
 def is_operation_active(operation_id: int) -> bool:
-    """Whether an operation waits or runs: its end is still to come."""
+    """Whether an operation is queued or running."""
     progress = db.session.scalar(select(Operation.progress).where(Operation.id == operation_id))
     db.session.rollback()
     return progress in ACTIVE_PROGRESS
 
 
 def notify_operation_ended(operation_id: int) -> None:
-    """Tell of an operation that has ended."""
+    """Send a notice of an operation that has just ended."""
     with _log_failures():
         operation = db.session.get(Operation, operation_id)
         if operation is None or operation.finished is None or utc_now() - operation.finished > RECENT:
             return
         good_end = GOOD_ENDS.get(operation.progress)
-        lines = (
-            (good_end,) if good_end else (operation.error, operation.hint or t("Look at its steps, then repeat it."))
-        )
+        lines = (good_end,) if good_end else (operation.error, operation.hint or t("Check its steps, then repeat it."))
         message = NoticeContent(labels.describe_outcome(operation), lines, _public_link(f"/operations/{operation_id}"))
         notify_targets(NoticeEvent.ENDED if good_end else NoticeEvent.FAILED, message)
 
 
 def outdated_rockons() -> set[int]:
-    """Return the rock-ons of which newer images are known."""
+    """Return the ids of the rock-ons that have an update available."""
     rockon_ids = set(db.session.scalars(select(Installation.id).where(Installation.newer_images)))
     db.session.rollback()
     return rockon_ids
 
 
 def notify_newer_images(rockon_ids: Collection[int]) -> None:
-    """Tell of newer images."""
+    """Send a notice that these rock-ons (ids) have an update available."""
     with _log_failures():
         names = (
             list(db.session.scalars(select(Installation.name).where(Installation.id.in_(rockon_ids))))
@@ -97,7 +95,7 @@ def notify_newer_images(rockon_ids: Collection[int]) -> None:
 
 
 def process_notices() -> None:
-    """Look whether Docker is away or room is low, and send what waits. Called by the watcher now and then."""
+    """Check whether Docker is down or its disk almost full, and queue due messages. Called regularly by the watcher."""
     with _log_failures():
         if db.session.scalar(select(NoticeTarget.id).limit(1)) is None:
             return
@@ -132,7 +130,7 @@ def _check_trouble() -> None:
 
 
 def notify_targets(event: NoticeEvent, message: NoticeContent) -> None:
-    """Put a message on record for each target that wants it, and queue its job."""
+    """Store a message for each target that subscribes to the event, and queue its job."""
     targets = list(db.session.execute(select(NoticeTarget.id, NoticeTarget.events, NoticeTarget.language)))
     languages = {
         target_id: language for target_id, events, language in targets if notices.wants_event(events.split(), event)
@@ -143,7 +141,7 @@ def notify_targets(event: NoticeEvent, message: NoticeContent) -> None:
 
 
 def submit_test(target_id: int) -> None:
-    """Queue a message by which a person tries a target; it is tried once. Raises QueueUnreachable."""
+    """Queue a test message to a target, which is not retried. Raises QueueUnreachable."""
     queue.ping()
     with transaction() as session:
         target = session.get_one(NoticeTarget, target_id)
@@ -155,7 +153,7 @@ def submit_test(target_id: int) -> None:
 
 
 def send_message(message_id: int) -> None:
-    """Send a message; what does not get through is tried again later, a few times."""
+    """Send a stored message, if it is due; where that fails, set the time of the next try, up to MAX_TRIES."""
     with transaction() as session:
         message = session.get(NoticeMessage, message_id)
         if message is None or message.due > utc_now():
@@ -167,7 +165,7 @@ def send_message(message_id: int) -> None:
     with transaction() as session:
         message = session.get(NoticeMessage, message_id)
         if message is None:
-            return  # its target was removed meanwhile
+            return  # its target was removed in the meantime
         target = message.target
         target.fine, target.said, target.said_at = not failure, failure, utc_now()
         if failure and tries < MAX_TRIES:
@@ -177,14 +175,14 @@ def send_message(message_id: int) -> None:
 
 
 def _record_messages(targets: Mapping[int, str], message: NoticeContent, tries: int = 0) -> list[int]:
-    """Put a message on record for targets, whose languages are given; return the ids of the rows."""
+    """Store a message for targets (their languages by id), unless too many are unsent; return the messages' ids."""
     texts = {}
     for language in set(targets.values()):
         with use_language(language):
             texts[language] = notices.render_notice(message, translate)
     with transaction() as session:
         query = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
-        waiting = {target: count for target, count in session.execute(query)}  # noqa: C416 - rows are no pairs
+        waiting = {target: count for target, count in session.execute(query)}  # noqa: C416 - mypy: rows are not pairs
         rows = [
             NoticeMessage(target_id=target, title=texts[language].title, body=texts[language].body, tries=tries)
             for target, language in targets.items()
@@ -196,7 +194,7 @@ def _record_messages(targets: Mapping[int, str], message: NoticeContent, tries: 
 
 
 def _enqueue_messages(message_ids: Collection[int]) -> None:
-    with suppress(QueueUnreachable):  # the watcher does it then
+    with suppress(QueueUnreachable):  # the watcher queues it later
         for message_id in message_ids:
             queue.enqueue_job(JOB, message_id, job_id=f"notice-{message_id}")
 
@@ -208,7 +206,7 @@ def _public_link(path: str) -> str:
 
 @contextmanager
 def _log_failures() -> Iterator[None]:
-    """Let nothing out: what is told of goes on whatever happens to the notice."""
+    """Log errors and do not raise them: a notice must not make the operation that it is about fail."""
     db.session.rollback()
     try:
         yield

@@ -1,5 +1,5 @@
-"""Sends a notice, through Apprise. It is imported here alone, and only when something is sent: its memory is not
-small, and the processes that stay need none of it.
+"""Sends a notice through Apprise, which is imported here alone, and only when something is sent: it needs much memory,
+which the long-running processes should not.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from rockonweb.core.text import t
 if TYPE_CHECKING:
     import apprise
 
-TIMEOUT = 8.0  # to connect, and to be answered
+TIMEOUT = 8.0  # seconds to connect, and for the response
 SECURE_MODES = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
-_CAUSE_PREFIX = "Exception: "  # begins what Apprise tells of a cause
+_CAUSE_PREFIX = "Exception: "  # before the cause of a failure in Apprise's log
 
 
 def deliver_message(way: NoticeChannel, parts: Mapping[str, str], message: RenderedNotice) -> str:
-    """Send a message. Returns a blank when it was taken, else a sentence on why not, without a secret in it."""
+    """Send a message; return blank on success, else a sentence on the failure, with secrets masked. Never raises."""
     if way is NoticeChannel.APPRISE and is_local_service(parts["url"]):
-        return t("Such an address leads to this machine itself. Notices go into the network only.")
+        return t("Such an address points to this machine itself. Notifications are sent over the network only.")
     import apprise
 
     failure_log = _FailureLog()
@@ -38,22 +38,22 @@ def deliver_message(way: NoticeChannel, parts: Mapping[str, str], message: Rende
     logger_state = logger.level, logger.propagate
     logger.addHandler(failure_log)
     logger.setLevel(logging.DEBUG)
-    logger.propagate = False  # what it says may have an address in it
+    logger.propagate = False  # its lines may contain an address with a password
     try:
         target = _build_service(way, parts)
         if target is None:
-            return t("Apprise does not know such an address.")
+            return t("Apprise does not support this address.")
         sender = apprise.Apprise(asset=target.asset)
         sender.add(target)
         if sender.notify(title=message.title, body=message.body, body_format=apprise.NotifyFormat.TEXT):
             return ""
         reason = failure_log.reason
-    except Exception as error:  # whatever a service's plug-in trips over, an operation is not concerned
+    except Exception as error:  # of any plug-in: a failed notice must not fail the job
         reason = f"{type(error).__name__}: {error}"
     finally:
         logger.removeHandler(failure_log)
         logger.level, logger.propagate = logger_state
-    return defuse_text(mask_secrets(reason, parts), MAX_SENTENCE) or t("It was not taken, without a reason.")
+    return defuse_text(mask_secrets(reason, parts), MAX_SENTENCE) or t("It was rejected; no reason was given.")
 
 
 def _build_service(way: NoticeChannel, parts: Mapping[str, str]) -> apprise.NotifyBase | None:
@@ -97,7 +97,7 @@ def _build_service(way: NoticeChannel, parts: Mapping[str, str]) -> apprise.Noti
 
 
 class _FailureLog(logging.Handler):
-    """Remembers what Apprise says of a failure."""
+    """Collects the reasons of a failure from Apprise's log."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -113,5 +113,5 @@ class _FailureLog(logging.Handler):
 
     @property
     def reason(self) -> str:
-        """What it said, the cause behind it."""
+        """The last warning, followed by its cause."""
         return " ".join([*self.warnings[-1:], *self.causes[-1:]])

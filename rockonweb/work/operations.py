@@ -1,4 +1,4 @@
-"""Operations on rock-ons: begun, cancelled and repeated, by whichever face."""
+"""Submits, cancels and repeats operations on rock-ons, for the pages, the API and the command line."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from rockonweb.work.collect_facts import claimed_ports
 def submit_operation(
     installation: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None
 ) -> int:
-    """Queue an operation on a rock-on and return its id; one that is the same as the last that waits is joined.
+    """Queue an operation on a rock-on and return its id, or that of the last queued one where the request is the same.
 
-    `reviewed` is what the person saw and agreed to; without it, what is assembled when it runs counts. An install
-    stores its answers and reserves its ports; a change only reserves its ports: the rows keep the present answers until
-    it has succeeded. Raises Conflict when the rock-on is busy or a port was taken meanwhile, QueueUnreachable.
+    `reviewed` are the lines that the user confirmed; with them, the job refuses a plan that differs. An install stores
+    its answers and reserves its ports; a change only reserves its ports: the present answers are stored until it has
+    succeeded. Raises Conflict where the rock-on is busy or a port was taken since the review, QueueUnreachable.
     """
     queue.ping()
     with transaction() as session:
@@ -60,7 +60,7 @@ def submit_operation(
 
 
 def _store_install(session: Session, installation: Installation, request: InstallRequest) -> None:
-    """Put what an install is made from on the rows; drafts have served their purpose."""
+    """Store definition and answers of an install, reserve its ports, and delete its drafts. Raises Conflict."""
     installation.installed_source = request.source or installation.entry.source
     repository.sync_children(installation, installation.current_definition)
     answers = resolve_host_ports(
@@ -76,20 +76,23 @@ def _store_install(session: Session, installation: Installation, request: Instal
 
 def refuse_unchangeable(installation: Installation, hint: str) -> None:
     """Raise Conflict where a change of a rock-on can't be reviewed now: it is not installed (`hint` says what to do
-    then), or what waits or runs changes it too. A change may wait for a start, a stop and the like.
+    then), or a queued or running operation changes it too. A change may be queued after a start or stop.
     """
     active_kinds = [operation.kind for operation in scheduler.unfinished_operations(installation.id)]
     if decide_admission(Kind.CHANGE, active_kinds) is Admission.REJECT:
         raise Conflict(
-            t("%(name)s is being changed, so what you would review now is out of date soon.", name=installation.name),
-            t("Wait until that has ended: its page shows how far it is. What you typed before is kept."),
+            t("%(name)s is being changed, so a review now would soon be out of date.", name=installation.name),
+            t(
+                "Wait until the current operation has finished: its page shows the progress. Your previous entries "
+                "are kept."
+            ),
         )
     if not active_kinds and installation.state is not State.INSTALLED:
         raise Conflict(t("%(name)s is not installed.", name=installation.name), hint)
 
 
 def submit_refresh(user: str) -> int:
-    """Queue a refresh of the catalogue and return the operation's id; one that waits or runs is joined."""
+    """Queue a catalogue refresh and return its operation's id, or that of one that is queued or runs already."""
     queue.ping()
     with transaction() as session:
         running = session.scalar(
@@ -104,15 +107,15 @@ def submit_refresh(user: str) -> int:
 
 
 def cancel_operation(operation_id: int) -> None:
-    """Ask an operation to stop at the next step and take back what it did; one that waits ends at once.
+    """Request that a running operation stops at the next step and rolls back; a queued one is ended at once.
 
-    Raises Conflict when it has ended.
+    Raises Conflict where it has already ended.
     """
     with transaction() as session:
         scheduler.lock_operations(session)
         operation = session.get(Operation, operation_id)
         if operation is None or not operation.is_active:
-            raise Conflict(t("This operation has ended already."))
+            raise Conflict(t("This operation has already ended."))
         operation.cancel_requested = True
         was_queued = operation.progress is Progress.QUEUED
         if was_queued:
@@ -124,7 +127,7 @@ def cancel_operation(operation_id: int) -> None:
 
 
 def _cancel_queued(session: Session, operation: Operation) -> None:
-    """End an operation that waits; its rock-on gets back the state that it had, unless another operation runs."""
+    """End a queued operation, and reset its rock-on's state to the one before, unless another operation runs."""
     operation.mark_finished(Progress.CANCELLED, t("Cancelled."))
     installation = operation.installation
     if installation is None:
@@ -142,7 +145,7 @@ def _cancel_queued(session: Session, operation: Operation) -> None:
 
 
 def retry_operation(operation_id: int, user: str) -> int:
-    """Begin again what failed and return the new operation's id."""
+    """Submit a failed or cancelled operation again and return the new one's id. Raises Conflict, QueueUnreachable."""
     operation = db.session.get(Operation, operation_id)
     if operation is None or operation.is_active or operation.progress is Progress.DONE:
         raise Conflict(t("There is nothing to repeat."))
@@ -155,9 +158,9 @@ def retry_operation(operation_id: int, user: str) -> int:
 
 
 def _insert_operation(session: Session, installation: Installation, request: Request, user: str) -> Operation:
-    """Add an operation, which waits where others of its rock-on do; the last of these where it is the same.
+    """Add a queued operation, or return the last unfinished one of the rock-on where the request is the same.
 
-    Raises Conflict where it makes no sense after them, or in the state of the rock-on.
+    Raises Conflict where it is not allowed after the unfinished ones, or in the rock-on's state.
     """
     scheduler.lock_operations(session)
     kind, transition = request.kind, TRANSITIONS[request.kind]
@@ -168,12 +171,12 @@ def _insert_operation(session: Session, installation: Installation, request: Req
             return earlier[-1]
         case Admission.REJECT:
             raise Conflict(
-                t("%(name)s is busy with another operation.", name=installation.name), t("Wait until it has ended.")
+                t("%(name)s is busy with another operation.", name=installation.name), t("Wait until it has finished.")
             )
     if not earlier and installation.state not in transition.allowed_states:
         raise Conflict(
             t("%(name)s is %(state)s.", name=installation.name, state=STATE_LABELS[installation.state]),
-            t("It can't be asked to %(kind)s now.", kind=KIND_LABELS[kind]),
+            t("In this state, this is not possible: %(kind)s.", kind=KIND_LABELS[kind]),
         )
     operation = Operation(
         kind=kind, installation_id=installation.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
@@ -190,19 +193,19 @@ def _insert_operation(session: Session, installation: Installation, request: Req
 def _refuse_claimed_ports(
     session: Session, installation: Installation, definition: Definition, answers: Answers
 ) -> None:
-    """The last word on ports between rock-ons: two people may have reviewed the same one."""
+    """Raise Conflict where another rock-on has one of the ports: two users may have reviewed the same port."""
     claims = HostFacts(claimed=tuple(claimed_ports(session)))
     for _, _, port, protocol in wanted_ports(definition, answers):
         if holder := port_conflict(installation.name, port, protocol, claims):
             raise Conflict(
-                t("Host port %(port)s (%(protocol)s) was taken meanwhile by %(who)s.",
+                t("Host port %(port)s (%(protocol)s) is now in use by %(who)s.",
                   port=port, protocol=protocol, who=holder.holder),
                 t("Choose another port."),
             )  # fmt: skip
 
 
 def reset_uninstalled(installation: Installation) -> None:
-    """Let a rock-on that is not installed be one of the catalogue again."""
+    """Reset definition and status of a rock-on that is not (or no longer) installed."""
     if installation.state not in INSTALLED_OR_PENDING:
         installation.installed_source = None
         installation.status = Status.STOPPED

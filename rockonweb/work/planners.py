@@ -1,6 +1,6 @@
-"""What each kind of operation does: its plan, assembled again from rows and fresh facts when the job begins.
+"""The planners of each kind of operation: they assemble its plan from the database and fresh facts as the job starts.
 
-A kind has one planner, or several whose plans are done one after another, each with what the one before brought.
+A kind with several planners runs their plans one after another; each is planned after the previous one has run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the req
 
 
 class ReviewOutdated(RockonwebError):
-    """The job itself decided not to act; `output` shows why."""
+    """The plan differs from the one that was reviewed, so nothing is done; `output` is the diff."""
 
 
 def _plan_install(operation: Operation, request: InstallRequest, installation: Installation, docker: Engine) -> Plan:
@@ -47,7 +47,7 @@ def _plan_install(operation: Operation, request: InstallRequest, installation: I
 def _plan_change(
     operation: Operation, request: InstallRequest | ChangeRequest, installation: Installation, docker: Engine
 ) -> Plan:
-    """Assemble an install or a change anew; where a person reviewed it, it must still be the same."""
+    """Plan an install or a change. Raises ReviewOutdated where it differs from what the user reviewed."""
     review = _review_again(installation, request, docker)
     if operation.reviewed is not None:
         _refuse_changed(review.reviewed_lines, operation.reviewed_commands)
@@ -55,9 +55,9 @@ def _plan_change(
 
 
 def _plan_pull(operation: Operation, request: UpdateRequest, installation: Installation, docker: Engine) -> Plan:
-    """Plan to get the newest images, which touches nothing that runs.
+    """Plan to pull the newest images, which changes no container.
 
-    Of one that was got already and does not run yet that may fail: then the update is to that one.
+    Where a newer image was pulled before and does not run yet, the pull may fail: then the update is to that image.
     """
     containers = docker.list_containers()
     pulled = {
@@ -69,12 +69,12 @@ def _plan_pull(operation: Operation, request: UpdateRequest, installation: Insta
 
 
 def _plan_update(operation: Operation, request: UpdateRequest, installation: Installation, docker: Engine) -> Plan:
-    """Plan to rebuild the containers whose image is another one now; nothing where only the pull was wanted."""
+    """Plan to recreate the containers whose image has changed; nothing where only a pull was requested."""
     return Plan(installation.name, ()) if request.only_pull else _review_again(installation, request, docker).plan
 
 
 def _plan_start(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:
-    """Plan a start, or a restart; a container that was removed by hand is made anew."""
+    """Plan a start, or a restart; a container that was removed manually is recreated."""
     stops = plan.plan_stop(installation.current_definition).steps if isinstance(request, RestartRequest) else ()
     containers = docker.list_containers()
     if all(
@@ -93,13 +93,13 @@ def _plan_stop(operation: Operation, request: StopRequest, installation: Install
 def _plan_uninstall(
     operation: Operation, request: UninstallRequest, installation: Installation, docker: Engine
 ) -> Plan:
-    """Plan to remove what is there and ours; a stranger's container of the same name is not."""
+    """Plan to remove the rock-on's containers that exist, but no unmanaged container of the same name."""
     ours = {name for name, facts in docker.list_containers().items() if facts.rockon == installation.name}
     return plan.plan_uninstall(installation.current_definition, ours, request.images)
 
 
 def _plan_handler_task(operation: Operation, request: TaskRequest, installation: Installation, docker: Engine) -> Plan:
-    """Plan a task of the rock-on's handler, by what its files say now."""
+    """Plan a task of the rock-on's handler, by the current text of its files."""
     return handler_tasks.plan_task(installation, request, docker)
 
 
@@ -116,7 +116,7 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
 
 
 def _review_again(installation: Installation, request: ReviewableRequest, docker: Engine) -> Review:
-    """Prepare a request again. Raises RockonwebError where something forbids it by now."""
+    """Prepare a request again. Raises RockonwebError where a finding now blocks it."""
     review = prepare_review(installation, request, docker)
     if review.blocking_findings:
         finding = review.blocking_findings[0]
@@ -129,12 +129,12 @@ def _refuse_changed(current: list[str], reviewed: list[str]) -> None:
         return
     difference = "\n".join(line for line in ndiff(reviewed, current) if line[0] in "+-")
     raise ReviewOutdated(
-        t("Something changed since you looked; nothing was done."),
-        t("Look at the summary again and submit it."),
+        t("Something has changed since your review; nothing was done."),
+        t("Review the summary again, then confirm it."),
         output=difference,
     )
 
 
 def _without_volumes(lines: list[str]) -> list[str]:
-    """Return the lines without the volumes that Docker made: a failed try leaves some, and the next one has them."""
+    """Return the lines without anonymous volumes: those that a failed attempt left are mounted by the next one."""
     return [re.sub(r" -v (?:'[0-9a-f]{64}:[^']*'|[0-9a-f]{64}:\S+)", "", line) for line in lines]

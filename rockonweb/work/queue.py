@@ -13,18 +13,18 @@ from rockonweb.config import Config, current_config
 from rockonweb.core.errors import QueueUnreachable
 
 NAME = "rockonweb"
-JOB_TIMEOUT = 6 * 3600  # seconds; an image of many gigabytes on a slow line takes hours
+JOB_TIMEOUT = 6 * 3600  # seconds; pulling many gigabytes over a slow connection takes hours
 RESULT_SECONDS = 24 * 3600
 FAILURE_SECONDS = 7 * 24 * 3600
 
 
 def connect_redis(settings: Config) -> Redis:
-    """Return a connection pool to the queue's server. Connects at the first command."""
+    """Return a Redis client (a connection pool), which connects at the first command."""
     return Redis.from_url(settings.queue_url, socket_connect_timeout=3)
 
 
 def redis_connection() -> Redis:
-    """Return this process's connection pool."""
+    """Return the Redis client of this process, which the Flask application keeps."""
     pool = current_app.extensions.get("redis")
     if pool is None:
         pool = current_app.extensions["redis"] = connect_redis(current_config())
@@ -32,9 +32,9 @@ def redis_connection() -> Redis:
 
 
 def enqueue_job(function: str, *ids: int, job_id: str) -> None:
-    """Put a job on the queue, by the dotted name of its function; only ids cross.
+    """Enqueue a job by the dotted name of its function; its arguments are ids only.
 
-    Call it after the commit. Raises QueueUnreachable.
+    To be called after the commit, as the job may start at once. Raises QueueUnreachable.
     """
     try:
         Queue(NAME, connection=redis_connection()).enqueue(
@@ -50,7 +50,7 @@ def enqueue_job(function: str, *ids: int, job_id: str) -> None:
 
 
 def waiting_jobs() -> set[str]:
-    """Return the ids of the jobs that no worker has taken up yet. Raises QueueUnreachable."""
+    """Return the ids of the jobs that no worker has started. Raises QueueUnreachable."""
     try:
         return {*Queue(NAME, connection=redis_connection()).job_ids}
     except RedisError as error:
@@ -58,7 +58,7 @@ def waiting_jobs() -> set[str]:
 
 
 def ping() -> dict[str, Any]:
-    """Return the server's name and version. Raises QueueUnreachable."""
+    """Return the server's version as `{"version": …}`. Raises QueueUnreachable."""
     try:
         info: Any = redis_connection().info("server")
     except RedisError as error:
@@ -67,7 +67,7 @@ def ping() -> dict[str, Any]:
 
 
 def unreachable_error(error: Exception) -> QueueUnreachable:
-    """Return the sentence for a server that does not answer."""
+    """Return QueueUnreachable for an error of the Redis client."""
     return QueueUnreachable(
         "The job queue does not answer.",
         "`rockonweb up` starts one of its own; a server of yours is named by REDIS_URL.",

@@ -1,4 +1,4 @@
-"""After a crash: compares what the rows say with what is true, and mends the difference."""
+"""Recovers from crashes: queues operations that lost their job, and ends those that lost their process."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from rockonweb.host import get_host
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Progress, db, utc_now
 from rockonweb.work import heartbeat, queue, runner, scheduler
 
-DOCKER_GRACE = timedelta(minutes=2)  # that Docker may go on with what a process asked for before it ended
+DOCKER_GRACE = timedelta(minutes=2)  # for which Docker may still work on requests of a process that has ended
 logger = logging.getLogger(__name__)
 
 
 def recover_operations() -> list[int]:
-    """Compare what the rows say with what is true: queue again what lost its job, end what lost its process.
+    """Queue operations again that lost their job, end those that lost their process, and clean up after ended ones.
 
-    An operation that runs is alive while its process holds the operation's file lock. Returns the ids of those that
-    were mended. Called by the watcher.
+    An operation is alive while its process holds the operation's file lock. Returns the ids of the recovered
+    operations. Called by the watcher.
     """
     recovered = []
     for operation in list(db.session.scalars(select(Operation).where(Operation.progress.in_(ACTIVE_PROGRESS)))):
@@ -47,7 +47,7 @@ def recover_operations() -> list[int]:
 
 
 def _clean_up_ended() -> Iterator[int]:
-    """Deal with what ended installs and changes left, because Docker was away or still at work when they ended."""
+    """Clean up what ended installs and changes left, as Docker was down or still at work; yield their ids."""
     try:
         with get_host().connect_docker() as docker:
             containers = docker.list_containers()
@@ -58,12 +58,12 @@ def _clean_up_ended() -> Iterator[int]:
         try:
             if (operation_id := runner.clean_up_leftovers(rockon_id)) is not None:
                 yield operation_id
-        except EngineError as error:  # of this rock-on alone, such as a stranger's container in the way
+        except EngineError as error:  # of this rock-on alone, such as an unmanaged container in the way
             logger.info("what operations left of rock-on %s has to wait: %s", rockon_id, error)
 
 
 def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[int]:
-    """Return the rock-ons without an operation of which something may be left; `containers` are all containers."""
+    """Return the idle rock-ons (ids) that may have leftovers; `containers` are all of the host, by name."""
     renamed = {facts.rockon for name, facts in containers.items() if facts.rockon and name.endswith(RENAMED_SUFFIX)}
     present = {facts.rockon for facts in containers.values() if facts.rockon}
     busy = select(Operation.installation_id).where(
@@ -85,9 +85,7 @@ def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[in
 
 
 def _may_have_leftovers(rockon_id: int, *, has_containers: bool) -> bool:
-    """Whether the last operation that was undone may have left something, or Docker be at it; `has_containers` are
-    containers of the rock-on.
-    """
+    """Whether a failed last operation has cleanup pending, or Docker may still create containers for it."""
     operation = runner.last_effective_operation(rockon_id)
     if operation is None or operation.progress is Progress.DONE:
         return False
@@ -95,7 +93,7 @@ def _may_have_leftovers(rockon_id: int, *, has_containers: bool) -> bool:
 
 
 def _has_job(operation_id: int) -> bool:
-    """Whether a worker is going to do an operation. One that was killed may have taken the job with it."""
+    """Whether a worker will run an operation's job. RQ may show a job as started whose worker was killed."""
     connection = queue.redis_connection()
     try:
         job = Job.fetch(scheduler.job_id(operation_id), connection=connection)

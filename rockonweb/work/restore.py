@@ -1,7 +1,7 @@
-"""Restores: what a backup would bring back here, and bringing it back.
+"""Restores a backup: plans what would be restored on this host, and restores it.
 
-A restore is remembered as a row, so that its page survives a reload and a crash, and what could not be done can be
-tried again: whatever is there already is left alone.
+A restore is stored in the database, so that its page survives a reload and a crash, and failed parts can be retried:
+whatever exists already is skipped.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from rockonweb.work import backup, operations, queue, rocknets
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
-MAX_RESTORES = 5  # restores that are remembered
+MAX_RESTORES = 5  # restores that are stored
 
 
 @dataclass(frozen=True)
 class RestoreItem:
-    """A rock-on of a backup: why it is `skip_reason` alone, which secrets must be typed first, what should be known."""
+    """A rock-on of a backup: why it is skipped, the secrets that the user must enter first, and remarks (`notes`)."""
 
     name: str
     running: bool
@@ -57,21 +57,21 @@ class RestoreItem:
 
 @dataclass(frozen=True)
 class RestorePlan:
-    """What a restore would do here."""
+    """What a restore would do on this host: the rock-ons, and all other parts."""
 
     rockons: tuple[RestoreItem, ...]
     parts: tuple[RestoredPart, ...]
 
     @property
     def created_shares(self) -> list[str]:
-        """The shares that will be made, empty."""
+        """The names of the shares that will be created, empty."""
         return [part.name for part in self.parts if part.kind == "share" and part.new]
 
 
 @dataclass(frozen=True)
 class RestoreItemStatus:
-    """How far a rock-on of a restore is. `operation` is None where none was begun; `missing_secrets` must be typed
-    first.
+    """The progress of a rock-on's restore. `id` is None where it is not in the catalogue; `operation` is its install,
+    None where none was submitted; `missing_secrets` must be entered first.
     """
 
     name: str
@@ -83,23 +83,23 @@ class RestoreItemStatus:
 
     @property
     def in_progress(self) -> bool:
-        """Whether something is being done."""
+        """Whether its install is queued or runs."""
         return self.operation is not None and self.operation.is_active
 
     @property
     def done(self) -> bool:
-        """Whether it is back."""
+        """Whether it is installed."""
         return self.operation is not None and self.operation.progress is Progress.DONE
 
     @property
     def retryable(self) -> bool:
-        """Whether it can be tried (again)."""
+        """Whether its install can be submitted (again)."""
         return not (self.skip_reason or self.in_progress or self.done)
 
 
 @dataclass(frozen=True)
 class RestoreStatus:
-    """How far a restore is."""
+    """The progress of a restore."""
 
     restore: Restore
     items: tuple[RestoreItemStatus, ...]
@@ -107,30 +107,30 @@ class RestoreStatus:
 
     @property
     def in_progress(self) -> bool:
-        """Whether something is being done."""
+        """Whether an install of it is queued or runs."""
         return any(item.in_progress for item in self.items)
 
     @property
     def retryable(self) -> list[RestoreItemStatus]:
-        """The rock-ons that can be tried (again)."""
+        """The rock-ons whose install can be submitted (again)."""
         return [item for item in self.items if item.retryable]
 
     @property
     def missing_secrets(self) -> list[SecretLocation]:
-        """The secrets that must be typed."""
+        """The secrets that the user must enter."""
         return [secret for item in self.items for secret in item.missing_secrets]
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to do, and nothing went wrong."""
+        """Whether nothing is left to do, and no part failed."""
         return not self.in_progress and not self.retryable and all(part.well for part in self.parts)
 
 
-# -- before -------------------------------------------------------------------------------------------------------
+# -- planning -----------------------------------------------------------------------------------------------------
 
 
 def create_restore(content: bytes, passphrase: str, user: str) -> int:
-    """Read a backup, remember it as a restore that has not begun, and return its id. Raises BadInput."""
+    """Store an uploaded backup as a restore that is not started, and return its id. Raises BadInput."""
     uploaded = core.read_backup(content)
     if passphrase:
         uploaded = backup.unseal_secrets(uploaded, passphrase)
@@ -144,12 +144,12 @@ def create_restore(content: bytes, passphrase: str, user: str) -> int:
 
 
 def stored_backup(restore: Restore) -> Backup:
-    """Return the backup of a restore, with the secrets that are known."""
+    """Return the backup of a restore, with the secrets that were decrypted or entered."""
     return core.read_backup(restore.content)
 
 
 def plan_restore(archive: Backup) -> RestorePlan:
-    """Return what a restore would do here. Changes nothing. Raises EngineError."""
+    """Return what a restore would do on this host. Read-only. Raises EngineError."""
     settings = current_config()
     with get_host().connect_docker() as docker:
         facts = gather_facts(
@@ -167,7 +167,7 @@ def plan_restore(archive: Backup) -> RestorePlan:
 
 
 def _combined_answers(archive: Backup) -> Answers:
-    """Return the devices and shares of all rock-ons at once: the host is asked about them once."""
+    """Return the devices and shares of all rock-ons in one, so that the host's facts are collected once."""
     devices: dict[str, dict[str, str]] = {}
     shares: dict[str, dict[str, str]] = {}
     for saved in archive.rockons:
@@ -208,28 +208,28 @@ def _plan_item(
 
 
 def _skip_reason(saved: SavedRockOn, state: State | None, facts: HostFacts) -> TranslatableText | str:
-    """Return why a rock-on is left alone, blank where it is not."""
+    """Return why a rock-on is skipped, blank where it is not."""
     if state in INSTALLED_OR_PENDING:
-        return t("It is installed here already, and is left as it is.")
+        return t("It is already installed here and is not changed.")
     for name in saved.definition.containers:
         container = (facts.containers or {}).get(name)
         if container and container.rockon != saved.name:
             return t(
-                'There is a container "%(name)s" already, which is not from this rock-on. Both are left alone.',
+                'A container "%(name)s" already exists that does not belong to this rock-on. Neither is changed.',
                 name=name,
             )
     return ""
 
 
 def _skip_reasons(archive: Backup, facts: HostFacts) -> dict[str, TranslatableText | str]:
-    """Return for each rock-on why it is left alone, blank where it is not."""
+    """Return for each rock-on why it is skipped, blank where it is not."""
     states = {row.name: row.state for row in db.session.execute(select(Installation.name, Installation.state))}
     return {saved.name: _skip_reason(saved, states.get(saved.name), facts) for saved in archive.rockons}
 
 
 def _lost_volume_note(volume: core.SavedVolume) -> TranslatableText:
     return t(
-        "The volume that Docker made for %(container)s at %(path)s is not on this machine: it begins empty.",
+        "The volume that Docker created for %(container)s at %(path)s is not on this machine: it starts empty.",
         container=volume.container,
         path=volume.destination,
     )
@@ -246,12 +246,12 @@ def _plan_definitions(settings: Config, archive: Backup) -> Iterator[RestoredPar
     existing = backup.local_definitions(settings)
     for file, text in archive.definitions.items():
         if file not in existing and not (settings.local_metastore / file).exists():
-            yield RestoredPart("definition", file, t("It is put back."))
+            yield RestoredPart("definition", file, t("It will be restored."))
         elif existing.get(file) == text:
-            yield RestoredPart("definition", file, t("It is here already."), new=False)
+            yield RestoredPart("definition", file, t("It is already here."), new=False)
         else:
             yield RestoredPart(
-                "definition", file, t("There is another file of this name: that one is kept."), False, new=False
+                "definition", file, t("There is another file with this name, which is kept."), False, new=False
             )
 
 
@@ -259,35 +259,35 @@ def _plan_metastores(settings: Config, archive: Backup) -> Iterator[RestoredPart
     existing = {source.shown for source in sources.list_sources(settings)}
     for store in archive.metastores:
         if store.address_without_password in existing:
-            yield RestoredPart("metastore", store.address_without_password, t("It is in the list already."), new=False)
+            yield RestoredPart("metastore", store.address_without_password, t("It is already in the list."), new=False)
         elif store.withheld:
             yield RestoredPart(
                 "metastore",
                 store.address_without_password,
-                t("It is added without its password: enter it again."),
+                t("It will be added without its password: enter the password again."),
                 well=False,
             )
         else:
-            yield RestoredPart("metastore", store.address_without_password, t("It is added."))
+            yield RestoredPart("metastore", store.address_without_password, t("It will be added."))
 
 
 def _plan_networks(archive: Backup, facts: HostFacts) -> Iterator[RestoredPart]:
     for spec in archive.networks:
         if spec.name in (facts.networks or {}):
             yield RestoredPart(
-                "network", spec.name, t("There is a network of this name: it is left as it is."), new=False
+                "network", spec.name, t("A network with this name exists and is not changed."), new=False
             )
         else:
-            yield RestoredPart("network", spec.name, t("It is made."))
+            yield RestoredPart("network", spec.name, t("It will be created."))
 
 
 def _plan_shares(settings: Config, archive: Backup, facts: HostFacts) -> Iterator[RestoredPart]:
-    """Yield the shares that are missing and used by what is not left alone."""
+    """Yield the missing shares of rock-ons that are not skipped."""
     existing = get_host().shares.shares_by_name()
     skip_reasons = _skip_reasons(archive, facts)
     used = {name for saved in archive.rockons if not skip_reasons[saved.name] for name in _used_shares(saved)}
     for name in sorted(used - existing.keys()):
-        yield RestoredPart("share", name, t("It is made new, and is EMPTY."))
+        yield RestoredPart("share", name, t("It will be newly created and is EMPTY."))
 
 
 def _used_shares(saved: SavedRockOn) -> Iterator[str]:
@@ -296,14 +296,14 @@ def _used_shares(saved: SavedRockOn) -> Iterator[str]:
             yield from (str(path).partition("/")[0] for path in paths.values() if path)
 
 
-# -- doing --------------------------------------------------------------------------------------------------------
+# -- restoring ----------------------------------------------------------------------------------------------------
 
 
 def apply_restore(restore_id: int, entered_secrets: Mapping[SecretLocation, str], user: str) -> None:
-    """Put back what can be: files, metastores, networks and shares at once, rock-ons as operations.
+    """Restore what can be: files, metastores, networks and shares at once, rock-ons as operations.
 
-    `entered_secrets` are secrets that the person entered. What was done before is not done twice. Raises EngineError or
-    QueueUnreachable before anything was changed.
+    `entered_secrets` are those typed by the user. May be repeated: what was restored before is skipped. Raises
+    EngineError or QueueUnreachable before anything is changed.
     """
     settings = current_config()
     queue.ping()
@@ -334,7 +334,7 @@ def apply_restore(restore_id: int, entered_secrets: Mapping[SecretLocation, str]
 
 
 def _record_entry(restore_id: int, name: str, entry: RestoredRockOn) -> None:
-    """Write what became of a rock-on, unless somebody else began it meanwhile."""
+    """Store the outcome of a rock-on, unless another request has submitted its install in the meantime."""
     with transaction() as session:
         row = session.get_one(Restore, restore_id)
         if entry.operation or _item_status(name, row.outcome.rockons[name]).retryable:
@@ -342,7 +342,7 @@ def _record_entry(restore_id: int, name: str, entry: RestoredRockOn) -> None:
 
 
 def _restore_parts(settings: Config, archive: Backup, docker: Engine) -> Iterator[RestoredPart]:
-    """Put back everything but rock-ons, and yield what became of each."""
+    """Restore everything but rock-ons, and yield the outcome of each part."""
     planned_parts = list(
         _plan_parts(settings, archive, HostFacts(containers=docker.list_containers(), networks=docker.list_networks()))
     )
@@ -360,8 +360,8 @@ def _restore_parts(settings: Config, archive: Backup, docker: Engine) -> Iterato
 def _restore_part(settings: Config, archive: Backup, part: RestoredPart) -> RestoredPart:
     if part.kind == "definition":
         if not local.restore_file(settings, archive.definitions[part.name], part.name):
-            return replace(part, sentence=t("There is another file of this name: that one is kept."), well=False)
-        return replace(part, sentence=t("It was put back."))
+            return replace(part, sentence=t("There is another file with this name, which is kept."), well=False)
+        return replace(part, sentence=t("It was restored."))
     if part.kind == "metastore":
         store = next(store for store in archive.metastores if store.address_without_password == part.name)
         sources.add_metastore(
@@ -370,29 +370,29 @@ def _restore_part(settings: Config, archive: Backup, part: RestoredPart) -> Rest
         if not store.enabled:
             sources.enable_metastore(sources.list_sources(settings)[-2].id or 0, enabled=False)
         if store.withheld:
-            return replace(part, sentence=t("It was added without its password: enter it again."), well=False)
+            return replace(part, sentence=t("It was added without its password: enter the password again."), well=False)
         return replace(part, sentence=t("It was added."))
     if part.kind == "network":
         rocknets.create_rocknet(next(spec for spec in archive.networks if spec.name == part.name))
-        return replace(part, sentence=t("It was made."))
+        return replace(part, sentence=t("It was created."))
     shares = get_host().shares
     created = shares.create_share(part.name)
     saved_share = next((share for share in archive.shares if share.name == part.name), core.SavedShare(part.name))
     same_owner = (created.uid, created.gid) == (saved_share.uid, saved_share.gid)
     if refusal := "" if same_owner else shares.change_owner(part.name, saved_share.uid, saved_share.gid):
-        sentence = t("It was made new and is EMPTY. Its owner could not be set: %(why)s.", why=refusal)
+        sentence = t("It was newly created and is EMPTY. Its owner could not be set: %(why)s.", why=refusal)
         return replace(part, sentence=sentence, well=False)
-    return replace(part, sentence=t("It was made new and is EMPTY."))
+    return replace(part, sentence=t("It was newly created and is EMPTY."))
 
 
 def _submit_rockon(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> RestoredRockOn:
-    """Begin the install of a rock-on; return its outcome so far."""
+    """Submit the install of a rock-on; return the outcome. `volumes` are the names of Docker's volumes."""
     installation = db.session.scalar(select(Installation).where(Installation.name == saved.name))
     state = installation.state if installation else None
     if skip_reason := _skip_reason(saved, state, HostFacts(containers=docker.list_containers())):
         return (
             RestoredRockOn(left=skip_reason) if state in INSTALLED_OR_PENDING else RestoredRockOn(told=(skip_reason,))
-        )  # a container may go away
+        )  # retryable: the conflicting container may be removed
     present_volumes = [volume for volume in saved.volumes if volume.volume in volumes]
     notes = [_lost_volume_note(volume) for volume in saved.volumes if volume not in present_volumes]
     try:
@@ -412,8 +412,8 @@ def _error_sentences(error: RockonwebError) -> list[str]:
 
 
 def _ensure_installation(saved: SavedRockOn, volumes: Iterable[core.SavedVolume]) -> Installation:
-    """Return the rock-on's row, made from the backup's own definition where the catalogue does not know it, with the
-    volumes that wait for its containers.
+    """Return the rock-on's row, created from the backup's definition where the catalogue does not have it, with the
+    existing volumes that its containers will mount.
     """
     with transaction() as session:
         entry = session.scalar(select(RockOn).where(RockOn.name == saved.name))
@@ -442,11 +442,11 @@ def _ensure_installation(saved: SavedRockOn, volumes: Iterable[core.SavedVolume]
     return installation
 
 
-# -- after --------------------------------------------------------------------------------------------------------
+# -- status -------------------------------------------------------------------------------------------------------
 
 
 def restore_status(restore: Restore) -> RestoreStatus:
-    """Return how far a restore is."""
+    """Return the progress of a restore."""
     ids = {row.name: row.id for row in db.session.execute(select(RockOn.name, RockOn.id))}
     items = (_item_status(name, entry, ids.get(name)) for name, entry in restore.outcome.rockons.items())
     return RestoreStatus(restore, tuple(items), restore.outcome.parts or ())
@@ -458,14 +458,14 @@ def _item_status(name: str, entry: RestoredRockOn, rockon_id: int | None = None)
 
 
 def delete_restore(restore_id: int) -> None:
-    """Forget a restore, and the secrets that it holds. Raises Conflict while it runs."""
+    """Delete a restore, with the secrets in it. Raises Conflict while an install of it is queued or runs."""
     restore = db.session.get(Restore, restore_id)
     if restore is not None and restore_status(restore).in_progress:
-        raise Conflict(t("This restore has not ended yet."), t("Wait until it has."))
+        raise Conflict(t("This restore has not finished yet."), t("Wait until the restore has finished."))
     with transaction() as session:
         session.execute(delete(Restore).where(Restore.id == restore_id))
 
 
 def latest_restore() -> Restore | None:
-    """Return the newest restore that has begun."""
+    """Return the newest restore that was started."""
     return db.session.scalar(select(Restore).where(Restore.begun.is_not(None)).order_by(Restore.id.desc()).limit(1))

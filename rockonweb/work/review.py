@@ -1,7 +1,7 @@
-"""One preparation for every face: from a rock-on, a request and the host comes what will run, for a person to review.
+"""Prepares a review: what a request would do to a rock-on on this host, for a user to confirm.
 
-The pages, the JSON API, the command line, a restore and the job that does it all prepare here, so they come to the
-same; and only what was prepared here can be submitted.
+The pages, the JSON API, the command line, a restore and the job that runs the operation all use this module, so that
+they get the same result; and only a review can be submitted.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartReques
 
 @dataclass(frozen=True)
 class Review:
-    """What a request would do on this host today.
+    """What a request would do on this host now.
 
-    The answers in `request` are those that will be stored. `change` tells what becomes of each container of a rock-on
-    that is installed. `missing_shares` are the shares that are used, do not exist and are not to be made. `trouble` is
-    why Docker could not be asked: then what only it knows is left out.
+    The answers in `request` are those that will be stored. `change` says what happens to each container of an installed
+    rock-on. `missing_shares` are the shares that are used, do not exist and will not be created. `trouble` is the error
+    where Docker could not be asked: then what only it knows is left out.
     """
 
     rockon: Installation
@@ -55,44 +55,44 @@ class Review:
 
     @property
     def final_answers(self) -> Answers:
-        """The answers as they will be stored; of a start and an update those that are."""
+        """The answers as they will be stored; for a start and an update the stored ones."""
         requested = self.request.answers if isinstance(self.request, InstallRequest | ChangeRequest) else None
         return requested or repository.load_answers(self.rockon)
 
     @property
     def planned_change(self) -> Change:
-        """What becomes of each container; asked only of a rock-on that is installed."""
+        """What happens to each container. Raises TypeError for an install."""
         if self.change is None:
             raise TypeError("an install changes nothing that is there")
         return self.change
 
     @property
     def reviewed_lines(self) -> list[str]:
-        """What a person agrees to, secrets masked."""
+        """The lines that the user confirms, secrets masked."""
         return self.change.reviewed if self.change else self.plan.masked_lines
 
     @property
     def fingerprint(self) -> str:
-        """What tells these lines from others."""
+        """The fingerprint of the reviewed lines."""
         return fingerprint_lines(self.reviewed_lines)
 
     @property
     def blocking_findings(self) -> list[Finding]:
-        """What forbids it."""
+        """The findings that forbid it."""
         return self.plan.blockers
 
     def with_choices(self, **choices: Any) -> Review:
-        """Return it with what a person chose beside the lines: `give` and `asked` of its request."""
+        """Return a copy with fields of the request that the user chose on the review page: `give` and `asked`."""
         return replace(self, request=replace(self.request, **choices))
 
 
 def fingerprint_lines(lines: Iterable[str]) -> str:
-    """Return what tells lines from others."""
+    """Return a hash of lines, to detect that they have changed since a review."""
     return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
 
 
 def review_request(installation: Installation, request: ReviewableRequest) -> Review:
-    """Prepare for a person to look: with what registries say of images; without Docker's part where it is away."""
+    """Return a review to show, with registry lookups; without what only Docker knows where it does not answer."""
     registry_seconds = current_config().registry_seconds
     review, trouble = get_host(installation).call_with_engine(
         lambda docker: prepare_review(installation, request, docker, registry_seconds, preview=True)
@@ -101,8 +101,8 @@ def review_request(installation: Installation, request: ReviewableRequest) -> Re
 
 
 def review_or_refuse(installation: Installation, request: ReviewableRequest, hint: str = "") -> Review:
-    """Prepare for a submit without a look. Raises EngineError where Docker can't be asked, and Conflict, with a `hint`
-    on what to do, where something forbids it.
+    """Return a review to submit without showing it. Raises EngineError where Docker does not answer, and Conflict with
+    the blocking findings and this `hint`.
     """
     with get_host(installation).connect_docker() as docker:
         review = prepare_review(installation, request, docker)
@@ -117,7 +117,7 @@ def review_or_refuse(installation: Installation, request: ReviewableRequest, hin
 
 
 def submit_review(review: Review, user: str) -> int:
-    """Queue what was reviewed and return the operation's id. Raises Conflict or QueueUnreachable."""
+    """Queue what was reviewed for a user (name); return the operation's id. Raises Conflict or QueueUnreachable."""
     return operations.submit_operation(review.rockon, review.request, user, review.reviewed_lines)
 
 
@@ -129,13 +129,13 @@ def prepare_review(
     *,
     preview: bool = False,
 ) -> Review:
-    """Return what a request would do now. `registry_seconds` is how long registries may take to tell of images.
+    """Return what a request would do now. `registry_seconds` limits the registry lookups; 0: none.
 
-    Before an update has got its images it `preview` what becomes of those that are known to be newer; afterwards what
-    Docker has by then counts.
+    With `preview`, an update is for the images that are known to be newer, which are not pulled yet; without, for those
+    that Docker has.
 
-    Without an engine, what only it knows is left out. Raises EngineError when an engine was given and fails, Conflict
-    for what can't be had any more.
+    Without an engine, what only it knows is left out. Raises EngineError where a given engine fails, Conflict where the
+    requested rollback point or name is no longer available.
     """
     if isinstance(request, InstallRequest):
         return _review_install(installation, request, docker, registry_seconds, preview=preview)
@@ -153,7 +153,7 @@ def _review_install(
     definition = installation.parse_definition(request.source or installation.entry.source)
     answers = request.answers or repository.load_answers(installation)
     facts = gather_facts(installation, answers, docker, host_ports(definition, resolve_host_ports(definition, answers)))
-    if preview:  # a look says what the answers come to, whichever containers there are by now
+    if preview:  # the result of the answers alone, independent of containers that exist
         facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:
         facts = image_facts.add_image_facts(facts, plan.image_references(definition), docker, registry_seconds)
@@ -167,9 +167,9 @@ def _review_install(
 
 
 def assemble_install(definition: Definition, request: InstallRequest, facts: HostFacts) -> tuple[InstallRequest, Plan]:
-    """Return the request of an install with its answers as they will be stored, and its plan. Decides, touches nothing.
+    """Return the request of an install with its answers as they will be stored, and its plan. Has no side effects.
 
-    Ports of containers on the host's own network are those of the containers, whatever was answered.
+    For containers on the host network, the host ports are the container ports, whatever was answered.
     """
     answers = resolve_host_ports(definition, request.answers or Answers())
     return replace(request, answers=answers), plan.plan_install(
@@ -185,7 +185,7 @@ def _review_change(
     *,
     preview: bool,
 ) -> Review:
-    """Prepare what makes a rock-on as if it had been installed so: a change, newer images, or a start."""
+    """Prepare a change, an update or a start: all plan the difference to the rock-on as if newly installed."""
     change_request = request if isinstance(request, ChangeRequest) else ChangeRequest()
     old = DesiredState(installation.current_definition, repository.load_answers(installation))
     name = _replacement_name(change_request.successor) if change_request.successor else installation.name
@@ -199,7 +199,7 @@ def _review_change(
     recreate_reasons: Mapping[str, str] = {}
     if isinstance(request, UpdateRequest):
         recreate_reasons = {
-            name: t("its image is newer")
+            name: t("a newer image is available")
             for name in (_updatable_containers(installation) if preview else _outdated_containers(installation, docker))
         }
         facts = (
@@ -207,7 +207,7 @@ def _review_change(
         )
     else:
         recreate_reasons = (
-            {name: t("it was asked for") for name in installation.current_definition.containers}
+            {name: t("it was requested") for name in installation.current_definition.containers}
             if change_request.rebuild
             else {}
         )
@@ -253,18 +253,18 @@ def _review_change(
 
 
 def _missing_shares(answers: Answers, new_shares: Collection[str]) -> tuple[str, ...]:
-    """Return the shares that are used, do not exist and are not to be made."""
+    """Return the shares that are used, do not exist and will not be created."""
     available = {*get_host().shares.shares_by_name(), *new_shares}
     return tuple(share for share in answers.used_shares() if share not in available)
 
 
 def _updatable_containers(installation: Installation) -> list[str]:
-    """Return the containers for which a newer image is known of."""
+    """Return the containers for which a newer image is known."""
     return [image.container.name for image in updates.rockon_images(installation.id) if image.has_update]
 
 
 def _outdated_containers(installation: Installation, docker: Engine | None) -> list[str]:
-    """Return the containers that run on another image than the one that its name means on this host."""
+    """Return the containers whose image is not the one that its name now refers to on this host."""
     containers = docker.list_containers() if docker else {}
     return [
         name
@@ -276,8 +276,8 @@ def _outdated_containers(installation: Installation, docker: Engine | None) -> l
 def _with_pinned_images(
     old: Definition, new: Definition, facts: HostFacts, docker: Engine, registry_seconds: float
 ) -> HostFacts:
-    """Return the facts with the images that containers keep, as a change of settings is no update of the app, and with
-    what registries say of those to be got.
+    """Return the facts with the images that containers keep (a change of settings must not update the app), and with
+    registry lookups of those to be pulled.
     """
     containers = facts.containers or {}
     pinned = {
@@ -301,8 +301,8 @@ def _with_pinned_images(
 def _with_newest_images(
     definition: Definition, recreated: Collection[str], facts: HostFacts, docker: Engine, registry_seconds: float
 ) -> HostFacts:
-    """Return the facts with what registries say of the images of the containers that an update makes anew; of these
-    an image counts as here where it was got already: what runs is not the one that is wanted.
+    """Return the facts with registry lookups of the images of the containers that an update recreates; `here` is True
+    only for an image that is pulled but does not run yet, as the running one is the old one.
     """
     references = {definition.containers[name].image_reference for name in recreated if name in definition.containers}
     facts = image_facts.add_image_facts(facts, sorted(references), docker, registry_seconds)
@@ -317,15 +317,15 @@ def _with_newest_images(
 
 
 def _replacement_name(entry_id: int) -> str:
-    """Return the name that is taken over. Raises Conflict where it can't be had any more."""
+    """Return the name of the catalogue entry that replaces the rock-on's. Raises Conflict where it is not available."""
     entry = db.session.get(RockOn, entry_id)
     installed_query = select(Installation.id).where(
         Installation.entry_id == entry_id, Installation.state != State.AVAILABLE
     )
     if entry is None or db.session.scalar(installed_query) is not None:
         raise Conflict(
-            t("The name that was to be taken over is gone from the catalogue, or installed by itself."),
-            t("What is installed stays. Look at the rock-on's page again."),
+            t("The name to be taken over is no longer in the catalogue, or is installed separately."),
+            t("The installed rock-on is not changed. Check the rock-on's page again."),
         )
     return entry.name
 
@@ -357,7 +357,7 @@ def _gather_change_facts(
 
 
 def rename_in_facts(facts: HostFacts, old: str, new: str) -> HostFacts:
-    """Return the facts with what belongs to the rock-on under its old name under its new one."""
+    """Return the facts with ports and containers of the rock-on `old` as those of `new`."""
     if old == new:
         return facts
     return replace(
@@ -373,7 +373,7 @@ def rename_in_facts(facts: HostFacts, old: str, new: str) -> HostFacts:
 def _inherited_volumes(
     definition: Definition, present: Collection[str], docker: Engine
 ) -> dict[str, tuple[VolumeMount, ...]]:
-    """Return the volumes of containers that were removed by hand, where another one still has them from there."""
+    """Return by container the anonymous volumes of manually removed ones that another one has by `--volumes-from`."""
     return {
         reference.container: tuple(docker.anonymous_volumes(name))
         for name, spec in definition.launch_order

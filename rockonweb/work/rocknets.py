@@ -1,4 +1,4 @@
-"""Rocknets, the networks that people make for containers: seen, made, changed, removed and made again."""
+"""Rocknets, the Docker networks that users create for containers: list, create, update, recreate and remove them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from rockonweb.models import (
 
 @dataclass(frozen=True)
 class NetworkMembership:
-    """A container on a network, or one that belongs on it. Without a rock-on it is not ours."""
+    """A container that is on a network, or (`connected` False) should be. Without a rock-on it is unmanaged."""
 
     container: str
     rockon: str = ""
@@ -46,77 +46,77 @@ class NetworkMembership:
 
 @dataclass(frozen=True)
 class Rocknet:
-    """A network as the page shows it. `facts` is None where Docker does not have it, or was not asked.
+    """A network as its page shows it. `facts` is None where Docker does not have it, or does not answer.
 
-    `linked_by` are the rock-ons that make it to link their containers, `needed_by` those that an option of their
-    definition puts on it.
+    `linked_by` are the rock-ons that create it to link their containers, `needed_by` those whose definition connects
+    containers to it by an option of docker run.
     """
 
     name: str
     members: tuple[NetworkMembership, ...] = ()
-    spec: NetworkSpec | None = None  # where an owner made it
+    spec: NetworkSpec | None = None  # where a user created it here
     facts: NetworkFacts | None = None
     linked_by: tuple[str, ...] = ()
     needed_by: tuple[str, ...] = ()
 
     @property
     def unmanaged_containers(self) -> list[str]:
-        """The containers on it that are not ours."""
+        """The names of the unmanaged containers on it."""
         return [member.container for member in self.members if not member.rockon]
 
     @property
     def rockon_names(self) -> list[str]:
-        """The rock-ons on it."""
+        """The names of the rock-ons on it."""
         return sorted({member.rockon for member in self.members if member.rockon})
 
     @property
     def name_taken(self) -> bool:
-        """Whether Docker has a network of this name that is not ours."""
+        """Whether Docker has an unmanaged network of this name."""
         return self.facts is not None and not self.facts.ours
 
     @property
     def desired_spec(self) -> NetworkSpec:
-        """What it is to be like; where nobody said it, Docker chooses."""
+        """The stored specification, else one that leaves everything to Docker."""
         return self.spec or NetworkSpec(self.name)
 
 
 @dataclass(frozen=True)
 class NetworkListing:
-    """All networks, by whose they are. `trouble` says why only what is remembered is known."""
+    """All networks, by owner. `trouble` is why Docker could not be asked: then only what the database has is listed."""
 
     rocknets: tuple[Rocknet, ...] = ()
     link_networks: tuple[Rocknet, ...] = ()
-    builtin: tuple[Rocknet, ...] = ()  # Docker's
+    builtin: tuple[Rocknet, ...] = ()  # bridge, host and none
     unmanaged: tuple[Rocknet, ...] = ()
     trouble: EngineError | None = None
 
     def find_rocknet(self, name: str) -> Rocknet | None:
-        """Return a rocknet, or a network of links."""
+        """Return the rocknet or link network of this name; None where there is none."""
         return next((net for net in (*self.rocknets, *self.link_networks) if net.name == name), None)
 
 
 class InvalidNetwork(BadInput):
-    """A network that can't be had: `field_faults` says for each part why."""
+    """A network specification that is not valid; `field_faults` are the errors by field."""
 
     def __init__(self, name: str, field_faults: list[NetworkFault]) -> None:
         super().__init__(
-            t('The network "%(name)s" can\'t be made like this.', name=name),
+            t('The network "%(name)s" can\'t be created with these settings.', name=name),
             faults=[fault.sentence for fault in field_faults],
         )
         self.field_faults = field_faults
 
 
-# -- seeing -----------------------------------------------------------------------------------------------------
+# -- reading ----------------------------------------------------------------------------------------------------
 
 
 def list_rocknets() -> NetworkListing:
-    """Return all networks; those that are remembered alone when Docker does not answer."""
+    """Return all networks; only those in the database where Docker does not answer."""
     networks, trouble = get_host().call_with_engine(lambda docker: [*_collect_rocknets(docker)])
     return _group_rocknets(networks, trouble)
 
 
 def stored_spec(name: str) -> NetworkSpec | None:
-    """Return how an owner wants the network of this name."""
+    """Return the stored specification of the network of this name; None where no user created it here."""
     row = db.session.scalar(select(Network).where(Network.name == name))
     spec = row.network_spec if row else None
     db.session.rollback()
@@ -169,7 +169,7 @@ def _group_rocknets(networks: Iterable[Rocknet], trouble: EngineError | None) ->
 
 
 def _joined_containers() -> dict[str, list[tuple[str, str]]]:
-    """Return who was joined to which network: container and rock-on."""
+    """Return by network the containers that users connected to it, each with its rock-on."""
     rows = db.session.execute(
         select(NetworkMember.network, Container.name, Installation.name)
         .join(Container, NetworkMember.container_id == Container.id)
@@ -184,7 +184,7 @@ def _joined_containers() -> dict[str, list[tuple[str, str]]]:
 
 
 def _defined_networks() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Return the networks that definitions of installed rock-ons name for links, and those that options name."""
+    """Return by network the rock-ons whose definition creates it for links, and those that name it in an option."""
     links: dict[str, list[str]] = {}
     options: dict[str, list[str]] = {}
     for installation in db.session.scalars(
@@ -198,11 +198,11 @@ def _defined_networks() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     return links, options
 
 
-# -- doing ------------------------------------------------------------------------------------------------------
+# -- changing ---------------------------------------------------------------------------------------------------
 
 
 def create_rocknet(spec: NetworkSpec) -> None:
-    """Make a network and remember it. Raises Unfit, EngineError."""
+    """Create a network in Docker and in the database. Raises InvalidNetwork, Conflict, EngineError."""
     with get_host().connect_docker() as docker:
         facts = docker.list_networks()
         _refuse_invalid(spec, facts, _reserved_names() | set(facts))
@@ -211,7 +211,7 @@ def create_rocknet(spec: NetworkSpec) -> None:
                 session.add(Network(network_spec=spec))
         except IntegrityError:
             raise Conflict(
-                t('A network named "%(name)s" exists already: choose another name.', name=spec.name)
+                t('A network named "%(name)s" already exists: choose another name.', name=spec.name)
             ) from None
         try:
             docker.ensure_network(spec.name, spec=spec)
@@ -221,9 +221,9 @@ def create_rocknet(spec: NetworkSpec) -> None:
 
 
 def update_rocknet(net: Rocknet, spec: NetworkSpec) -> bool:
-    """Make a network anew where Docker must, and remember what it is to be like; its containers stay on it.
+    """Store a network's new specification, and recreate it with its containers where anything but the comment changed.
 
-    Returns whether it was made anew. Raises Unfit, Conflict, EngineError.
+    Returns whether it was recreated. Raises InvalidNetwork, Conflict, EngineError.
     """
     if refusal := change_refusal(net):
         raise refusal
@@ -245,10 +245,7 @@ def update_rocknet(net: Rocknet, spec: NetworkSpec) -> bool:
 
 
 def recreate_rocknet(net: Rocknet) -> None:
-    """Make a network that Docker lost again, and connect the containers that belong on it.
-
-    Raises Conflict, EngineError.
-    """
+    """Recreate a network that is missing in Docker, and connect its containers. Raises Conflict, EngineError."""
     if net.name_taken:
         raise _unmanaged_conflict(net)
     if busy := _busy_conflict(net):
@@ -258,7 +255,7 @@ def recreate_rocknet(net: Rocknet) -> None:
 
 
 def remove_rocknet(net: Rocknet) -> None:
-    """Cut off who is on a network, remove it and forget it. Raises Conflict, EngineError."""
+    """Disconnect all containers from a network, and delete it, also in the database. Raises Conflict, EngineError."""
     if refusal := removal_refusal(net):
         raise refusal
     with get_host().connect_docker(*net.rockon_names) as docker:
@@ -268,19 +265,19 @@ def remove_rocknet(net: Rocknet) -> None:
 
 
 def change_refusal(net: Rocknet) -> Conflict | None:
-    """Return why a network can't be changed now; None when it can."""
+    """Return the error why a network can't be changed now; None where it can."""
     if net.name_taken:
         return _unmanaged_conflict(net)
     return _common_refusal(net)
 
 
 def removal_refusal(net: Rocknet) -> Conflict | None:
-    """Return why a network can't be removed now; None when it can. One that is not ours is only forgotten."""
+    """Return why a network can't be removed now; None where it can. An unmanaged one is kept in Docker."""
     if net.name_taken:
         return None
     if net.needed_by:
         return Conflict(
-            t("The definition of %(rockons)s puts containers on it: they would not start without it.",
+            t("The definition of %(rockons)s connects containers to this network: they would not start without it.",
               rockons=", ".join(net.needed_by)),
             t("Uninstall that first."),
         )  # fmt: skip
@@ -290,13 +287,13 @@ def removal_refusal(net: Rocknet) -> Conflict | None:
 def _common_refusal(net: Rocknet) -> Conflict | None:
     if net.linked_by and not net.spec:
         return Conflict(
-            t("The definition of %(rockons)s makes this network to link its containers.",
+            t("The definition of %(rockons)s creates this network to link its containers.",
               rockons=", ".join(net.linked_by)),
-            t("It comes and goes with the rock-on and can't be changed."),
+            t("It is created and removed with the rock-on and can't be changed."),
         )  # fmt: skip
     if net.unmanaged_containers:
         return Conflict(
-            t("On it are containers that this Rockonweb did not make: %(names)s.",
+            t("Unmanaged containers are connected to it: %(names)s.",
               names=", ".join(net.unmanaged_containers)),
             t("Disconnect them first, for example: docker network disconnect %(network)s %(container)s",
               network=net.name, container=net.unmanaged_containers[0]),
@@ -306,8 +303,8 @@ def _common_refusal(net: Rocknet) -> Conflict | None:
 
 def _unmanaged_conflict(net: Rocknet) -> Conflict:
     return Conflict(
-        t('Docker has a network "%(name)s" that this Rockonweb did not make; it is left alone.', name=net.name),
-        t("Remove that one, or forget this one and make one of another name."),
+        t('Docker has a network "%(name)s" that was not created by this Rockonweb; it is not changed.', name=net.name),
+        t("Remove that network from Docker, or remove this one from Rockonweb and create one with another name."),
     )
 
 
@@ -322,9 +319,9 @@ def _busy_conflict(net: Rocknet) -> Conflict | None:
     if not names:
         return None
     return Conflict(
-        t("%(names)s is busy with another operation, and a container of it is on this network.",
+        t("%(names)s is busy with another operation, and one of its containers is on this network.",
           names=", ".join(names)),
-        t("Wait until it has ended."),
+        t("Wait until it has finished."),
     )  # fmt: skip
 
 
@@ -343,7 +340,7 @@ def _refuse_invalid(spec: NetworkSpec, facts: Mapping[str, NetworkFacts], names:
 
 
 def _network_constraints(name: str, facts: Mapping[str, NetworkFacts], names: frozenset[str]) -> NetworkConstraints:
-    """Return what a network must fit beside; what an interface of Docker's own reaches is told by the network."""
+    """Return what a network must not conflict with; subnets of Docker's own interfaces count as their networks'."""
     subnets = {other: network.subnets for other, network in facts.items()}
     docker_subnets = [ip_network(subnet, strict=False) for ranges in subnets.values() for subnet in ranges]
     reachable = {
@@ -367,7 +364,7 @@ def _docker_fields(spec: NetworkSpec) -> dict[str, object]:
 
 
 def _reserved_names() -> set[str]:
-    """Return the names of networks that are remembered, joined or made for links, whether Docker has them or not."""
+    """Return all network names in the database: of rocknets, memberships and links, whether Docker has them or not."""
     names = {*db.session.scalars(select(Network.name)), *_joined_containers(), *_defined_networks()[0]}
     db.session.rollback()
     return names

@@ -1,4 +1,4 @@
-"""The long-running roles: web, worker, watcher. Each may run alone or as a child of `rockonweb up`."""
+"""The long-running processes (roles): web, worker, watcher. Each runs alone or as a child of `rockonweb up`."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
 
 
 def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
-    """Ask the kernel to end this process when its parent ends, however that happens. A fork forgets it."""
+    """Let the kernel send this process a signal when its parent ends in any way. A fork does not inherit that."""
     try:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number)
-    except (OSError, AttributeError):  # not Linux: the supervisor's own end has to do
+    except (OSError, AttributeError):  # not Linux: only the supervisor stops the roles
         logging.getLogger(__name__).debug("no PR_SET_PDEATHSIG here")
 
 
 def forget_connections(app: Flask) -> None:
-    """Let a forked process open connections of its own: those of its parent are the parent's."""
+    """Discard inherited connections after a fork without closing them, as the parent uses them."""
     with app.app_context():
         db.engine.dispose(close=False)
     app.extensions.pop("redis", None)
 
 
 def serve_web(app: Flask, socket_fd: int | None = None) -> None:
-    """Serve the pages, on a socket that is open already or on the configured address."""
+    """Serve the pages, on an open socket (file descriptor) or on the configured address. Raises BadInput."""
     settings: Config = app.config["SETTINGS"]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
 
@@ -51,7 +51,7 @@ def serve_web(app: Flask, socket_fd: int | None = None) -> None:
 
 
 class _QueueWorker(Worker):
-    """A worker whose work process ends with it, and opens connections of its own."""
+    """A worker whose work-horse process ends with it, and opens its own connections."""
 
     app: Flask
 
@@ -61,17 +61,17 @@ class _QueueWorker(Worker):
         return super().main_work_horse(job, queue)
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
-        """Tell a failure that has a sentence in one line; a traceback is for mistakes of ours."""
+        """Log an expected failure (RockonwebError) as one line; only others, which are bugs, get a traceback."""
         error = exc_info[1]
         if isinstance(error, RockonwebError):
-            # A sentence may quote a definition: nobody writes lines of their own into this log.
+            # one_line: a sentence may quote a definition, which must not add lines to this log.
             logging.getLogger(__name__).warning("%s failed: %s", job.id, one_line(error.sentence))
         else:
             super().handle_exception(job, *exc_info)
 
 
 def run_worker(app: Flask) -> None:
-    """Run jobs, one at a time, each in a process of its own."""
+    """Run jobs one at a time, each in a forked process."""
     settings: Config = app.config["SETTINGS"]
     with app.app_context():
         queue_worker = _QueueWorker(
@@ -82,7 +82,7 @@ def run_worker(app: Flask) -> None:
 
 
 def run_watcher(app: Flask) -> None:
-    """Keep the rows true."""
+    """Run the watcher until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with app.app_context():
         watcher.watch_forever()

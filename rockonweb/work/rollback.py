@@ -1,4 +1,4 @@
-"""Rollback points: written before a change, kept while they are wanted, and how data is put back."""
+"""Rollback points: creates them before a change, prunes them, and restores the data of shares."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation, Progress, RollbackPoint, Status, db, repository, transaction
 
-# -- looking ----------------------------------------------------------------------------------------------------------
+# -- reading ----------------------------------------------------------------------------------------------------------
 
 
 def list_points(installation: Installation) -> list[RollbackPoint]:
-    """Return the rollback points of a rock-on, the newest first, without that of a change which is under way."""
+    """Return the rollback points of a rock-on, newest first, without that of an active change."""
     query = (
         select(RollbackPoint).where(RollbackPoint.installation_id == installation.id).order_by(RollbackPoint.id.desc())
     )
@@ -32,18 +32,18 @@ def list_points(installation: Installation) -> list[RollbackPoint]:
 
 
 def get_point(installation: Installation, point_id: int) -> RollbackPoint:
-    """Return a rollback point of a rock-on. Raises Conflict where there is none any more."""
+    """Return a rollback point of a rock-on. Raises Conflict where it no longer exists."""
     match = next((point for point in list_points(installation) if point.id == point_id), None)
     if match is None:
         raise Conflict(
-            t("%(name)s has no such rollback point any more.", name=installation.name),
+            t("%(name)s no longer has this rollback point.", name=installation.name),
             t("Only the newest are kept. Choose another one on its page."),
         )
     return match
 
 
 def load_point(point: RollbackPoint) -> tuple[Definition, Answers]:
-    """Return the definition and the answers that a point remembers."""
+    """Return the definition and the answers of a point."""
     return point.installation.parse_definition(point.definition), answers_from_json(json.loads(point.answers))
 
 
@@ -56,9 +56,9 @@ def build_target(
     data: bool,
     asked: Collection[str],
 ) -> RollbackTarget:
-    """Return how a rock-on that is made from the definition `present` goes back to a point, with its data if wanted.
+    """Return how to roll back a rock-on from the definition `present` to a point, with `data` that of its shares too.
 
-    What was stopped on purpose stays so; otherwise what ran then, runs again.
+    `asked` are shares to restore though others use them. A stopped rock-on stays so; else what ran then is started.
     """
     scopes = restorable_scopes(point.shares, facts, asked) if data else []
     stopped = point.installation.status is Status.STOPPED
@@ -73,9 +73,7 @@ def build_target(
 def _changed_images(
     point: RollbackPoint, present: Definition, facts: HostFacts, docker: Engine | None
 ) -> Iterator[tuple[str, str]]:
-    """Yield the image of each container that is to have another one than now: by its id, or by its digest where Docker
-    has it no more.
-    """
+    """Yield each container whose image changes, with the image's id, or its digest where Docker no longer has it."""
     target = definition_from_source(point.installation.name, point.definition)
     for name, saved in point.kept.items():
         if name not in target.containers or not saved.image_id:
@@ -86,7 +84,7 @@ def _changed_images(
             and present.containers[name].image_reference == target.containers[name].image_reference
         )
         if same_name and container and container.image_id == saved.image_id:
-            continue  # it has it
+            continue  # unchanged
         if docker is None or docker.has_image(saved.image_id):
             yield name, saved.image_id
         elif saved.digest:
@@ -94,13 +92,13 @@ def _changed_images(
 
 
 def find_share_conflicts(shares: Iterable[str], own_containers: Collection[str], docker: Engine) -> list[Finding]:
-    """Return what forbids to put other data into shares: containers of others that are up and use them."""
+    """Return what blocks replacing the data of shares: other running containers that mount them."""
     root = get_host().shares.root
     return [
         Finding(
             "block",
-            t("%(container)s is up and uses the share %(share)s.", container=name, share=share),
-            t("Stop it first; it would go on with the data that is taken away."),
+            t("%(container)s is running and uses the share %(share)s.", container=name, share=share),
+            t("Stop it first; otherwise it would continue with the data that is being replaced."),
         )
         for share in shares
         for name in docker.containers_mounting(str(root / share))
@@ -108,16 +106,16 @@ def find_share_conflicts(shares: Iterable[str], own_containers: Collection[str],
     ]
 
 
-# -- before and after a change ----------------------------------------------------------------------------------------
+# -- creating and pruning ---------------------------------------------------------------------------------------------
 
 
 def needs_point(steps: Iterable[Step]) -> bool:
-    """Whether steps change something that one may want to go back from."""
+    """Whether steps change something that can be rolled back later."""
     return any(isinstance(step, CreateContainer | RenameOld | TakeSnapshot | RestoreSnapshot) for step in steps)
 
 
 def create_point(operation_id: int, docker: Engine) -> None:
-    """Write what an operation's rock-on is like before it, unless that is done, and hold its images."""
+    """Create the rollback point of an operation, unless it exists, and tag its images against pruning."""
     operation = db.session.get_one(Operation, operation_id)
     installation = operation.installation
     if installation is None or _operation_point(operation_id) is not None:
@@ -146,8 +144,8 @@ def create_point(operation_id: int, docker: Engine) -> None:
 
 
 def prune_points(rockon_id: int, docker: Engine) -> None:
-    """Remove the points of changes that were undone, those of a rock-on that is gone, and the oldest that are too many;
-    then the images and snapshots that no point has any more.
+    """Delete a rock-on's unusable points (see `_is_usable`) and the oldest above the limit; then all tags and snapshots
+    that belong to no point.
     """
     snapshots, limit = get_host().snapshots, current_config().rollback_points
     tags, snapshot_ids = docker.repository_tags(_image_repository(docker)), snapshots.shares_by_point()
@@ -177,7 +175,7 @@ def prune_points(rockon_id: int, docker: Engine) -> None:
 
 
 def _is_usable(point: RollbackPoint) -> bool:
-    """Whether one can go back to it: not where its change was undone, with the data, nor after an uninstall."""
+    """Whether to keep a point: not after an uninstall, nor where its change was rolled back and the data restored."""
     operation = point.operation
     undone = operation and not operation.is_active and operation.progress is not Progress.DONE
     if undone and not (point.ran and point.shares):
@@ -189,7 +187,7 @@ def _is_usable(point: RollbackPoint) -> bool:
 
 
 def snapshot_share(operation_id: int, step: TakeSnapshot) -> None:
-    """Take a snapshot of a share for the point of an operation."""
+    """Take a snapshot of a share for the rollback point of an operation."""
     with transaction():
         if (point := _operation_point(operation_id)) is None:
             raise RuntimeError("there is no rollback point for this operation")
@@ -199,23 +197,24 @@ def snapshot_share(operation_id: int, step: TakeSnapshot) -> None:
 
 
 def lacks_run_mark(operation_id: int) -> bool:
-    """Whether it is still to be noted that what an operation made has run."""
+    """Whether an operation has a rollback point that `mark_ran` has not marked."""
     point = _operation_point(operation_id)
     return point is not None and not point.ran
 
 
 def mark_ran(operation_id: int) -> None:
-    """Note that what an operation made has run, or that it replaced data: to undo it, data must be put back too."""
+    """Mark that a new container has run or data was replaced, so that a rollback must restore data too."""
     if (point := _operation_point(operation_id)) and not point.ran:
         with transaction():
             point.ran = True
 
 
 def restore_snapshot(operation_id: int, step: RestoreSnapshot, docker: Engine) -> str:
-    """Put a share's data of a point in its place; return where what was there lies."""
+    """Restore a share's snapshot; return a sentence on where the replaced data is. Raises RockonwebError."""
     if step.share not in get_host().snapshots.shares_by_point().get(step.point, ()):
         raise RockonwebError(
-            t('The snapshot of the share "%(share)s" is gone.', share=step.share), t("Go back without the data.")
+            t('The snapshot of the share "%(share)s" no longer exists.', share=step.share),
+            t("Roll back without the data."),
         )
     for finding in find_share_conflicts([step.share], (), docker):
         raise RockonwebError(finding.sentence, finding.hint)
@@ -225,9 +224,9 @@ def restore_snapshot(operation_id: int, step: RestoreSnapshot, docker: Engine) -
 
 
 def revert_share(operation_id: int, share: str, docker: Engine) -> str:
-    """Put a share's data from before an operation in its place, where something of the operation has run.
+    """Restore a share's data from before an operation that is rolled back, if a container of it has run.
 
-    Returns a sentence on where the newer data lies. Raises LeftAlone.
+    Returns a sentence on where the newer data is. Raises UndoSkipped where another container uses the share.
     """
     point = _operation_point(operation_id)
     if point is None or not point.ran or share not in point.shares:
@@ -237,7 +236,7 @@ def revert_share(operation_id: int, share: str, docker: Engine) -> str:
     for finding in find_share_conflicts([share], (), docker):
         raise UndoSkipped(
             t(
-                "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
+                "The share %(share)s was not changed: %(why)s Its previous data is in %(path)s.",
                 share=share,
                 why=finding.sentence,
                 path=str(get_host().snapshots.snapshot_path(point.id, share)),
@@ -256,7 +255,7 @@ def _old_data_name(operation_id: int, share: str) -> str:
 
 
 def _location_sentence(path: object) -> str:
-    return t("The newer data lies in %(path)s.", path=str(path)) if path else ""
+    return t("The newer data is in %(path)s.", path=str(path)) if path else ""
 
 
 def _operation_point(operation_id: int) -> RollbackPoint | None:

@@ -1,4 +1,4 @@
-"""Runs an operation: assembles its plan again from rows and fresh facts, and does it step by step."""
+"""Runs an operation: plans it from the database and fresh facts, performs the steps, and stores the outcome."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ logger = logging.getLogger(__name__)
 
 
 def run(operation_id: int) -> None:
-    """Run an operation that waits, and write its outcome on the rows. A failure is raised after that.
+    """Run a queued operation, and store its outcome. A failure is raised after that.
 
-    One whose turn has not come stays as it is; whoever ends what it waits for puts its job on the queue again.
+    One that has to wait for another stays queued; when that ends, the scheduler enqueues its job again.
     """
     try:
         _run_locked(operation_id)
     finally:
-        with suppress(SQLAlchemyError):  # the watcher does it then
+        with suppress(SQLAlchemyError):  # the watcher dispatches it later
             scheduler.dispatch_next()
 
 
@@ -83,17 +83,17 @@ def _run_locked(operation_id: int) -> None:
 
 
 def _unforeseen_error(error: Exception) -> RockonwebError:
-    """Return what to tell of an error that nobody foresaw."""
+    """Return the error to show for an unexpected exception."""
     if isinstance(error, DBAPIError):
         return wrap_database_error(error)
     return RockonwebError(
-        t("Rockonweb itself failed: %(error)s.", error=type(error).__name__),
-        t("This is a mistake of ours; the log of the worker has the details. Please report it."),
+        t("Internal error in Rockonweb: %(error)s.", error=type(error).__name__),
+        t("This is a bug in Rockonweb; the worker log has the details. Report it."),
     )
 
 
 def interrupt_operation(operation_id: int) -> bool:
-    """End an operation whose process is gone. Returns False while the process lives."""
+    """Roll back and end an operation whose process has died. Returns False while the process lives."""
     with _operation_lock(operation_id) as acquired:
         operation = db.session.get(Operation, operation_id)
         if not acquired or operation is None or operation.progress is not Progress.RUNNING:
@@ -102,26 +102,26 @@ def interrupt_operation(operation_id: int) -> bool:
         if done:
             _finish_operation(operation_id, Progress.DONE)
             return True
-        hint = t("Try again: what is done already is not done twice.")
+        hint = t("Try again: what is already done is not repeated.")
         if leftover_reason:
-            hint = t("Not all of it could be taken back yet. %(why)s", why=leftover_reason)
-        error = RockonwebError(t("It was interrupted: the process that did it has ended."), hint)
+            hint = t("Not everything could be rolled back yet. %(why)s", why=leftover_reason)
+        error = RockonwebError(t("It was interrupted: the process that ran it has ended."), hint)
         _finish_operation(operation_id, Progress.INTERRUPTED, error)
         return True
 
 
 def _all_steps_done(operation: Operation) -> bool:
-    """Whether each step of an operation is done. One with several planners may have more of them to come."""
+    """Whether all steps of an operation are done; False with several planners, as more steps may follow."""
     steps = operation.steps
     planners = PLANNERS.get(operation.kind, ())
     return len(planners) == 1 and bool(steps) and all(step.progress is Progress.DONE for step in steps)
 
 
 def _roll_back_operation(operation_id: int) -> tuple[bool, str]:
-    """Take back what an install or change made whose process did not; without an engine that waits until there is one.
+    """Roll back an install or change whose process did not; where Docker does not answer, cleanup is noted as pending.
 
-    Returns True for a change that had only the old containers left to remove: then it is done instead; and why not all
-    could be taken back, which is tried again later.
+    Returns whether it was finished instead, as only the removal of the old containers was left; and why the rollback is
+    incomplete, which is tried again later.
     """
     operation = db.session.get_one(Operation, operation_id)
     if operation.installation is None or not operation.transition.rolls_back:
@@ -140,15 +140,15 @@ def _roll_back_operation(operation_id: int) -> tuple[bool, str]:
 
 
 def _update_notes(operation_id: int, **values: Any) -> None:
-    """Write what an operation notes of how things are."""
+    """Set fields of an operation's notes."""
     with transaction() as session:
         operation = session.get_one(Operation, operation_id)
         operation.notes = replace(operation.notes, **values)
 
 
 def clean_up_leftovers(rockon_id: int, before_id: int | None = None) -> int | None:
-    """Deal with what an ended install or change (the last one, or the last before an operation) left: remove containers
-    that it set aside where it succeeded, else take back what it could not take back itself.
+    """Clean up after the last ended install or change (with `before_id`, the last before that operation): remove the
+    containers that it renamed for replacement where it succeeded, else finish its rollback.
 
     Returns the id of that operation, None where nothing was left. Raises EngineError.
     """
@@ -178,8 +178,8 @@ def clean_up_leftovers(rockon_id: int, before_id: int | None = None) -> int | No
 
 
 def last_effective_operation(rockon_id: int, before_id: int | None = None) -> Operation | None:
-    """Return the last install or change of a rock-on (before an operation) that came to touch anything: one that was
-    refused at its beginning knows nothing of how things were.
+    """Return the last install or change of a rock-on (before an operation, if given) that is active or came to change
+    something: one that was refused has not noted what ran before it.
     """
     query = select(Operation).where(Operation.installation_id == rockon_id, Operation.kind.in_(ROLLBACK_KINDS))
     if before_id is not None:
@@ -191,9 +191,7 @@ def last_effective_operation(rockon_id: int, before_id: int | None = None) -> Op
 
 
 def _has_leftovers(operation: Operation, docker: Engine) -> bool:
-    """Whether there are containers of an operation that was taken back: Docker may have gone on making one for a
-    process that ended.
-    """
+    """Whether a rolled-back operation has containers: Docker may have created one after the process had died."""
     if operation.progress is Progress.DONE:
         return False
     return not operation.notes.stays and bool(docker.operation_containers(operation.id))
@@ -201,7 +199,7 @@ def _has_leftovers(operation: Operation, docker: Engine) -> bool:
 
 @contextmanager
 def _operation_lock(operation_id: int, *, wait: bool = False) -> Iterator[bool]:
-    """Hold the operation's file lock, which ends with the process whatever happens. Yields whether it was free."""
+    """Hold the operation's file lock, which the kernel releases if the process dies. Yields whether it was acquired."""
     settings = current_config()
     make_private_folder(settings.locks_folder)
     path = settings.locks_folder / f"operation-{operation_id}.lock"
@@ -209,7 +207,7 @@ def _operation_lock(operation_id: int, *, wait: bool = False) -> Iterator[bool]:
         with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
             acquired = _try_lock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             if acquired and not _is_same_file(path, file):
-                continue  # who held it has removed it: others would lock another file
+                continue  # the previous holder has removed it: others would lock a new file
             try:
                 yield acquired
             finally:
@@ -245,7 +243,7 @@ def _perform_operation(operation_id: int) -> None:
         _note_running(operation_id, executor.engine)
         for planner in PLANNERS[operation.kind]:
             plan = planner(operation, operation.request, operation.installation, executor.engine)
-            executor.secret_answers  # noqa: B018 - read now, while the answers are loaded
+            executor.secret_answers  # noqa: B018 - cached now, while the answers are loaded
             db.session.rollback()
             _note_warnings(operation_id, plan)
             if operation.transition.replaces_containers and rollback.needs_point(plan.steps):
@@ -255,7 +253,7 @@ def _perform_operation(operation_id: int) -> None:
 
 @contextmanager
 def _open_executor(operation: Operation) -> Iterator[Executor]:
-    """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
+    """Yield the operation's executor, which may change the rock-on's containers, under its old and its new name."""
     host = get_host(operation.installation)
     successor = db.session.get(RockOn, operation.replacement_id) if operation.replacement_id else None
     with host.connect_docker(*([successor.name] if successor else [])) as docker:
@@ -268,8 +266,8 @@ def _open_executor(operation: Operation) -> Iterator[Executor]:
 
 
 def _note_running(operation_id: int, docker: Engine) -> None:
-    """Write which containers run before a change, so that whoever has to bring them back knows. An install has none,
-    and writes that: it begins to act now.
+    """Store which containers run before an install (none) or a change, for a rollback. From then on, `notes.running` is
+    not None, which means that the operation may have changed something.
     """
     transition = db.session.get_one(Operation, operation_id).transition
     if not transition.rolls_back:
@@ -280,7 +278,7 @@ def _note_running(operation_id: int, docker: Engine) -> None:
 
 
 def _note_warnings(operation_id: int, plan: Plan) -> None:
-    """Write what speaks against a plan now, without forbidding it; the person may have seen another host."""
+    """Store the plan's warnings, which may have changed since the review."""
     warnings = tuple((finding.sentence, finding.hint) for finding in plan.findings if finding.level == "warn")
     if warnings:
         _update_notes(operation_id, warnings=warnings)
@@ -296,20 +294,20 @@ def _refresh_catalogue(operation_id: int) -> None:
         session.get_one(OperationStep, step_id).output = str(report)
     if not report.loaded:
         raise RockonwebError(
-            t("No catalogue could be loaded."), t("What was loaded before stays. Check that this machine is online.")
+            t("No catalogue could be loaded."), t("The previous catalogue is kept. Check that this machine is online.")
         )
 
 
 def _runner_step(kind: str, title: str, why: str) -> OperationStep:
-    """Return a step of the runner's own, which has begun; it ends as its operation does."""
+    """Return a running step that is not part of a plan; `_end_steps` ends it with the operation."""
     return OperationStep(position=0, kind=kind, title=title, why=why, progress=Progress.RUNNING, started=utc_now())
 
 
 def _finish_operation(operation_id: int, progress: Progress, error: RockonwebError | None = None) -> None:
-    """Write the outcome: the operation's end, the rock-on's state, and its status as Docker has it.
+    """Store the outcome: the operation's end, the rock-on's state, and its status from Docker.
 
-    What a failure has to read is kept here when there was no step yet that could tell it. An install that is complete
-    but `Unhealthy` stays, so that its log can be read and its settings changed.
+    The output of a failure before the first step is stored in a step of its own. An install that failed as `Unhealthy`
+    is kept, so that its log can be read and its settings changed.
     """
     rockon_id = db.session.get_one(Operation, operation_id).installation_id
     facts = sync_status.inspect_containers(rockon_id) if rockon_id else None
@@ -335,7 +333,7 @@ def _finish_operation(operation_id: int, progress: Progress, error: RockonwebErr
 
 def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
     if output and not operation.steps:
-        step = _runner_step("look_again", t("look at the host again"), t("before anything is touched"))
+        step = _runner_step("look_again", t("check the host again"), t("before anything is changed"))
         step.output = output
         operation.steps.append(step)
     for step in operation.steps:
@@ -348,7 +346,7 @@ def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
 def _finish_rockon(
     session: Session, operation: Operation, installation: Installation, *, keep_on_failure: bool
 ) -> None:
-    """Bring a rock-on into the state that its operation's end means, and its rows in line with its containers."""
+    """Set a rock-on's state after its operation, and apply or discard what the operation was to change."""
     transition, progress, request = operation.transition, operation.progress, operation.request
     done = progress is Progress.DONE
     installation.error = operation.error if progress in FAILED_ENDS else None
@@ -369,7 +367,7 @@ def _finish_rockon(
 
 
 def _prune_rollback_points(rockon_id: int) -> None:
-    """Remove the rollback points that are not wanted any more; what Docker refuses is done after the next change."""
+    """Prune the rollback points; where Docker fails, that is done after the next change."""
     try:
         with get_host().connect_docker() as docker:
             rollback.prune_points(rockon_id, docker)
@@ -378,9 +376,9 @@ def _prune_rollback_points(rockon_id: int) -> None:
 
 
 def _apply_change(session: Session, installation: Installation, operation: Operation, request: ChangeRequest) -> None:
-    """Write what a change brought: the definition, the answers, and the name where it took a successor's.
+    """Store what a change applied: the definition, the answers, and the catalogue entry where it was replaced.
 
-    What other people want and have not applied yet stays theirs.
+    Drafts of the user who submitted it are deleted, those of other users stay.
     """
     answers = request.answers or repository.load_answers(installation)
     if request.successor and (successor := session.get(RockOn, request.successor)):
@@ -389,7 +387,7 @@ def _apply_change(session: Session, installation: Installation, operation: Opera
         installation.installed_source = request.source
         repository.sync_children(installation, installation.current_definition)
     if request.point and installation.entry.source != installation.installed_source:
-        installation.ignored = definition_digest(installation.entry.source)  # it was just left behind
+        installation.ignored = definition_digest(installation.entry.source)  # the rollback just undid that version
     repository.store_answers(installation, resolve_host_ports(installation.current_definition, answers))
     drafts = select(Draft).join(User).where(Draft.installation_id == installation.id, User.name == operation.user)
     for draft in session.scalars(drafts):

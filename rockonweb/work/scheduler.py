@@ -1,4 +1,4 @@
-"""Whose turn it is: what an operation that waits waits for, and who goes on when one has ended."""
+"""The scheduler of operations: what a queued one has to wait for, and which can run when another has ended."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ JOB = "rockonweb.jobs.run"
 
 
 def unfinished_operations(rockon_id: int) -> list[Operation]:
-    """Return the operations of a rock-on that wait or run, in the order in which they were begun."""
+    """Return the queued and running operations of a rock-on, in the order of submission."""
     query = select(Operation).where(Operation.installation_id == rockon_id, Operation.progress.in_(ACTIVE_PROGRESS))
     return [*db.session.scalars(query.order_by(Operation.id))]
 
 
 def is_rockon_busy(rockon_id: int) -> bool:
-    """Whether an operation works on a rock-on."""
+    """Whether an operation of a rock-on is running."""
     return any(operation.progress is Progress.RUNNING for operation in unfinished_operations(rockon_id))
 
 
 def blocking_operations(operation: Operation) -> list[Operation]:
-    """Return what an operation that waits has to wait for, the one that ends first in front.
+    """Return the operations that a queued operation has to wait for, running ones first.
 
-    These are the operations of its rock-on that run or waited earlier, and those that run on a rock-on which shares
-    a network or a container with it.
+    These are the operations of its rock-on that run or were submitted earlier; else those that run on a rock-on which
+    shares a network or a container with it.
     """
     if operation.installation_id is None or operation.progress is not Progress.QUEUED:
         return []
@@ -69,10 +69,10 @@ def blocking_operations(operation: Operation) -> list[Operation]:
 
 
 def claim_operation(operation_id: int) -> bool:
-    """Let an operation run whose turn it is. Returns False where it has to wait, has run, or can't be done any more.
+    """Mark a queued operation as running. Returns False where it has to wait, was run, or is not possible any more.
 
-    What it finds and what it writes are one transaction: of two that get in each other's way one runs. That two of
-    one rock-on never do is a unique index's word besides.
+    The check and the update are one transaction under a lock, so that of two conflicting operations only one runs. For
+    two of one rock-on, a unique index ensures that too.
     """
     try:
         with transaction() as session:
@@ -91,7 +91,7 @@ def claim_operation(operation_id: int) -> bool:
 
 
 def dispatch_next() -> list[int]:
-    """Put the jobs of those on the queue whose turn has come and that have none; returns the operations."""
+    """Enqueue the jobs of all queued operations that need not wait and have no job yet; return their ids."""
     waiting = select(Operation).where(Operation.progress == Progress.QUEUED).order_by(Operation.id)
     ready = [operation.id for operation in db.session.scalars(waiting).all() if not blocking_operations(operation)]
     db.session.rollback()
@@ -102,7 +102,7 @@ def dispatch_next() -> list[int]:
 
 
 def dispatch_operation(operation_id: int) -> int:
-    """Put the job of an operation on the queue unless others come first: who ends those does it then."""
+    """Enqueue an operation's job, unless it has to wait: then `dispatch_next` does it later. Returns the id."""
     operation = db.session.get_one(Operation, operation_id)
     ready = operation.progress is Progress.QUEUED and not blocking_operations(operation)
     db.session.rollback()
@@ -110,25 +110,25 @@ def dispatch_operation(operation_id: int) -> int:
 
 
 def enqueue_operation(operation_id: int) -> int:
-    """Put the job on the queue. Should the queue have gone since it was asked, the watcher does it later."""
+    """Enqueue an operation's job and return the operation's id. Where the queue is down, the watcher does it later."""
     with suppress(QueueUnreachable):
         queue.enqueue_job(JOB, operation_id, job_id=job_id(operation_id))
     return operation_id
 
 
 def job_id(operation_id: int) -> str:
-    """Return the id of the operation's job on the queue."""
+    """Return the RQ job id of an operation."""
     return f"operation-{operation_id}"
 
 
 def lock_operations(session: Session) -> None:
-    """Keep others from beginning and claiming until the transaction ends. On SQLite nobody else writes anyway."""
+    """Block other submits and claims until the transaction ends. On SQLite, there is only one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE operation IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def set_pending(operation: Operation, installation: Installation) -> None:
-    """Show on a rock-on what is done to it, and note how it was before."""
+    """Set a rock-on's state and status to the operation's pending ones, and note the state before."""
     transition = operation.transition
     if installation.state in transition.allowed_states:
         operation.notes = replace(operation.notes, state=installation.state)
@@ -138,13 +138,13 @@ def set_pending(operation: Operation, installation: Installation) -> None:
 
 
 def _apply_transition(operation: Operation, installation: Installation) -> bool:
-    """Bring a rock-on into the state of an operation; one that can't be done any more is ended with a sentence."""
+    """Set a rock-on's pending state; an operation that its state does not allow any more is ended as failed."""
     transition = operation.transition
     if installation.state not in transition.allowed_states and installation.state != transition.state:
         operation.mark_finished(
             Progress.FAILED,
             t("%(name)s is %(state)s.", name=installation.name, state=STATE_LABELS[installation.state]),
-            t("What ran before it has ended otherwise than expected, so nothing was done."),
+            t("The operation before it did not end as expected, so nothing was done."),
         )
         if transition.reserves_ports:
             repository.release_reserved_ports(installation)
@@ -168,5 +168,5 @@ def _operation_resources(operation: Operation) -> frozenset[str]:
 
 
 def _is_running_conflict(error: IntegrityError) -> bool:
-    """Whether a row was refused because another operation of its rock-on runs."""
+    """Whether the unique index refused a row because another operation of its rock-on runs."""
     return "uq_operation_running" in str(error) or "operation.installation_id" in str(error)

@@ -1,8 +1,7 @@
-"""How each kind of step is done, and how it is taken back: what belongs to one kind stands together.
+"""How each kind of step is performed and undone: one StepAction per kind.
 
-`prepare_undo` finds out before a step what its undo has to know, and the executor writes that down before the step
-begins. So `undo` is the same while its process lives and after it has died: it goes by what was written and by what
-Docker says, and may be called again.
+Before a step starts, the executor stores what `prepare_undo` returns. So `undo` works the same way in the operation's
+process and after that has died: it depends on the stored state and on Docker alone, and may be repeated.
 """
 
 from __future__ import annotations
@@ -54,18 +53,18 @@ from rockonweb.work.collect_facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 
-UndoState = dict[str, Any]  # what was true before a step, as JSON; NOTHING where there is only the undo itself to do
+UndoState = dict[str, Any]  # JSON: what was true before a step; EMPTY_STATE where undo needs no more than the step
 EMPTY_STATE: UndoState = {}
 AnyStep = TypeVar("AnyStep", bound=Step)
 HandledStep = TypeVar("HandledStep", bound=Step, contravariant=True)
 
 
 class Cancelled(Exception):
-    """The person asked to stop."""
+    """A user has cancelled the operation."""
 
 
 class StepContext:
-    """What actions act by: the operation, the engine, and where they tell what they wait for."""
+    """What actions use: the operation's id, host and engine, and methods to report progress."""
 
     def __init__(self, host: Host, engine: Engine, operation_id: int) -> None:
         self.engine = engine
@@ -73,13 +72,13 @@ class StepContext:
         self.operation_id = operation_id
 
     def report_wait(self, row_id: int, message: str) -> None:
-        """Write what a step waits for, and stop it when that was asked."""
+        """Store what a step waits for as its output. Raises Cancelled."""
         self._stop_if_cancelled()
         with transaction() as session:
             session.get_one(OperationStep, row_id).output = message
 
     def show_progress(self, row_id: int, image_layers: Sequence[Layer]) -> None:
-        """Write how far a pull is, and stop it when that was asked."""
+        """Store the progress of a pull. Raises Cancelled."""
         self._stop_if_cancelled()
         with transaction() as session:
             step = session.get_one(OperationStep, row_id)
@@ -87,7 +86,7 @@ class StepContext:
             step.layers = pull_layers.pack_layers(image_layers)
 
     def remove_own_container(self, name: str) -> None:
-        """Remove a container; the volumes that Docker made for it are remembered for its next life."""
+        """Remove a container of the rock-on, if it exists; its anonymous volumes are kept for its replacement."""
         facts = self.engine.inspect_container(name)
         if facts is None or not self.engine.acts_on(facts):
             return
@@ -104,10 +103,10 @@ class StepContext:
         self.engine.remove_container(name)
 
     def note_run(self, name: str) -> None:
-        """Note where a container that this operation made has run: it may have changed data."""
+        """Mark the rollback point if a container that this operation created has run: it may have changed data."""
         if not rollback.lacks_run_mark(self.operation_id):
             return
-        with suppress(EngineError):  # away: then it is found out when what was begun is taken back
+        with suppress(EngineError):  # Docker is down: the rollback checks it again
             facts = self.engine.inspect_container(name)
             if facts and facts.ever_ran and name in self.engine.operation_containers(self.operation_id):
                 rollback.mark_ran(self.operation_id)
@@ -123,7 +122,7 @@ class StepContext:
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether a user has cancelled the operation."""
         query = select(Operation.cancel_requested).where(Operation.id == self.operation_id)
         return bool(db.session.scalar(query))
 
@@ -135,29 +134,29 @@ class StepContext:
 
 
 class StepAction(ABC, Generic[HandledStep]):
-    """How a kind of step is done and taken back. Without more than `do` there is nothing to take back."""
+    """How a kind of step is performed and undone. One that defines only `do` has nothing to undo."""
 
     def prepare_undo(self, context: StepContext, step: HandledStep) -> UndoState | None:
-        """Return what the undo has to know, None where there will be nothing to take back."""
+        """Return the state that `undo` needs; None where there will be nothing to undo."""
         return None
 
     @abstractmethod
     def do(self, context: StepContext, step: HandledStep, row_id: int) -> str | None:
-        """Do it, and return what is worth reading of it. Raises RockonwebError."""
+        """Perform the step, whose row has this id, and return its output. Raises RockonwebError or Cancelled."""
 
     def undo(self, context: StepContext, step: HandledStep, undo_state: UndoState, *, ended: bool) -> str | None:
-        """Take it back, and return what is worth telling of it; `ended` says that it was not cut short.
+        """Undo the step, and return a message for it; `ended`: the step was completed, not interrupted.
 
-        Raises RockonwebError, LeftAlone where something stays as it is.
+        Raises RockonwebError, UndoSkipped where something is deliberately not undone.
         """
         return None
 
 
 class UndoableAction(StepAction[HandledStep]):
-    """What is taken back whenever it was begun; an action that knows better says so when it looks."""
+    """A step that is undone whenever it was started, without a stored state."""
 
     def prepare_undo(self, context: StepContext, step: HandledStep) -> UndoState | None:
-        """Return what the undo has to know: nothing more than the step."""
+        """Return the empty state: `undo` needs no more than the step."""
         return EMPTY_STATE
 
 
@@ -165,7 +164,7 @@ _ACTIONS: dict[type[Step], StepAction[Any]] = {}
 
 
 def action_of(step: AnyStep) -> StepAction[AnyStep]:
-    """Return how a step is done."""
+    """Return the action for a step's kind."""
     return _ACTIONS[type(step)]
 
 
@@ -181,7 +180,7 @@ def _register_for(step_type: type[Step]) -> Callable[[type[StepAction[Any]]], ty
 
 
 @_register_for(CreateShare)
-class _MakeShareAction(StepAction[CreateShare]):
+class _CreateShareAction(StepAction[CreateShare]):
     def prepare_undo(self, context: StepContext, step: CreateShare) -> UndoState | None:
         return None if step.share in context.host.shares.shares_by_name() else EMPTY_STATE
 
@@ -190,16 +189,16 @@ class _MakeShareAction(StepAction[CreateShare]):
             return ""
         context.host.shares.create_share(step.share)
         if step.owner and (why := context.host.shares.change_owner(step.share, *step.owner)):
-            return t("It could not be given to user %(uid)s: %(why)s.", uid=step.owner[0], why=why)
+            return t("Its owner could not be changed to user %(uid)s: %(why)s.", uid=step.owner[0], why=why)
         return ""
 
     def undo(self, context: StepContext, step: CreateShare, undo_state: UndoState, *, ended: bool) -> None:
         if not (context.is_used_by_others(step.share) or context.host.shares.remove_if_empty(step.share)):
-            raise UndoSkipped(t("The share stays: it is not empty."))
+            raise UndoSkipped(t("The share is kept: it is not empty."))
 
 
 @_register_for(SetShareOwner)
-class _SetOwnerAction(StepAction[SetShareOwner]):
+class _SetShareOwnerAction(StepAction[SetShareOwner]):
     def prepare_undo(self, context: StepContext, step: SetShareOwner) -> UndoState | None:
         share = context.host.shares.inspect_path(step.share)
         return {"owner": [share.uid, share.gid]} if share.exists else None
@@ -212,7 +211,7 @@ class _SetOwnerAction(StepAction[SetShareOwner]):
 
 
 @_register_for(SetShareMode)
-class _SetModeAction(StepAction[SetShareMode]):
+class _SetShareModeAction(StepAction[SetShareMode]):
     def prepare_undo(self, context: StepContext, step: SetShareMode) -> UndoState | None:
         share = context.host.shares.inspect_path(step.share)
         return {"mode": share.mode} if share.exists else None
@@ -225,13 +224,13 @@ class _SetModeAction(StepAction[SetShareMode]):
 
 
 @_register_for(CreateCertificate)
-class _MakeCertificateAction(StepAction[CreateCertificate]):
+class _CreateCertificateAction(StepAction[CreateCertificate]):
     def do(self, context: StepContext, step: CreateCertificate, row_id: int) -> str:
-        return "" if context.host.make_certificate() else t("It is there already.")
+        return "" if context.host.make_certificate() else t("It already exists.")
 
 
 @_register_for(TakeSnapshot)
-class _SnapshotAction(UndoableAction[TakeSnapshot]):
+class _TakeSnapshotAction(UndoableAction[TakeSnapshot]):
     def do(self, context: StepContext, step: TakeSnapshot, row_id: int) -> None:
         rollback.snapshot_share(context.operation_id, step)
 
@@ -249,7 +248,7 @@ class _RestoreSnapshotAction(StepAction[RestoreSnapshot]):
 
 
 @_register_for(PullImage)
-class _PullAction(StepAction[PullImage]):
+class _PullImageAction(StepAction[PullImage]):
     def do(self, context: StepContext, step: PullImage, row_id: int) -> str:
         ids_before = context.engine.image_ids()
         progress, shown_at = PullProgress(), time.monotonic()
@@ -260,7 +259,7 @@ class _PullAction(StepAction[PullImage]):
         image_id = context.engine.image_id(step.image)
         if (
             image_id is not None and image_id not in ids_before
-        ):  # only what was brought here by us is offered for removal
+        ):  # only images that were pulled here are offered for removal
             with transaction() as session:
                 session.merge(PulledImage(id=image_id, reference=step.image, pulled=utc_now()))
         return progress.outcome
@@ -269,11 +268,11 @@ class _PullAction(StepAction[PullImage]):
 @_register_for(RemoveImage)
 class _RemoveImageAction(StepAction[RemoveImage]):
     def do(self, context: StepContext, step: RemoveImage, row_id: int) -> str:
-        return "" if context.engine.remove_image(step.image) else t("It stays: a container uses it.")
+        return "" if context.engine.remove_image(step.image) else t("It is kept: a container uses it.")
 
 
 @_register_for(CreateNetwork)
-class _MakeNetworkAction(UndoableAction[CreateNetwork]):
+class _CreateNetworkAction(UndoableAction[CreateNetwork]):
     def do(self, context: StepContext, step: CreateNetwork, row_id: int) -> None:
         context.engine.ensure_network(step.network, context.operation_id, rocknets.stored_spec(step.network))
 
@@ -286,12 +285,14 @@ class _MakeNetworkAction(UndoableAction[CreateNetwork]):
 class _RemoveNetworkAction(StepAction[RemoveNetwork]):
     def do(self, context: StepContext, step: RemoveNetwork, row_id: int) -> str:
         if rocknets.stored_spec(step.network) or not context.engine.remove_network(step.network):
-            return t("It stays: something else is connected to it, an owner made it, or it is not ours.")
+            return t(
+                "It is kept: something else is connected to it, an owner created it, or it is not managed by Rockonweb."
+            )
         return ""
 
 
 @_register_for(ConnectNetwork)
-class _JoinAction(StepAction[ConnectNetwork]):
+class _ConnectNetworkAction(StepAction[ConnectNetwork]):
     def prepare_undo(self, context: StepContext, step: ConnectNetwork) -> UndoState | None:
         container = context.engine.inspect_container(step.container)
         return None if container and step.network in container.networks else EMPTY_STATE
@@ -311,7 +312,7 @@ class _JoinAction(StepAction[ConnectNetwork]):
 
 
 @_register_for(DisconnectNetwork)
-class _LeaveAction(StepAction[DisconnectNetwork]):
+class _DisconnectNetworkAction(StepAction[DisconnectNetwork]):
     def prepare_undo(self, context: StepContext, step: DisconnectNetwork) -> UndoState | None:
         container = context.engine.inspect_container(step.container)
         return EMPTY_STATE if container and step.network in container.networks else None
@@ -327,9 +328,9 @@ class _LeaveAction(StepAction[DisconnectNetwork]):
 
 
 @_register_for(CreateContainer)
-class _CreateAction(UndoableAction[CreateContainer]):
+class _CreateContainerAction(UndoableAction[CreateContainer]):
     def do(self, context: StepContext, step: CreateContainer, row_id: int) -> None:
-        context.remove_own_container(step.container)  # one of ours that an interrupted operation left
+        context.remove_own_container(step.container)  # left by an interrupted operation
         context.host.shares.refuse_links(context.engine.paths_to_mount(step.argv))
         context.engine.create_container(step.argv, context.operation_id)
 
@@ -347,7 +348,7 @@ class _RunOnceAction(StepAction[RunOnce]):
 
 
 @_register_for(StartContainer)
-class _StartAction(StepAction[StartContainer]):
+class _StartContainerAction(StepAction[StartContainer]):
     def do(self, context: StepContext, step: StartContainer, row_id: int) -> None:
         context.host.shares.refuse_links(context.engine.bind_mount_paths(step.container))
         try:
@@ -357,7 +358,7 @@ class _StartAction(StepAction[StartContainer]):
 
 
 @_register_for(StopContainer)
-class _StopAction(StepAction[StopContainer]):
+class _StopContainerAction(StepAction[StopContainer]):
     def prepare_undo(self, context: StepContext, step: StopContainer) -> UndoState | None:
         return EMPTY_STATE if context.engine.is_container_up(step.container) else None
 
@@ -365,7 +366,7 @@ class _StopAction(StepAction[StopContainer]):
         context.engine.stop_container(step.container)
 
     def undo(self, context: StepContext, step: StopContainer, undo_state: UndoState, *, ended: bool) -> None:
-        if not ended:  # Docker may be at it still, and would end the container after we have looked
+        if not ended:  # Docker may still be stopping it, after the check below
             with suppress(EngineError):
                 context.engine.stop_container(step.container)
         if not context.engine.is_container_up(step.container):
@@ -404,15 +405,15 @@ class _RenameOldAction(UndoableAction[RenameOld]):
 @_register_for(RemoveOld)
 class _RemoveOldAction(StepAction[RemoveOld]):
     def do(self, context: StepContext, step: RemoveOld, row_id: int) -> str:
-        """Its replacement runs by now, so a refusal is told and fails nothing."""
+        """Remove the old container. Its replacement runs already, so an error becomes output and fails nothing."""
         try:
             context.remove_own_container(step.container + RENAMED_SUFFIX)
         except RockonwebError as error:
-            return t("It stays for now and is removed later: %(why)s", why=error.output or error.sentence)
+            return t("It is kept for now and will be removed later: %(why)s", why=error.output or error.sentence)
         return ""
 
 
 @_register_for(RemoveContainer)
-class _RemoveAction(StepAction[RemoveContainer]):
+class _RemoveContainerAction(StepAction[RemoveContainer]):
     def do(self, context: StepContext, step: RemoveContainer, row_id: int) -> None:
         context.remove_own_container(step.container)

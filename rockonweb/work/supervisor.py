@@ -1,4 +1,4 @@
-"""`rockonweb up`: forks the roles from one loaded program, looks after them, and ends them all with itself."""
+"""`rockonweb up`: forks the roles from one process, restarts those that die, and stops them all when it stops."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from rockonweb.migrations import upgrade
 from rockonweb.work import instance_files, roles, warm_up, web_server
 
 READY_SECONDS = 60
-END_SECONDS = 10  # that roles get to end by themselves
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is started again
-STEADY_SECONDS = 60  # a role that lived so long begins again with the first pause
+END_SECONDS = 10  # between SIGTERM and SIGKILL
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is restarted; doubled each time
+STEADY_SECONDS = 60  # a role that lived longer is restarted after the first pause again
 SERVER_NAMES = ("valkey-server", "redis-server")
 
 
 @dataclass
 class RoleProcess:
-    """A child process: how to start it, and how it fares."""
+    """A child process: how to start it, and its state; `pid` is 0 while it does not run."""
 
     name: str
     start: Callable[[], int]
@@ -50,7 +50,7 @@ class RoleProcess:
 
 
 def run_supervisor(app: Flask) -> int:
-    """Run everything until a signal ends it. Returns the exit status."""
+    """Run all roles until a signal. Returns the exit status. Raises BadInput or Conflict."""
     settings: config.Config = app.config["SETTINGS"]
     config.make_private_folder(settings.instance)
     web_server.check_tls(settings)
@@ -65,7 +65,7 @@ def run_supervisor(app: Flask) -> int:
 
 
 class _Supervisor:
-    """The parent of the roles. It keeps no connection open: what a parent has open, its forks would share."""
+    """The parent process of the roles. It keeps no connection open, as its forks would share it."""
 
     def __init__(self, app: Flask, settings: config.Config, listener: socket.socket) -> None:
         self.app, self.settings = app, settings
@@ -88,8 +88,8 @@ class _Supervisor:
         if not self.settings.redis_url:
             self._start_role(self.roles[0])
         with self.app.app_context():
-            warm_up.warm_up()  # what it leaves in memory all roles share
-        gc.freeze()  # also by not looking through it for garbage, which would copy it; nor does the end take a second
+            warm_up.warm_up()  # its results are in memory that all roles share
+        gc.freeze()  # a collection would write to that memory and so copy it; the exit is faster too
         if not self.settings.redis_url:
             _await_socket(self.settings.redis_socket)
         while not self.ending:
@@ -115,7 +115,7 @@ class _Supervisor:
         role.started = time.monotonic()
 
     def _reap_roles(self) -> None:
-        """Note the roles that died; each is started again after a pause that grows while it keeps dying."""
+        """Reap the roles that died; each is restarted after a pause that grows while it keeps dying."""
         for role in self.roles:
             if role.pid and os.waitpid(role.pid, os.WNOHANG)[0]:
                 if time.monotonic() - role.started > STEADY_SECONDS:
@@ -125,7 +125,7 @@ class _Supervisor:
                 role.pause = min(role.pause * 2, LONGEST_PAUSE)
 
     def _stop_all(self) -> None:
-        """End the roles, the queue server last. What does not end in time is killed."""
+        """Stop the roles, the queue server last. Those that do not stop in time are killed."""
         queue_servers = [role for role in self.roles if role.name == "queue server"]
         for group in ([role for role in self.roles if role not in queue_servers], queue_servers):
             deadline = time.monotonic() + END_SECONDS
@@ -143,16 +143,16 @@ class _Supervisor:
                     role.pid = 0
 
     def _announce_ready(self, late: bool) -> bool:
-        """Print that all is ready, once it is. Returns whether it was said."""
+        """Print that all is ready, once it is, or when `late` what is not. Returns whether it was printed."""
         try:
             with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
-                # Whether the web server answers, not who it is: it is ours, and its certificate has another name.
+                # Only whether the web server answers: it is this program's, and its certificate has another name.
                 health = requests.get(f"{self.settings.local_url}/healthz", timeout=2, verify=False).json()  # noqa: S501
         except (requests.RequestException, ValueError):
             health = {}
         ready = health.get("status") in ("ok", "degraded") and health.get("workers", 0) >= self.settings.workers
         if ready and health.get("docker") == "unknown" and not late:
-            return False  # the watcher has not looked yet
+            return False  # the watcher has not reported yet
         if not ready and not late:
             return False
         if not ready:
@@ -169,12 +169,12 @@ class _Supervisor:
 
 
 def print_line(line: str) -> None:
-    """Print a line to the terminal at once."""
+    """Print a line to the terminal, unbuffered."""
     print(line, flush=True)
 
 
 def how_to_reach(settings: config.Config) -> list[str]:
-    """Return how to reach a loopback address from another machine, where nobody sits at this one."""
+    """Return lines on how to reach a loopback address from another machine; none where this one has a screen."""
     has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if has_screen or settings.host not in ("127.0.0.1", "::1", "localhost"):
         return []
@@ -189,7 +189,7 @@ def how_to_reach(settings: config.Config) -> list[str]:
 def start_queue_server(settings: config.Config) -> int:
     """Start the embedded Redis-compatible server on its Unix socket and return its process id.
 
-    Raises FileNotFoundError when no server program is there.
+    Raises FileNotFoundError where no server program is installed.
     """
     binary = _server_binary()
     folder = settings.instance / "redis"
@@ -221,7 +221,7 @@ def _server_binary() -> str:
 
 
 def _await_socket(path: Path) -> None:
-    """Wait until a server takes connections; the file alone may be what a killed one has left."""
+    """Wait until a server accepts connections; the file alone may be left from one that was killed."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
@@ -231,7 +231,7 @@ def _await_socket(path: Path) -> None:
 
 
 def _prepare_database(app: Flask) -> None:
-    """Bring the database up to date, make the first account or its code, and load the starter catalogue."""
+    """Migrate the database, create the first account or its setup code, and load the starter catalogue."""
     settings: config.Config = app.config["SETTINGS"]
     with app.app_context():
         upgrade.upgrade_database()
@@ -241,7 +241,7 @@ def _prepare_database(app: Flask) -> None:
 
 
 def _run_in_child(work: Callable[[], None]) -> int:
-    """Do `work` in a process of its own, so that nothing it opens stays open here; return its exit status."""
+    """Run `work` in a child process, so that nothing it opens stays open here; return its exit status."""
     pid = os.fork()
     if not pid:
         _run_and_exit(work)
@@ -251,7 +251,7 @@ def _run_in_child(work: Callable[[], None]) -> int:
 def _fork_role(app: Flask, work: Callable[[], None]) -> int:
     def run_role() -> None:
         _end_with_parent(signal.SIGKILL)
-        os.setpgid(0, 0)  # Ctrl-C in the terminal is for the supervisor, which ends the others in order
+        os.setpgid(0, 0)  # Ctrl-C in the terminal reaches the supervisor alone, which stops the roles in order
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         roles.forget_connections(app)
@@ -284,7 +284,7 @@ def _run_and_exit(work: Callable[[], None]) -> NoReturn:
 def _end_with_parent(signal_number: int) -> None:
     parent = os.getppid()
     roles.die_with_parent(signal_number)
-    if os.getppid() != parent:  # it ended before we asked
+    if os.getppid() != parent:  # it ended before the call
         os._exit(1)
 
 
@@ -294,7 +294,7 @@ def _signal_role(role: RoleProcess, signal_number: int) -> None:
 
 
 def _open_listener(settings: config.Config) -> socket.socket:
-    """Open the web server's socket here, so that a web server that is started again loses no visitor."""
+    """Open the web server's socket here, so that a restart of the web server loses no connection."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -310,13 +310,13 @@ def _open_listener(settings: config.Config) -> socket.socket:
 
 
 def _lock_instance(settings: config.Config) -> IO[str]:
-    """Hold the instance's lock: two supervisors on one instance would fight over everything."""
+    """Lock the instance for this process, as it can have only one supervisor. Raises Conflict."""
     file = open(settings.instance / "up.lock", "w")  # noqa: SIM115 - held until the process ends
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise Conflict(
-            f"Rockonweb is running already with the instance {settings.instance}.",
+            f"Rockonweb is already running with the instance {settings.instance}.",
             "Stop that one first, or choose another folder by ROCKONWEB_INSTANCE.",
         ) from None
     return file

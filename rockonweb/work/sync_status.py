@@ -1,4 +1,4 @@
-"""Looks at a rock-on's containers and writes on the rows how they are."""
+"""Syncs the status of a rock-on and its containers from Docker to the database."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FactsByContainer = dict[str, ContainerFacts | None]
 
 
 def sync_status(rockon_id: int, docker: Engine | None = None) -> bool:
-    """Write a rock-on's status as its containers have it. Does nothing when no engine answers, or when an operation
-    is working on the rock-on: that writes the status itself.
+    """Store a rock-on's status, derived from its containers. Does nothing where Docker does not answer, or while an
+    operation is queued or runs for the rock-on, which stores the status itself.
 
-    Returns False in that last case: what was seen may be newer than what the operation saw.
+    Returns False in the latter case: the caller should sync again later, as the operation may have read older facts.
     """
     if scheduler.unfinished_operations(rockon_id):
         db.session.rollback()
@@ -39,9 +39,9 @@ def sync_status(rockon_id: int, docker: Engine | None = None) -> bool:
 
 
 def inspect_containers(rockon_id: int, docker: Engine | None = None) -> FactsByContainer | None:
-    """Return a rock-on's containers as Docker has them, by name; None stands for one that is not there or not ours.
+    """Return the facts of a rock-on's containers by name; None for one that is missing or not the rock-on's.
 
-    Returns None when no engine answers.
+    Returns None where Docker does not answer.
     """
     query = select(Container.name, Installation.name).join(Container.installation).where(Installation.id == rockon_id)
     owners = dict(db.session.execute(query).all())
@@ -55,9 +55,9 @@ def inspect_containers(rockon_id: int, docker: Engine | None = None) -> FactsByC
 
 
 def write_status(installation: Installation, facts: FactsByContainer, *, keep_failure: bool = False) -> None:
-    """Put what was seen on the rows, inside a unit of work.
+    """Store the facts of a rock-on's containers, and its status, inside the caller's transaction.
 
-    With `keep_failure`, a start or stop that failed stays shown as failed.
+    With `keep_failure`, the status of a failed start or stop stays.
     """
     query = select(Container).where(Container.installation_id == installation.id).options(lazyload("*"))
     for container in db.session.scalars(query):

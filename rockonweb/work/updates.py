@@ -1,8 +1,7 @@
-"""Newer images of what is installed: looked up in the registries as a job, remembered, and taken by themselves where an
-owner wants that.
+"""Checks for newer images of installed rock-ons: a job looks them up in the registries and stores the results.
 
-A look pulls nothing and touches no container. What it finds is written on rows, so that no page asks Docker or a
-registry.
+A check pulls nothing and changes no container. Pages read the stored results, and ask neither Docker nor a registry.
+Where a user has enabled it, updates are submitted automatically.
 """
 
 from __future__ import annotations
@@ -44,39 +43,39 @@ from rockonweb.work import operations, queue
 
 JOB = "rockonweb.jobs.look_for_updates"
 ALL_ROCKONS = 0  # instead of a rock-on's id
-MAX_DUE_CHECKS = 2  # rock-ons that become due at the same time and are looked at: the others have their turn later
-AUTOMATIC = "automatic update"  # who began the operation
+MAX_DUE_CHECKS = 2  # due rock-ons that are checked at once; the others follow later
+AUTOMATIC = "automatic update"  # stored as the user of the operation
 
 RegistryAnswer = registry.RemoteImage | registry.ImageNotFound | registry.LookupFailed
 
 
 @dataclass(frozen=True)
 class LocalImage:
-    """A container's image on this host: the one that it runs, and the one that its name means now."""
+    """The images of a container on this host: the one that it runs, and the one that its reference now names."""
 
     container_id: int
-    reference: str  # its name
-    image_id: str  # blank: there is no container
+    reference: str  # such as "nginx:latest"
+    image_id: str  # of the running one; blank where there is no container
     running: InspectedImage | None
     named: InspectedImage | None
 
     @property
     def digests(self) -> frozenset[str]:
-        """By which a registry may know what runs."""
+        """The digests by which a registry may identify the running image."""
         return self.running.image.known_digests if self.running else frozenset()
 
 
-# -- looking ------------------------------------------------------------------------------------------------------
+# -- checks -------------------------------------------------------------------------------------------------------
 
 
 def submit_check(rockon_id: int = ALL_ROCKONS) -> None:
-    """Queue a look at the registries, for one rock-on or for all, unless one waits or runs. Raises QueueUnreachable."""
+    """Queue a check of one rock-on or all, unless one is queued or runs. Raises QueueUnreachable."""
     if not is_checking(rockon_id):
         queue.enqueue_job(JOB, rockon_id, job_id=_job_id(rockon_id))
 
 
 def is_checking(rockon_id: int = ALL_ROCKONS) -> bool:
-    """Whether such a look waits or runs."""
+    """Whether such a check is queued or runs."""
     try:
         status = Job.fetch(_job_id(rockon_id), connection=queue.redis_connection()).get_status()
     except (NoSuchJobError, RedisError):
@@ -85,9 +84,9 @@ def is_checking(rockon_id: int = ALL_ROCKONS) -> bool:
 
 
 def check_registries(rockon_id: int = ALL_ROCKONS) -> None:
-    """Ask the registries what the names of images mean now, and write down what differs from what runs.
+    """Look up the images of one rock-on or all in their registries, and store whether the running ones are current.
 
-    What a registry does not tell stays unknown. Raises EngineError.
+    Where a lookup fails, the status is unknown. Raises EngineError.
     """
     images = _inspect_local_images(rockon_id)
     known_digests: dict[str, set[str]] = {}
@@ -97,7 +96,7 @@ def check_registries(rockon_id: int = ALL_ROCKONS) -> None:
 
 
 def refresh_after_operation(operation_id: int) -> None:
-    """Look at this host's images again after an operation; the registries are not asked."""
+    """Update the stored results after an operation, from this host's images, without asking registries."""
     operation = db.session.get(Operation, operation_id)
     if operation is None or operation.installation is None or operation.is_active:
         return
@@ -106,7 +105,7 @@ def refresh_after_operation(operation_id: int) -> None:
     if state not in INSTALLED_OR_PENDING:
         _delete_image_rows(rockon_id)
         return
-    with suppress(EngineError):  # the next look finds it
+    with suppress(EngineError):  # the next check does it
         _store_results(_inspect_local_images(rockon_id), {})
     if went_back:
         _mark_tried(rockon_id)
@@ -132,7 +131,7 @@ def _inspect_local_images(rockon_id: int) -> list[LocalImage]:
 
 
 def _store_results(images: Collection[LocalImage], answers: Mapping[str, RegistryAnswer]) -> None:
-    """Write what was found; without an answer of the registry what it told before still counts."""
+    """Store the results; without a registry's answer for an image, its previous one still counts."""
     with transaction() as session:
         query = (
             select(Container.id, Installation, ContainerImage)
@@ -143,7 +142,7 @@ def _store_results(images: Collection[LocalImage], answers: Mapping[str, Registr
         stored = {container_id: (installation, row) for container_id, installation, row in session.execute(query)}
         for image in images:
             if image.container_id not in stored:
-                continue  # it went meanwhile
+                continue  # removed in the meantime
             _, row = stored[image.container_id]
             if row is None or row.reference != image.reference:
                 row = _replace_row(session, row, image)
@@ -157,7 +156,7 @@ def _store_results(images: Collection[LocalImage], answers: Mapping[str, Registr
 
 
 def _replace_row(session: Session, old_row: ContainerImage | None, image: LocalImage) -> ContainerImage:
-    """Return a row of which nothing is known; `old_row` was for another image."""
+    """Return a new row without results, instead of `old_row`, which was for another image reference."""
     if old_row is not None:
         session.delete(old_row)
         session.flush()
@@ -174,7 +173,7 @@ def _replace_row(session: Session, old_row: ContainerImage | None, image: LocalI
 
 
 def _record_answer(row: ContainerImage, image: LocalImage, answer: RegistryAnswer | None) -> None:
-    """Write what the registry told; one that refuses takes back nothing that it told of this very image before."""
+    """Store a registry's answer; after a failed lookup, an update found earlier for the same running image stays."""
     digests = image.digests - {image.image_id}
     if isinstance(answer, registry.RemoteImage):
         row.outcome, row.said, row.seen = compare_digests(image.image_id, digests, answer.all_digests), "", utc_now()
@@ -193,12 +192,12 @@ def _why_unknown(row: ContainerImage, image: LocalImage) -> str:
     if not image.image_id:
         return t("there is no container")
     if not row.remote_digest:
-        return ""  # nobody has asked yet
-    return t("the image that runs was not pulled from a registry, so there is nothing to compare")
+        return ""  # not checked yet
+    return t("the running image was not pulled from a registry, so there is nothing to compare")
 
 
 def _record_images(row: ContainerImage, image: LocalImage) -> None:
-    """Write which image runs, which one the name means on this host, and what differs between them."""
+    """Store the running image, the one that the reference names on this host (`got`), and their differences."""
     running, named = image.running, image.named
     row.running = image.image_id
     row.digest = running.digest if running else ""
@@ -214,7 +213,7 @@ def _record_images(row: ContainerImage, image: LocalImage) -> None:
 
 
 def _delete_image_rows(rockon_id: int) -> None:
-    """Forget the images of a rock-on that has no containers any more; what an owner set stays."""
+    """Delete the results of a rock-on without containers; its update settings stay."""
     with transaction() as session:
         for row in session.scalars(_image_query(rockon_id)):
             session.delete(row)
@@ -233,26 +232,26 @@ def _image_query(rockon_id: int) -> Select[ContainerImage]:
 
 
 def rockon_images(rockon_id: int) -> list[ContainerImage]:
-    """Return what is known of the images of a rock-on's containers, in their order."""
+    """Return the stored results for a rock-on's containers, in their order."""
     return list(db.session.scalars(_image_query(rockon_id)))
 
 
-# -- by themselves ------------------------------------------------------------------------------------------------
+# -- automatic updates --------------------------------------------------------------------------------------------
 
 
 def submit_due_jobs() -> None:
-    """Queue the looks that are due, and begin the updates that owners want done by themselves. Called by the watcher.
+    """Queue the checks that are due, and submit the automatic updates that are. Called by the watcher.
 
     Raises QueueUnreachable.
     """
     for rockon_id in due_checks():
         submit_check(rockon_id)
-    for rockon_id in due_updates(datetime.now()):  # a window is in this machine's own time
+    for rockon_id in due_updates(datetime.now()):  # windows are in this machine's local time
         _submit_automatic(rockon_id)
 
 
 def due_checks() -> list[int]:
-    """Return the rock-ons whose images are to be looked up now; few at once, those that wait longest first."""
+    """Return the rock-ons (ids) to check now, at most MAX_DUE_CHECKS, those checked longest ago first."""
     hours = current_config().update_hours
     query = select(Installation.id, Installation.images_looked).where(Installation.state == State.INSTALLED)
     order = query.order_by(Installation.images_looked.is_not(None), Installation.images_looked)
@@ -266,7 +265,7 @@ def due_checks() -> list[int]:
 
 
 def due_updates(moment: datetime) -> list[int]:
-    """Return the rock-ons that are to be updated by themselves at this moment, in this machine's own time."""
+    """Return the rock-ons (ids) to update automatically at this time, which is local."""
     minute = moment.hour * 60 + moment.minute
     query = select(Installation).where(
         Installation.auto_update, Installation.newer_images, Installation.state == State.INSTALLED
@@ -279,8 +278,8 @@ def due_updates(moment: datetime) -> list[int]:
 
 
 def was_tried(installation: Installation) -> bool:
-    """Whether the images that are newer were taken by themselves before, or an owner went back from them: then they
-    are not tried again.
+    """Whether an automatic update to the available images was tried before, or a user has rolled back from them: then
+    it is not tried again.
     """
     return bool(installation.auto_tried) and installation.auto_tried == _update_fingerprint(
         rockon_images(installation.id)
@@ -288,7 +287,7 @@ def was_tried(installation: Installation) -> bool:
 
 
 def _update_fingerprint(images: Iterable[ContainerImage]) -> str:
-    """Return what tells the images that an update would bring from others."""
+    """Return a text that identifies the images that an update would bring: their sorted digests and ids."""
     return " ".join(
         sorted(
             {
@@ -302,36 +301,36 @@ def _update_fingerprint(images: Iterable[ContainerImage]) -> str:
 
 def _submit_automatic(rockon_id: int) -> None:
     installation = db.session.get_one(Installation, rockon_id)
-    with suppress(Conflict):  # it is busy; the next time then
+    with suppress(Conflict):  # busy: tried again later
         operations.submit_operation(installation, UpdateRequest(), AUTOMATIC)
         _mark_tried(rockon_id)
 
 
 def _mark_tried(rockon_id: int) -> None:
-    """Remember the images that are newer now, so that they are not taken by themselves any more."""
+    """Store the available images, so that no automatic update to them is tried again."""
     with transaction() as session:
         session.get_one(Installation, rockon_id).auto_tried = _update_fingerprint(rockon_images(rockon_id))
 
 
 def last_automatic(rockon_id: int) -> Operation | None:
-    """Return the update that was begun last without being asked."""
+    """Return the rock-on's last automatic update; None where there is none."""
     query = select(Operation).where(Operation.installation_id == rockon_id, Operation.user == AUTOMATIC)
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 
-# -- all of them --------------------------------------------------------------------------------------------------
+# -- all rock-ons -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class InstalledImages:
-    """What is known of the images of a rock-on that is installed."""
+    """An installed rock-on with the stored results for its images."""
 
     installation: Installation
     images: list[ContainerImage]
 
     @property
     def outcome(self) -> UpdateStatus:
-        """What counts of all its containers: what is newer first, then what is not known."""
+        """The status of the whole rock-on: NEWER, else the first that occurs of the order below."""
         if self.installation.has_newer_image:
             return UpdateStatus.NEWER
         outcomes = {image.outcome for image in self.images} or {UpdateStatus.UNKNOWN}
@@ -343,12 +342,12 @@ class InstalledImages:
 
     @property
     def unknown_reason(self) -> str:
-        """Why something is not known; blank where all is, or nobody asked yet."""
+        """Why the status of an image is unknown; blank where none is, or there was no check yet."""
         return next((image.said for image in self.images if image.said), "")
 
 
 def installed_images() -> list[InstalledImages]:
-    """Return what is known of all that is installed, in name order, by two statements."""
+    """Return the stored results of all installed rock-ons, by name, with two statements."""
     installed = Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE))
     rockons = list(
         db.session.scalars(
@@ -365,8 +364,8 @@ def installed_images() -> list[InstalledImages]:
 
 
 def submit_updates(user: str) -> tuple[list[int], list[str]]:
-    """Begin an update of each rock-on that has a newer image. Returns the operations, and the names of those that are
-    busy. Raises QueueUnreachable.
+    """Submit an update of each rock-on that has a newer image. Returns the operations' ids, and the names of the
+    rock-ons that are busy. Raises QueueUnreachable.
     """
     operation_ids, busy = [], []
     query = select(Installation).join(Installation.entry).order_by(RockOn.sort_name)

@@ -1,9 +1,8 @@
-"""An operation that nobody asked for, on rows that are never kept: so that those which count begin at once.
+"""Simulates an operation in a transaction that is rolled back, so that the first real ones start fast.
 
-The process of each job is forked from its worker, and `up` forks the workers from one that has rehearsed. What was
-done once the job finds done: the mappers are configured, the statements of an operation are compiled, what is imported
-late is there. That saves a job about as much as all its questions to Docker cost, and the workers share the memory.
-What is missing here is only slower, never wrong.
+Each job's process is forked from its worker, and `rockonweb up` forks the workers from a process that has warmed up.
+So jobs inherit configured mappers, compiled statements and late imports, in memory that the workers share; that saves a
+job about as much time as all its Docker requests take. What is not covered here is only slower, never wrong.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from rockonweb.work.collect_facts import gather_facts
 
 
 class _WarmUpDone(Exception):
-    """Nothing of it is kept."""
+    """Rolls back the transaction."""
 
 
 def warm_up() -> None:
-    """Do what an operation does to the rows, from its turn to its end, take it back, and keep no connection open. A
-    database that is away, or has no tables yet, is left alone.
+    """Run an operation's statements, roll them back, and close all connections, which forks must not share. Does
+    nothing where the database is unreachable or has no tables yet.
     """
     configure_mappers()
     try:
@@ -104,7 +103,7 @@ def _simulate_operation(session: Session) -> None:
 
 
 def _flush_and_expunge(session: Session) -> None:
-    """Write, and read anew what is asked for next, as another transaction would."""
+    """Write, and make the next access read again, as in a new transaction."""
     session.flush()
     session.expunge_all()
 

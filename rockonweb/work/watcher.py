@@ -1,4 +1,4 @@
-"""Keeps the rows true: looks at our containers at start, at each of Docker's events, and now and then."""
+"""The watcher: syncs the database with Docker at start, at each of Docker's events and periodically; runs due jobs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from rockonweb.models import Installation, State, db
 from rockonweb.work import heartbeat, metrics, notices, queue, recovery, sync_status, updates
 
 HEARTBEAT_SECONDS = 5
-SYNC_SECONDS = 60  # between two looks at everything, should an event have been missed
+SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
 RECOVER_SECONDS = 5
-UPDATE_SECONDS = 60  # between two questions whether a look for newer images, or an update, is due
-NOTICE_SECONDS = 30  # between two looks for troubles to tell of, and for notices that are to be tried again
+UPDATE_SECONDS = 60  # between two checks whether a check for newer images or an automatic update is due
+NOTICE_SECONDS = 30  # between two checks for trouble to notify of, and for notices to be retried
 logger = logging.getLogger(__name__)
 
 
 def watch_forever() -> None:
-    """Watch for ever. An engine or a queue that goes away is waited for."""
+    """Watch for ever; reconnects to Docker and Redis after failures."""
     events: inbox.Queue[str] = inbox.Queue()
     threading.Thread(target=metrics.run_sampler, args=(current_config(),), daemon=True).start()
     last_sync = last_recovery = last_update = last_notice = -math.inf
@@ -92,11 +92,11 @@ def _publish_status(status: heartbeat.EngineStatus) -> None:
 
 
 def _start_listening(docker: Engine, events: inbox.Queue[str]) -> threading.Thread | None:
-    """Listen to Docker's events from now on, by its own clock: none is lost while the stream is being opened."""
+    """Listen to Docker's events from now on, by Docker's clock, so that none is lost while the stream opens."""
     try:
         since = docker.system_time()
     except EngineError:
-        return None  # the next heartbeat tells of it
+        return None  # the next heartbeat reports it
     listener = threading.Thread(target=_listen_events, args=(docker, events, since), daemon=True)
     listener.start()
     return listener
@@ -111,11 +111,11 @@ def _listen_events(docker: Engine, events: inbox.Queue[str], since: int) -> None
 
 
 def _drain_events(events: inbox.Queue[str], seconds: float) -> set[str]:
-    """Wait for an event up to `seconds`, then take all that came with it."""
+    """Wait for an event up to `seconds`; return the names of all rock-ons with events."""
     changed: set[str] = set()
     try:
         changed.add(events.get(timeout=seconds))
-        time.sleep(0.1)  # a start comes as several events
+        time.sleep(0.1)  # one start causes several events
         while True:
             changed.add(events.get_nowait())
     except inbox.Empty:
@@ -123,7 +123,7 @@ def _drain_events(events: inbox.Queue[str], seconds: float) -> set[str]:
 
 
 def _sync_rockons(docker: Engine, rockon_names: set[str] | None) -> set[str]:
-    """Look at these rock-ons, at all without names; returns those that an operation works on, to look at later."""
+    """Sync these rock-ons (None: all); return the names of those with an operation, to be synced later."""
     query = select(Installation.id, Installation.name).where(Installation.state != State.AVAILABLE)
     if rockon_names is not None:
         query = query.where(Installation.name.in_(rockon_names))
@@ -145,10 +145,10 @@ def _recover_operations() -> None:
 
 @contextmanager
 def _log_errors(failure: str) -> Iterator[None]:
-    """Log what can't be done now: it is tried again. Whatever happens, no transaction stays open."""
+    """Log errors and do not raise them, as the next round tries again. In any case, no transaction stays open."""
     try:
         yield
-    except (RockonwebError, RedisError, SQLAlchemyError, OSError) as error:  # a disk may be full
+    except (RockonwebError, RedisError, SQLAlchemyError, OSError) as error:  # OSError: a full disk
         logger.warning("%s: %s", failure, error)
     finally:
         db.session.remove()

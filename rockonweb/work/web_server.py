@@ -1,7 +1,7 @@
-"""The web server: how much it takes, and how long it waits for those who send or read slowly.
+"""The web server (Gunicorn) with limits: sizes of requests, and deadlines for clients that send or read slowly.
 
-Each connection has a thread while a request is read, answered and sent. Gunicorn waits without an end there, so that
-as many slow visitors as there are threads would shut everybody else out; here such a connection is cut.
+Each connection occupies a thread while a request is read, answered and sent. Gunicorn's gthread worker has no timeout
+there, so that as many slow clients as there are threads would block all others; here such a connection is closed.
 """
 
 from __future__ import annotations
@@ -26,45 +26,45 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 32
-HEAD_SECONDS = 15  # for the request's line and headers, the TLS handshake included
-BODY_SECONDS = 60  # for the body
-LARGE_SECONDS = 600  # for one that only a page or two take, and for what they do with it
-SEND_SECONDS = 120  # for the answer, once it is there
+HEAD_SECONDS = 15  # for the TLS handshake and the request's line and headers
+BODY_SECONDS = 60  # for the request's body
+LARGE_SECONDS = 600  # for a body above the usual limit, which few pages accept, and for its processing
+SEND_SECONDS = 120  # for sending the response
 MAX_LINE_BYTES = 8190
 MAX_HEADERS, MAX_HEADER_BYTES = 60, 8190
 
 
 class Deadlines:
-    """Until when each thread may wait for its visitor; a thread without a deadline is at work itself."""
+    """Until when each thread may wait for its client; a thread without a deadline is computing a response."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[int, tuple[float, Any]] = {}  # by thread: the moment, and its connection
+        self._waiting: dict[int, tuple[float, Any]] = {}  # by thread id: deadline (monotonic), connection
 
     def set_deadline(self, connection: Any, seconds: float) -> None:
-        """Note that this thread waits for a connection, at most so long."""
+        """Let this thread wait for a connection, at most for `seconds`."""
         with self._lock:
             self._waiting[threading.get_ident()] = (time.monotonic() + seconds, connection)
 
     def extend_deadline(self, seconds: float | None) -> None:
-        """Give this thread's connection another deadline, or none."""
+        """Set this thread's deadline anew: in so many seconds, or none for None."""
         with self._lock:
             if entry := self._waiting.get(threading.get_ident()):
                 deadline = float("inf") if seconds is None else time.monotonic() + seconds
                 self._waiting[threading.get_ident()] = (deadline, entry[1])
 
     def clear_deadline(self) -> None:
-        """Forget this thread's connection."""
+        """Remove this thread's connection and deadline."""
         with self._lock:
             self._waiting.pop(threading.get_ident(), None)
 
     def close_expired(self) -> None:
-        """End the connections whose time is over: their threads then find them closed."""
+        """Shut down the connections past their deadline, which ends the blocking read or write of their threads."""
         now = time.monotonic()
         with self._lock:
             for deadline, connection in self._waiting.values():
                 if now > deadline:
-                    with suppress(OSError):  # of the class of all sockets: TLS would want to say goodbye first
+                    with suppress(OSError):  # socket.socket's own, as SSLSocket's would unwrap first
                         socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
@@ -72,15 +72,15 @@ deadlines = Deadlines()
 
 
 class DeadlineWorker(ThreadWorker):  # type: ignore[misc]
-    """Gunicorn's worker with threads, which cuts connections that take too long."""
+    """Gunicorn's threaded worker, which closes connections past their deadline."""
 
     def notify(self) -> None:
-        """Tell that it lives, once a second."""
+        """Send Gunicorn's heartbeat (once a second), and close expired connections."""
         super().notify()
         deadlines.close_expired()
 
     def handle(self, connection: Any) -> Any:
-        """Read and answer a request."""
+        """Handle a request within its deadlines."""
         deadlines.set_deadline(connection, HEAD_SECONDS)
         try:
             return super().handle(connection)
@@ -89,21 +89,21 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc]
 
 
 class BodyBufferingMiddleware:
-    """A WSGI application in front of ours: reads a body before ours begins, so that only we wait for slow senders."""
+    """Reads the request's body before the application is called, so that it never waits for a slow client."""
 
     def __init__(self, app: WSGIApplication, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request. One with more than most pages take is left to ours, to read or to refuse."""
+        """Call the application; a body of more than `max_bytes` is left to it, to read or to refuse."""
         deadlines.extend_deadline(BODY_SECONDS)
         if (get_content_length(environ) or 0) > self._max_bytes:
             deadlines.extend_deadline(LARGE_SECONDS)
         else:
             body = environ["wsgi.input"].read(self._max_bytes + 1)
             environ["wsgi.input"] = BytesIO(body)
-            if "HTTP_TRANSFER_ENCODING" in environ:  # of unknown length until now
+            if "HTTP_TRANSFER_ENCODING" in environ:  # chunked: the length is known only now
                 del environ["HTTP_TRANSFER_ENCODING"]
                 environ["CONTENT_LENGTH"] = str(len(body))
             deadlines.extend_deadline(None)
@@ -114,7 +114,7 @@ class BodyBufferingMiddleware:
 
 
 class GunicornServer(BaseApplication):  # type: ignore[misc]
-    """Gunicorn, configured by us alone."""
+    """Gunicorn, configured by `options` alone, not by its command line or files."""
 
     def __init__(self, app: WSGIApplication, options: dict[str, Any]) -> None:
         self.app = app
@@ -122,17 +122,17 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """Take our options."""
+        """Set the options."""
         for key, value in self.options.items():
             self.cfg.set(key, value)
 
     def load(self) -> WSGIApplication:
-        """Return what answers."""
+        """Return the WSGI application."""
         return self.app
 
 
 def gunicorn_options(settings: Config, bind: str, after_fork: Callable[[object, object], None]) -> dict[str, Any]:
-    """Return Gunicorn's options."""
+    """Return Gunicorn's options; `after_fork` is its post_fork hook, called with server and worker."""
     tls = {"keyfile": str(settings.tls_key), "certfile": str(settings.tls_certificate)} if settings.tls_key else {}
     return {
         "bind": bind,
@@ -148,7 +148,7 @@ def gunicorn_options(settings: Config, bind: str, after_fork: Callable[[object, 
         "limit_request_line": MAX_LINE_BYTES,
         "limit_request_fields": MAX_HEADERS,
         "limit_request_field_size": MAX_HEADER_BYTES,
-        # Gunicorn would believe whoever connects from this machine; see web/proxies.py.
+        # Gunicorn would trust forwarded headers of any local client; web/proxies.py handles them.
         "forwarded_allow_ips": "",
         "secure_scheme_headers": {},
         "forwarder_headers": "",
@@ -158,7 +158,7 @@ def gunicorn_options(settings: Config, bind: str, after_fork: Callable[[object, 
 
 
 def check_tls(settings: Config) -> None:
-    """Raise BadInput where the key and the certificate that the pages shall be served with can't be used."""
+    """Raise BadInput where the configured TLS key and certificate can't be used."""
     if not (settings.tls_key and settings.tls_certificate):
         return
     for variable, path in (("KEY", settings.tls_key), ("CERT", settings.tls_certificate)):
@@ -170,7 +170,7 @@ def check_tls(settings: Config) -> None:
                 "Mend the path, or let this user read it. Without both variables the pages are served by http.",
             ) from None
     try:
-        # A password, so that a locked key is refused and not asked for on the terminal.
+        # With a password, so that an encrypted key fails instead of prompting on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
             settings.tls_certificate, settings.tls_key, password=lambda: ""
         )

@@ -81,9 +81,9 @@ def test_a_recovery_code_is_its_owner_s_alone(app: Flask) -> None:
 def test_a_key_that_is_on_is_not_replaced_by_a_new_one(app: Flask) -> None:
     second_step.create_pending_key(ada())
     second_step.enable_second_step(ada(), pyotp.TOTP(ada().totp_pending or "").now())
-    with pytest.raises(Conflict, match="on already"):
+    with pytest.raises(Conflict, match="is already on"):
         second_step.create_pending_key(ada())
-    with pytest.raises(Conflict, match="Begin again"):
+    with pytest.raises(Conflict, match="Start the setup again"):
         second_step.enable_second_step(ada(), "123456")
 
 
@@ -103,9 +103,9 @@ def test_an_account_that_was_removed_meanwhile_is_told(app: Flask) -> None:
     grace = users.get_user("grace")
     with app.app_context():
         users.remove_user(users.get_user("grace"))
-    with pytest.raises(Conflict, match="removed meanwhile"):
+    with pytest.raises(Conflict, match="removed in the meantime"):
         users.set_role(grace, Role.VIEWER)
-    with pytest.raises(Conflict, match="removed meanwhile"):
+    with pytest.raises(Conflict, match="removed in the meantime"):
         users.remove_user(grace)
 
 

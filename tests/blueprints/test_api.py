@@ -435,7 +435,7 @@ def test_a_refresh_that_fails_says_why(call: Call, ends: Callable[..., None]) ->
 
 def test_a_refresh_that_does_not_end_is_not_waited_for_forever(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "REFRESH_SECONDS", 0.4)
-    assert "goes on: /operations/1" in refused(call("POST", "/rockons/update"), 503)
+    assert "is still running: /operations/1" in refused(call("POST", "/rockons/update"), 503)
 
 
 # -- what can't be ------------------------------------------------------------------------------------------------
@@ -484,7 +484,7 @@ def test_every_fault_stands_alone_too(call: Call, notes: Installation) -> None:
     [
         ({"labels": {"x": "other"}}, 400, 'labels: Notes has no container "other".'),
         ({"shares": {"/x": "nowhere"}}, 400, 'There is no share "nowhere".'),
-        ({"shares": {"data": "more"}}, 400, "A path in the app begins with a slash"),
+        ({"shares": {"data": "more"}}, 400, "A path in the app must start with a slash"),
         ({"shares": {"/data": "more"}}, 400, "something is mounted there in notes already"),
         ({"edit_ports": {"999": "checked"}}, 400, 'Notes has no port with the id "999".'),
         ({"cnets": {"notes": ["not a name"]}}, 400, "is not a network that a container can join"),
@@ -541,7 +541,7 @@ def test_what_the_host_speaks_against_is_a_conflict(
     docker.known_containers = {"notes": ContainerFacts("notes", id="x", state="running")}
     docker.published_ports = [PortListener(9002, "tcp", "", "the container of somebody")]
     found = refused(call("POST", f"/rockons/{notes.id}/install", json=BODY), 409)
-    assert 'A container named "notes" exists already' in found
+    assert 'A container named "notes" already exists' in found
     assert "Port 9002 (tcp) is in use by the container of somebody." in found
     assert unchanged(notes)
 
@@ -558,7 +558,8 @@ def test_an_update_that_the_host_speaks_against_is_a_conflict(
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart", "uninstall"])
 def test_what_is_not_installed_can_only_be_installed(call: Call, notes: Installation, command: str) -> None:
-    assert refused(call("POST", f"/rockons/{notes.id}/{command}", json={}), 409).startswith("Notes is available")
+    said = refused(call("POST", f"/rockons/{notes.id}/{command}", json={}), 409)
+    assert said.startswith("Notes is available" if command == "update" else "Notes is not installed.")
     assert unchanged(notes)
 
 

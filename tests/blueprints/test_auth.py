@@ -73,9 +73,9 @@ def test_case_and_dashes_of_the_code_do_not_matter(new_app: Flask) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"code": "AAAA-AAAA"}, "This is not the code."),
+        ({"code": "AAAA-AAAA"}, "Wrong code."),
         ({"password": "short", "again": "short"}, "Use at least 10"),
-        ({"again": "something different"}, "The two passwords differ."),
+        ({"again": "something different"}, "The passwords don&#39;t match."),
         ({"name": " "}, "Choose a name."),
         ({"name": "a\tb"}, "printable characters"),
     ],
@@ -143,7 +143,7 @@ def test_the_environment_s_password_must_be_long_enough(tmp_path: Path) -> None:
 
 
 def test_two_accounts_cannot_have_one_name(app: Flask) -> None:
-    with pytest.raises(BadInput, match='There is an account "ada" already'):
+    with pytest.raises(BadInput, match='An account "ada" already exists'):
         users.create_user(" ada ", PASSWORD)
 
 

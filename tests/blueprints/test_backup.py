@@ -113,8 +113,8 @@ def end_operations(progress: Progress = Progress.DONE, error: str = "") -> None:
 
 def test_the_page_says_in_large_letters_what_is_not_in_it(owner_client: FormClient) -> None:
     text = owner_client.get("/backup").text
-    assert '<p class="loud-words">THE DATA IN YOUR SHARES IS NOT IN A BACKUP.</p>' in text
-    assert "Accounts and tokens are not in it." in text
+    assert '<p class="loud-words">BACKUPS DO NOT INCLUDE THE DATA IN YOUR SHARES.</p>' in text
+    assert "Accounts and tokens are not included." in text
     assert 'href="/backup"' in owner_client.get("/shares").text
 
 
@@ -148,7 +148,7 @@ def test_secrets_are_encrypted_with_a_passphrase(owner_client: FormClient) -> No
     [
         ({"secrets": "y"}, "Use at least 10 characters."),
         ({"secrets": "y", "passphrase": "short", "again": "short"}, "Use at least 10 characters."),
-        ({"secrets": "y", "passphrase": PASSPHRASE, "again": "x"}, "The two passphrases differ."),
+        ({"secrets": "y", "passphrase": PASSPHRASE, "again": "x"}, "The passphrases don't match."),
         ({"passphrase": PASSPHRASE, "again": PASSPHRASE}, "without secrets nothing is encrypted"),
     ],
 )
@@ -189,10 +189,10 @@ def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owne
     answer = upload(owner_client, content, opening=PASSPHRASE)
     assert answer.status_code == 303
     text = owner_client.get(answer.location).text
-    assert "PUT YOUR DATA BACK INTO THESE SHARES FIRST, OR NOW." in text
+    assert "COPY YOUR DATA BACK INTO THESE SHARES FIRST, OR NOW." in text
     assert "notes-data" in text
-    assert "is installed and started" in text
-    assert "is installed, and stays stopped" in text
+    assert "will be installed and started" in text
+    assert "will be installed and stay stopped" in text
     assert SECRET not in text
     assert 'name="secret-' not in text
     assert db.session.query(Installation).count() == 0
@@ -211,7 +211,7 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     assert (answer.status_code, answer.location) == (303, here)
     text = owner_client.get(here).text
     assert 'hx-trigger="every 1s"' in text
-    assert "0 of 2 have ended" in text
+    assert "0 of 2 finished" in text
     assert "<html" not in owner_client.get(here, headers=HX).text
     installs = db.session.scalars(select(Operation).where(Operation.kind == Kind.INSTALL)).all()
     assert [(one.installation and one.installation.name, one.request.stopped) for one in installs] == [
@@ -226,8 +226,8 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     end_operations()
     text = owner_client.get(here).text
     assert "hx-trigger" not in text.partition('id="restore"')[2]
-    assert "All is done." in text
-    assert "Try what is left" not in text
+    assert ">Done.<" in text
+    assert "Restore the rest" not in text
     owner_client.submit_form(f"{here}/begin", page=here)
     assert db.session.query(Operation).count() == 2  # nothing is done twice
 
@@ -242,7 +242,7 @@ def test_what_failed_is_told_and_tried_again(app: Flask, owner_client: FormClien
     assert "Docker&#39;s disk is full." in text
     owner_client.submit_form(f"{here}/begin", page=here)
     assert db.session.query(Operation).count() == 2
-    assert "0 of 1 have ended" in owner_client.get(here).text
+    assert "0 of 1 finished" in owner_client.get(here).text
 
 
 def test_missing_secrets_are_asked_for(app: Flask, owner_client: FormClient) -> None:
@@ -253,7 +253,7 @@ def test_missing_secrets_are_asked_for(app: Flask, owner_client: FormClient) -> 
     (field,) = re.findall(r'<input class="form-control" type="password" id="(secret-\w+)"', text)
     owner_client.submit_form(f"{here}/begin", page=here)
     text = owner_client.get(here).text
-    assert "waits for its secrets" in text
+    assert "waiting for its secrets" in text
     assert f'name="{field}"' in text
     assert db.session.query(Operation).count() == 0
     owner_client.submit_form(f"{here}/begin", {field: "typed again", "secret-0000000000000000": "x"}, page=here)
@@ -275,8 +275,8 @@ def test_what_is_installed_or_a_strangers_is_left_alone(
     here = upload(owner_client, content, opening=PASSPHRASE).location
     for _ in range(2):
         text = owner_client.get(here).text
-        assert "It is installed here already, and is left as it is." in text
-        assert "There is a container &#34;other&#34; already" in text
+        assert "It is already installed here and is not changed." in text
+        assert "A container &#34;other&#34; already exists" in text
         owner_client.submit_form(f"{here}/begin", page=here)
     assert db.session.query(Operation).count() == 0
 
@@ -297,8 +297,8 @@ def test_definitions_metastores_and_shares_come_back(app: Flask, owner_client: F
         sources.remove_metastore(source.id or 0)
     here = upload(owner_client, content).location
     text = owner_client.get(here).text
-    assert "There is another file of this name: that one is kept." in text
-    assert "It is added without its password: enter it again." in text
+    assert "There is another file with this name, which is kept." in text
+    assert "It will be added without its password: enter the password again." in text
     owner_client.submit_form(f"{here}/begin", page=here)
     assert (folder / "own.json").read_text() == samples.definition_source({"own": {}}, "Own")
     assert (folder / "taken.json").read_text() == "[]"
@@ -307,7 +307,7 @@ def test_definitions_metastores_and_shares_come_back(app: Flask, owner_client: F
         ("https://example.org/b", True),
     ]
     assert [one.kind for one in db.session.scalars(select(Operation))] == [Kind.REFRESH]
-    assert "It was added without its password: enter it again." in owner_client.get(here).text
+    assert "It was added without its password: enter the password again." in owner_client.get(here).text
 
 
 def test_a_network_that_can_not_be_made_is_told(app: Flask, owner_client: FormClient) -> None:
@@ -328,10 +328,10 @@ def test_a_network_that_can_not_be_made_is_told(app: Flask, owner_client: FormCl
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "not JSON, or was cut off"),
-        (b"PK\x03\x04\xff", "not text in UTF-8"),
-        (b'{"a": 1}', "This is no backup of Rockonweb"),
-        (b'{"rockonweb_backup": 99, "program": "9.9"}', "a newer Rockonweb, 9.9"),
+        (b"", "not valid JSON, or is incomplete"),
+        (b"PK\x03\x04\xff", "it is not UTF-8 text"),
+        (b'{"a": 1}', "This is not a Rockonweb backup"),
+        (b'{"rockonweb_backup": 99, "program": "9.9"}', "a newer version of Rockonweb, 9.9"),
         (b'{"rockonweb_backup": 1, "shares": [{"name": "../x"}]}', "shares.0.name: "),
         (b"[" * 200_000, "nested too deeply"),
         (b" " * 10_000_001, "larger than 10 MB"),
@@ -348,19 +348,19 @@ def test_a_truncated_backup_is_refused(app: Flask, owner_client: FormClient) -> 
     filled()
     answer = upload(owner_client, made(app)[:-100])
     assert answer.status_code == 422
-    assert "cut off" in answer.text
+    assert "is incomplete" in answer.text
 
 
 def test_a_file_of_50_mb_is_refused(owner_client: FormClient) -> None:
     answer = upload(owner_client, b" " * 50_000_000)
     assert answer.status_code == 413
-    assert "What was sent is too large." in answer.text
+    assert "The submitted data is too large." in answer.text
 
 
 def test_no_file_is_told(owner_client: FormClient) -> None:
     answer = owner_client.submit_form("/backup/restore", page="/backup")
     assert answer.status_code == 422
-    assert "Choose the file of a backup." in answer.text
+    assert "Choose a backup file." in answer.text
 
 
 def test_a_backup_of_more_than_other_pages_take_is_read(app: Flask, owner_client: FormClient) -> None:
@@ -373,7 +373,7 @@ def test_a_wrong_passphrase_is_told(app: Flask, owner_client: FormClient) -> Non
     filled()
     answer = upload(owner_client, made(app, PASSPHRASE), opening="another one, wrong")
     assert answer.status_code == 422
-    assert "The passphrase is not the one" in answer.text
+    assert "The passphrase does not match this backup" in answer.text
     assert "another one, wrong" not in answer.text
     assert db.session.query(Restore).count() == 0
 
@@ -392,7 +392,7 @@ def test_a_restore_is_forgotten(app: Flask, owner_client: FormClient) -> None:
     owner_client.submit_form(f"{here}/begin", page=here)
     refused = owner_client.submit_form(f"{here}/forget", page=here)
     assert refused.status_code == 409
-    assert "This restore has not ended yet." in refused.text
+    assert "This restore has not finished yet." in refused.text
     end_operations()
     assert owner_client.submit_form(f"{here}/forget", page=here).location == "/backup"
     assert owner_client.get(here).status_code == 404
@@ -423,8 +423,8 @@ def test_a_restore_that_was_cut_off_can_go_on(app: Flask, owner_client: FormClie
         row.begun, row.outcome = utc_now(), RestoreOutcome(parts=(), rockons={"Notes": RestoredRockOn()})
     here = f"/backup/restore/{restore_id}"
     text = owner_client.get(here).text
-    assert "not begun" in text
-    assert "Try what is left" in text
+    assert "not restored yet" in text
+    assert "Restore the rest" in text
 
 
 @pytest.mark.parametrize("path", ["/backup/restore/99", "/rockons/99/export"])

@@ -108,5 +108,5 @@ def test_little_room_for_images_is_told(owner_client: FormClient, monkeypatch: p
     status = heartbeat.EngineStatus(reachable=True, version="29.0", images_folder="/nowhere", free=10**8)
     monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
     page = owner_client.get("/").text
-    assert "The disk of the images is nearly full." in page
-    assert "Docker 29.0 runs." in page
+    assert "The disk for images is nearly full." in page
+    assert "Docker 29.0 is running." in page

@@ -47,7 +47,7 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def test_without_one_the_page_says_so(owner_client: FormClient) -> None:
-    assert "There is no definition of your own yet." in owner_client.get("/definitions").text
+    assert "You have no definitions of your own yet." in owner_client.get("/definitions").text
 
 
 def test_a_pasted_definition_is_saved_and_a_refresh_begins(owner_client: FormClient, folder: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_pasted_definition_is_saved_and_a_refresh_begins(owner_client: FormCli
     assert files(folder) == {"my-notes.json": text_of().replace(",", ",\n")}
     assert [one.kind for one in db.session.scalars(select(Operation))] == [Kind.REFRESH]
     text = owner_client.get("/definitions").text
-    assert "The definition is saved as my-notes.json." in text
+    assert "The definition was saved as my-notes.json." in text
     assert ">My Notes</span>" in text
 
 
@@ -66,7 +66,7 @@ def test_the_example_has_no_fault(owner_client: FormClient) -> None:
     assert found
     from html import unescape
 
-    assert "There is no fault in it." in send(owner_client, unescape(found[1]), "check").text
+    assert "No errors found." in send(owner_client, unescape(found[1]), "check").text
 
 
 def test_a_file_can_be_uploaded(owner_client: FormClient, folder: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_file_can_be_uploaded(owner_client: FormClient, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b" " * 1_000_001, "larger than 1 MB"), (b"\xff\xfe{", "not text in UTF-8"), (b"{", "not JSON")],
+    [(b" " * 1_000_001, "larger than 1 MB"), (b"\xff\xfe{", "is not UTF-8 text"), (b"{", "not JSON")],
 )
 def test_a_file_that_can_not_be_used_is_refused(
     owner_client: FormClient, folder: Path, content: bytes, words: str
@@ -116,7 +116,16 @@ def test_try_shows_the_questions_and_the_command_and_touches_nothing(
     counts = select(func.count(RockOn.id)), select(func.count(Container.id)), select(func.count(Operation.id))
     before = [db.session.scalar(query) for query in counts]
     text = send(owner_client, text_of(), "attempt").text
-    for words in ("My Notes would ask", "Web", "Data", "The mode", "my-notes-data", "9080", "docker run -d", "--init"):
+    for words in (
+        "What My Notes would ask",
+        "Web",
+        "Data",
+        "The mode",
+        "my-notes-data",
+        "9080",
+        "docker run -d",
+        "--init",
+    ):
         assert words in text, words
     assert "-e &#39;ADMIN_PASSWORD=&#39;********" in text or "ADMIN_PASSWORD=********" in text
     assert [db.session.scalar(query) for query in counts] == before
@@ -151,7 +160,7 @@ def test_a_file_of_the_same_name_is_never_overwritten(owner_client: FormClient, 
     assert files(folder) == {"my-notes.json": "{", "my-notes-2.json": text_of()}
     answer = send(owner_client, text_of())
     assert answer.status_code == 422
-    assert "the file my-notes-2.json has a rock-on of this name already" in answer.text
+    assert "the file my-notes-2.json already has a rock-on with this name" in answer.text
 
 
 def test_a_file_is_edited_in_place_also_under_another_name(owner_client: FormClient, folder: Path) -> None:
@@ -168,8 +177,8 @@ def test_a_faulty_file_opens_with_its_faults(owner_client: FormClient, folder: P
     (folder / "latin.json").write_bytes(b"\xe9")
     text = owner_client.get("/definitions/bad.json/edit").text
     assert '<code class="break">containers</code>' in text
-    assert "is not text in UTF-8" in owner_client.get("/definitions/latin.json/edit", follow_redirects=True).text
-    assert "4 faults" in owner_client.get("/definitions").text
+    assert "is not UTF-8 text" in owner_client.get("/definitions/latin.json/edit", follow_redirects=True).text
+    assert "4 errors" in owner_client.get("/definitions").text
 
 
 @pytest.mark.parametrize("file", ["none.json", "..%2fsecret.key", "%2e%2e", "root.json", ".json", "x.txt", "a%00.json"])
@@ -209,7 +218,7 @@ def test_before_one_is_removed_the_page_says_what_happens(owner_client: FormClie
     with transaction():
         rockon.entry.origin = "local"
     text = owner_client.get("/definitions/my-notes.json/remove").text
-    assert "My Notes is installed: it stays as it is" in text
+    assert "My Notes is installed: it is not changed" in text
     answer = owner_client.submit_form("/definitions/my-notes.json/remove", page="/definitions/my-notes.json/remove")
     assert (answer.status_code, files(folder)) == (303, {})
     assert owner_client.get("/definitions/my-notes.json/remove").status_code == 404
@@ -228,5 +237,5 @@ def test_a_rock_on_of_the_catalogue_is_a_starting_point(owner_client: FormClient
 def test_two_rock_ons_in_a_file_are_both_tried(owner_client: FormClient) -> None:
     both = json.loads(text_of("One")) | json.loads(text_of("Two"))
     text = send(owner_client, json.dumps(both), "attempt").text
-    assert "One would ask" in text
-    assert "Two would ask" in text
+    assert "What One would ask" in text
+    assert "What Two would ask" in text

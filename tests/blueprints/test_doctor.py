@@ -8,9 +8,9 @@ from tests.support.app import FormClient
 def test_an_owner_sees_what_is_broken_first_and_what_to_do(owner_client: FormClient) -> None:
     answer = owner_client.get("/doctor")
     assert answer.status_code == 200
-    assert "Something is broken." in answer.text
-    assert answer.text.index("Broken") < answer.text.index("Well")
-    assert "/rockonweb.db; nothing in it is damaged." in answer.text
+    assert "Errors found." in answer.text
+    assert answer.text.index("</svg>Error</span>") < answer.text.index("</svg>OK</span>")
+    assert "/rockonweb.db; no damage found." in answer.text
 
 
 def test_the_report_is_a_file(owner_client: FormClient) -> None:

@@ -113,7 +113,7 @@ def test_every_post_without_a_token_is_refused(app: Flask, owner_client: FormCli
         if "POST" in (rule.methods or ()):
             answer = owner_client.post(example(rule))
             assert answer.status_code == 400, rule
-    assert "This form is out of date, so nothing was done." in answer.text
+    assert "This form has expired, so nothing was done." in answer.text
 
 
 # -- headers ------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def test_known_errors_give_their_sentence_and_hint(
         ("database is locked", 503, "The database is busy."),
         ("database or disk is full", 507, "The disk that holds the database is full."),
         ("unable to open database file", 503, "The database can&#39;t be opened."),
-        ("no such table: rockon", 500, "The database is older than this program."),
+        ("no such table: rockon", 500, "The database is older than this version of Rockonweb."),
     ],
 )
 def test_a_database_in_trouble_gives_a_sentence(
@@ -241,7 +241,7 @@ def test_a_page_without_any_database_still_has_its_sentence(app: Flask, owner_cl
             database.execute(f'DROP TABLE "{table}"')
     answer = owner_client.get("/rockons")
     assert answer.status_code == 500
-    assert "The database is older than this program." in answer.text
+    assert "The database is older than this version of Rockonweb." in answer.text
 
 
 def test_a_mistake_of_ours_shows_no_traceback(owner_client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,7 @@ def test_too_much_is_refused_with_a_sentence(owner_client: FormClient) -> None:
 def test_a_wrong_method_says_so(owner_client: FormClient) -> None:
     answer = owner_client.get("/rockons/refresh")
     assert answer.status_code == 405
-    assert "Use the buttons of the pages." in answer.text
+    assert "Use the buttons on the pages." in answer.text
     assert "POST" in answer.headers["Allow"]
 
 

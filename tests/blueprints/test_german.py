@@ -94,15 +94,16 @@ def test_a_household_s_pages_are_german_and_what_its_forms_answer(
     told = "\n".join(pages.values())
     for words in (  # of forms, of core sentences, of a restore's outcome, of a refresh's report
         "Keine gültige Auswahl",
-        "fresh hat den Socket von Docker",
-        "Sie wurde neu angelegt und ist LEER.",
-        "wird gebraucht",
+        "fresh hat Zugriff auf den Docker-Socket",
+        "Sie wurde neu erstellt und ist LEER.",
+        "ist erforderlich",
     ):
         assert words in told, words
 
 
 def test_the_test_would_notice() -> None:
     english = English()
-    page = "<p>Lauft.</p><p>It was made new and is EMPTY.</p><code>Stopped</code><b title='Stopped'>x: is required</b>"
-    assert english.of(page) == {"It was made new and is EMPTY.", "Stopped", "x: is required"}
+    page = "<p>Lauft.</p><p>It was newly created and is EMPTY.</p><code>Stopped</code>"
+    page += "<b title='Stopped'>x: is required</b>"
+    assert english.of(page) == {"It was newly created and is EMPTY.", "Stopped", "x: is required"}
     assert english.of("<p>Das steht da: The image x could not be pulled.</p>")

@@ -164,8 +164,8 @@ def test_the_first_button_is_the_one_that_enter_presses(start: Start) -> None:
     wizard.fill("ports")
     assert buttons(wizard.get("custom-config")) == ["Next", "Back"]
     wizard.fill("custom-config", **{"custom-config-servername": "vpn.example.org"})
-    assert buttons(wizard.get("summary")) == ["Submit", "Back"]
-    assert buttons(start(fixture("bare")).get("summary")) == ["Submit"]
+    assert buttons(wizard.get("summary")) == ["Install", "Back"]
+    assert buttons(start(fixture("bare")).get("summary")) == ["Install"]
 
 
 def test_a_post_without_a_button_is_next(start: Start) -> None:
@@ -247,10 +247,10 @@ def test_a_changed_definition_keeps_answers_and_names_what_was_dropped(start: St
     assert wizard.page_of(wizard.get("summary")) == "shares"
     page = wizard.get("shares")
     assert inputs(page)["shares-web-/data"] == "kept"
-    assert "The definition of Sample changed since you began." in visible_text(page.text)
+    assert "The definition of Sample has changed since you started." in visible_text(page.text)
     assert "ports-web-81" in visible_text(page.text)
     wizard.fill("shares")
-    assert "changed since you began" not in visible_text(wizard.get("shares").text)
+    assert "has changed since you started" not in visible_text(wizard.get("shares").text)
 
 
 # -- shares
@@ -264,7 +264,7 @@ def test_shares_are_suggested_and_those_there_are_offered(start: Start, app: Fla
     assert '<option value="media">' in page.text
     assert 'The share "box-config" does not exist yet' in visible_text(page.text)
     assert 'The share "box-data" does not exist yet' not in visible_text(page.text)
-    assert "Needs room for at least 1.0 GiB." in visible_text(page.text)
+    assert "Needs at least 1.0 GiB of free space." in visible_text(page.text)
 
 
 def test_a_faulty_share_is_422_beside_its_field_with_the_focus(start: Start) -> None:
@@ -293,12 +293,12 @@ def test_a_share_that_is_gone_at_the_summary_is_not_made_anew(start: Start, app:
     page = wizard.get("summary")
     assert 'The share "media" does not exist.' in visible_text(page.text)
     assert 'The share "fresh" does not exist.' not in visible_text(page.text)
-    assert "make share fresh" in visible_text(page.text)
+    assert "create share fresh" in visible_text(page.text)
     response = wizard.submit()
     assert response.status_code == 422
     assert 'The share "media" does not exist.' in visible_text(response.text)
     wizard.fill("shares")
-    assert "make share media" in visible_text(wizard.get("summary").text)
+    assert "create share media" in visible_text(wizard.get("summary").text)
 
 
 def test_labels_and_descriptions_are_plain_text(start: Start) -> None:
@@ -340,7 +340,7 @@ def test_a_port_of_another_installed_rockon_is_taken(start: Start) -> None:
 
 def test_protocols_and_the_apps_own_page_are_marked(start: Start) -> None:
     page = visible_text(start(fixture("everything")).get("ports").text)
-    assert "Panel [e.g. 8443] the app's own page TCP" in page
+    assert "Panel [e.g. 8443] the app's page TCP" in page
     assert "Talk [e.g. 9000] TCP + UDP" in page
 
 
@@ -405,13 +405,13 @@ def test_the_summary_shows_every_answer_and_the_exact_lines_without_secrets(star
     seen = visible_text(page.text)
     assert "API key box API_KEY ********" in seen
     assert "Region region north" in seen
-    assert "Config [e.g. box-config] box /config box-config new, made on Submit" in seen
+    assert "Config [e.g. box-config] box /config box-config new, created by Install" in seen
     assert "Data [e.g. box-data] box /data box-data" in seen
-    assert "box-data new, made on Submit" not in seen
+    assert "box-data new, created by Install" not in seen
     assert "Video device [e.g. /dev/dri] box video none" in seen
     assert "docker run -d --restart=unless-stopped --name box " in seen
     assert "-e API_KEY=********" in seen
-    assert "make network BoxToStore" in seen
+    assert "create network BoxToStore" in seen
     assert "BoxToStore for box-store, box" in seen
     for edited in ("shares", "ports", "devices", "environment", "custom-config"):
         assert f'<a href="{wizard.url}/{edited}">' in page.text
@@ -484,15 +484,16 @@ def test_a_rockon_without_questions_is_submitted_at_once(start: Start) -> None:
 def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Start) -> None:
     wizard = start(small(opts=[["--privileged", ""], ["-v", "/var/run/docker.sock:/var/run/docker.sock"]]))
     page = wizard.get("summary")
-    assert "web has all rights on this host, as its administrator has." in visible_text(page.text)
-    assert "web has Docker's socket (/var/run/docker.sock), by which it can do anything on this host." in visible_text(
-        page.text
+    assert "web has full rights on this host, like an administrator." in visible_text(page.text)
+    assert (
+        "web has access to the Docker socket (/var/run/docker.sock) and can do anything on this host through it."
+        in visible_text(page.text)
     )
     seen = inputs(page)
-    assert page.text.index("What Submit allows") < page.text.index('value="Submit"')
+    assert page.text.index("Permissions on this host that Install grants") < page.text.index('value="Submit"')
     response = wizard.post("summary", "Submit", **{**seen, "confirm": "0123456789abcdef"})
     assert response.status_code == 422
-    assert "what it may do to this host has changed since you looked." in visible_text(response.text)
+    assert "the app's permissions on this host have changed since you reviewed them." in visible_text(response.text)
     assert begun() == 0
     assert wizard.submit().status_code == 303
 
@@ -500,7 +501,7 @@ def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Start) -> None
 def test_a_rockon_without_powers_needs_no_box(start: Start) -> None:
     page = start(small()).get("summary")
     assert "checkbox" not in page.text
-    assert "may do to this host" not in page.text
+    assert "ermissions on this host" not in page.text
 
 
 def private(start: Start, app: Flask, *files: str) -> Wizard:
@@ -516,16 +517,16 @@ def private(start: Start, app: Flask, *files: str) -> Wizard:
 def test_a_share_can_be_given_to_the_apps_user(start: Start, app: Flask) -> None:
     wizard = private(start, app)
     page = wizard.get("summary")
-    assert "web works as user 1000, who may not write to films" in visible_text(page.text)
-    assert "Give films to user 1000 and group 0" in visible_text(page.text)
-    assert "Only the folder itself changes hands." not in visible_text(page.text)
+    assert "web runs as user 1000, who can't write to films" in visible_text(page.text)
+    assert "Change the owner of films to user 1000 and group 0" in visible_text(page.text)
+    assert "Only the owner of the folder itself changes." not in visible_text(page.text)
     assert wizard.fill("summary", "Submit", give="films").status_code == 303
     assert db.session.query(Operation).one().request.give == {"films": (1000, 0)}
 
 
 def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(start: Start, app: Flask) -> None:
     wizard = private(start, app, "old")
-    assert "Only the folder itself changes hands." in visible_text(wizard.get("summary").text)
+    assert "Only the owner of the folder itself changes." in visible_text(wizard.get("summary").text)
     assert wizard.fill("summary", "Submit", give="../etc").status_code == 303
     assert not db.session.query(Operation).one().request.give
 
@@ -536,7 +537,7 @@ def test_many_notes_are_folded_below_what_is_serious(start: Start, app: Flask, d
     finish(wizard, **{f"shares-web-/{name}": f"films/{name}" for name in "abcd"})
     docker.known_containers = {"web": ContainerFacts("web")}
     page = wizard.get("summary")
-    assert "4 things to know" in visible_text(page.text)
+    assert "4 notes" in visible_text(page.text)
     assert page.text.index("finding-block") < page.text.index("finding-notes") < page.text.index("is new.")
 
 
@@ -554,7 +555,7 @@ def test_a_blocking_finding_refuses_the_submit(start: Start, docker: FakeDocker)
     docker.known_containers = {"star-web": ContainerFacts("star-web")}
     response = wizard.submit()
     assert response.status_code == 422
-    assert 'A container named "star-web" exists already' in visible_text(response.text)
+    assert 'A container named "star-web" already exists' in visible_text(response.text)
     assert (begun(), kept()) == (0, 1)
 
 
@@ -575,7 +576,7 @@ def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(sta
     wizard.fill("shares", **{"shares-web-/data": "new"})
     response = wizard.post("summary", "Submit", **seen)
     assert response.status_code == 422
-    assert "changed since you looked" in visible_text(response.text)
+    assert "Something has changed since your review" in visible_text(response.text)
     assert "shares/new:/data" in response.text
     assert begun() == 0
     assert wizard.submit().status_code == 303
@@ -726,7 +727,7 @@ def test_a_generated_secret_is_kept_by_next_and_then_not_shown(secretive: Wizard
     assert secretive.page_of(secretive.post("environment", **fields)) == "summary"
     page = secretive.get("environment")
     assert secret not in page.text
-    assert "A value was given and is not shown." in visible_text(page.text)
+    assert "A value is set but not shown." in visible_text(page.text)
     assert secret not in secretive.get("summary").text
 
 
@@ -818,7 +819,7 @@ def test_folders_of_shares_are_offered(start: Start, app: Flask) -> None:
     make_shares(app, ["media", "media/films"])
     page = start(small(volumes={"/data": {}})).get("shares")
     assert '<option value="media/films">' in page.text
-    assert "A new share is a" in visible_text(page.text)
+    assert "New shares are created as" in visible_text(page.text)
 
 
 def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(start: Start, app: Flask) -> None:
@@ -832,7 +833,7 @@ def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(start: St
     assert inputs(wizard.get("shares"))["shares-web-/data"] == "sample-web-data"
     refused = wizard.fill("shares", **{"shares-web-/data": "sample-data"})
     assert wizard.page_of(refused) == "summary"
-    assert 'The share "sample-data" is used by Other too.' in visible_text(wizard.get("shares").text)
+    assert 'The share "sample-data" is also used by Other.' in visible_text(wizard.get("shares").text)
 
 
 def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
@@ -845,9 +846,9 @@ def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
     assert inputs(wizard.get("shares"))["shares-web-/data"] == "disk/sample-data"
     refused = wizard.fill("shares", **{"shares-web-/data": "fresh"})
     assert refused.status_code == 422
-    assert field_errors(refused.text)[0] == 'The share "fresh" does not exist, and can\'t be made.'
-    assert "would fill the system's disk" in field_errors(refused.text)[1]
-    assert "1.0 GB are free" in field_errors(refused.text)[1]
+    assert field_errors(refused.text)[0] == 'The share "fresh" does not exist and can\'t be created.'
+    assert "would fill the system disk" in field_errors(refused.text)[1]
+    assert "with 1.0 GB free" in field_errors(refused.text)[1]
     assert wizard.page_of(wizard.fill("shares", **{"shares-web-/data": "disk/sample-data"})) == "summary"
 
 
@@ -857,6 +858,6 @@ def test_a_port_that_browsers_refuse_can_not_be_the_apps_page(start: Start, port
     refused = wizard.fill("ports", **{"ports-star-web-80": port})
     assert refused.status_code == 422
     assert field_errors(refused.text) == [
-        f"Browsers refuse to open pages on port {port}, so the app's own page can't be there.",
+        f"Browsers block port {port}, so the app's page can't use it.",
         f"Port {int(port) + (2 if port == '22' else 1)} is free.",
     ]

@@ -57,7 +57,9 @@ def test_what_is_on_record_is_shown_in_the_reader_s_language(owner_client: FormC
     with transaction() as session:
         operation = Operation(kind=Kind.STOP, installation_id=notes.id, user="ada")
         operation.steps = [
-            OperationStep(position=0, title=t("stop %(container)s", container="notes"), why=t("the last one first"))
+            OperationStep(
+                position=0, title=t("stop %(container)s", container="notes"), why=t("in reverse launch order")
+            )
         ]
         operation.mark_finished(Progress.FAILED, t("Cancelled."), t("Choose another port."))
         session.add(operation)

@@ -87,9 +87,9 @@ def test_the_order_is_changed_by_buttons(owner_client: FormClient) -> None:
 def test_one_is_left_out_and_used_again(owner_client: FormClient) -> None:
     add(owner_client, "https://example.org/a")
     owner_client.submit_form("/metastores/1/disable", page="/metastores")
-    assert "Left out at refreshes." in owner_client.get("/metastores").text
+    assert "Disabled: skipped when the catalogue is refreshed." in owner_client.get("/metastores").text
     owner_client.submit_form("/metastores/1/enable", page="/metastores")
-    assert "Left out at refreshes." not in owner_client.get("/metastores").text
+    assert "Disabled: skipped when the catalogue is refreshed." not in owner_client.get("/metastores").text
 
 
 def test_before_one_is_removed_the_page_says_what_leaves_and_what_stays(owner_client: FormClient) -> None:

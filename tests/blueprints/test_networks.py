@@ -84,7 +84,10 @@ def test_the_list_tells_who_is_on_what_by_whose_they_are(docker: Docker, owner_c
     mark_installed(linked)
     docker.known_networks["Link"] = NetworkFacts("Link", ours=True)
     text = owner_client.get("/networks").text
-    parts = [text.index(words) for words in ("Your networks", "Made by rock-ons", "Networks of others", "Docker's own")]
+    parts = [
+        text.index(words)
+        for words in ("Your networks", "Created by rock-ons", "Unmanaged networks", "Docker's built-in networks")
+    ]
     assert parts == sorted(parts)
     yours, links, others, own = (text[start:end] for start, end in zip(parts, [*parts[1:], None], strict=True))
     assert f'<code class="break">films</code> (<a href="/rockons/{rockon.id}">Films</a>)' in yours
@@ -102,7 +105,7 @@ def test_the_list_tells_who_is_on_what_by_whose_they_are(docker: Docker, owner_c
 
 
 def test_without_a_network_of_theirs_people_are_told(owner_client: FormClient) -> None:
-    assert "There is no network of yours yet." in owner_client.get("/networks").text
+    assert "You have no networks of your own yet." in owner_client.get("/networks").text
 
 
 def test_viewers_see_and_change_nothing(docker: Docker, viewer: FormClient) -> None:
@@ -138,29 +141,29 @@ def test_a_network_is_made_and_remembered(docker: Docker, owner_client: FormClie
         comment="<b>films</b>",
     )
     text = owner_client.get("/networks").text
-    assert "The network &#34;media&#34; is there." in text
+    assert "The network &#34;media&#34; was created." in text
     assert "&lt;b&gt;films" in text
 
 
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ({"name": ""}, "Type a name for the network."),
-        ({"name": "bridge"}, "is a name of Docker&#39;s own"),
-        ({"name": "a/b"}, "Docker does not take &#34;a/b&#34;"),
-        ({"name": "<b>x"}, "Docker does not take &#34;&lt;b&gt;x&#34;"),
-        ({"name": "x" * 300}, "no more than 100 characters"),
-        ({"name": "taken"}, "exists already"),
+        ({"name": ""}, "Enter a name for the network."),
+        ({"name": "bridge"}, "is reserved by Docker"),
+        ({"name": "a/b"}, "Docker does not accept &#34;a/b&#34;"),
+        ({"name": "<b>x"}, "Docker does not accept &#34;&lt;b&gt;x&#34;"),
+        ({"name": "x" * 300}, "at most 100 characters"),
+        ({"name": "taken"}, "already exists"),
         ({"subnet": "172.17.3.0/24"}, "overlaps 172.17.0.0/16 of the network bridge"),
         ({"subnet": "192.168.0.0/16"}, "through eth0"),
         ({"subnet": "nonsense"}, "is not a subnet"),
         ({"gateway": "10.5.0.1"}, "This needs a subnet"),
-        ({"mtu": "x"}, "The MTU is a number"),
-        ({"mtu": "1"}, "The MTU is a number from 68"),
-        ({"mtu": "9" * 5000}, "The MTU is a number"),
+        ({"mtu": "x"}, "The MTU must be a number"),
+        ({"mtu": "1"}, "The MTU must be a number from 68"),
+        ({"mtu": "9" * 5000}, "The MTU must be a number"),
         ({"host_binding": "10.0.0.9"}, "This machine has no address 10.0.0.9."),
         ({"aux_addresses": "10.5.0.2", "subnet": "10.5.0.0/24"}, "has no name"),
-        ({"comment": "x" * 501}, "no more than 500 characters"),
+        ({"comment": "x" * 501}, "at most 500 characters"),
     ],
 )
 def test_what_cannot_be_is_told_beside_its_field(
@@ -185,7 +188,7 @@ def test_a_fault_in_a_folded_field_unfolds_it(owner_client: FormClient) -> None:
 def test_a_change_says_beforehand_whose_connection_is_cut(docker: Docker, owner_client: FormClient) -> None:
     media(docker)
     text = owner_client.get("/networks/media/edit").text
-    assert "it is made anew" in text
+    assert "it is recreated" in text
     assert '<code class="break">films</code>' in text
     assert 'value="10.5.0.0/24"' in text
     assert docker.told == []
@@ -233,7 +236,7 @@ def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_c
     rockon = media(docker)
     join(rockon, "other")
     text = owner_client.get("/networks/media/remove").text
-    assert "Who is cut off" in text
+    assert "What will be disconnected" in text
     assert "Films</a>" in text
     assert docker.told == []
     answer = owner_client.submit_form("/networks/media/remove", page="/networks/media/remove")
@@ -246,8 +249,8 @@ def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_c
 def test_an_empty_one_cuts_off_nobody(docker: Docker, owner_client: FormClient) -> None:
     keep("media")
     docker.known_networks["media"] = NetworkFacts("media", ours=True)
-    assert "nobody is cut off" in owner_client.get("/networks/media/remove").text
-    assert "a change disturbs nobody" in owner_client.get("/networks/media/edit").text
+    assert "nothing is disconnected" in owner_client.get("/networks/media/remove").text
+    assert "a change disrupts nothing" in owner_client.get("/networks/media/edit").text
 
 
 def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_client: FormClient) -> None:
@@ -305,7 +308,7 @@ def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(docker: Do
     assert "10.5.0.0/24" in text
     assert "films</code>" in text
     assert "no longer has" not in text
-    assert "Make it again" not in text
+    assert "Recreate" not in text
 
 
 def test_without_docker_nothing_is_changed_and_what_was_typed_stays(docker: Docker, owner_client: FormClient) -> None:

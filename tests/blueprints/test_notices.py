@@ -33,7 +33,7 @@ def add(visitor: FormClient, way: str = "hook", **data: str) -> int:
 
 def test_without_targets_the_page_says_what_it_is_for(owner_client: FormClient) -> None:
     text = owner_client.get("/notices").text
-    assert "Nobody is told of anything yet." in text
+    assert "No notifications are set up yet." in text
     assert "They are not part of a backup" in text
     assert 'hx-get="/notices"' not in text
 
@@ -65,19 +65,19 @@ def test_a_target_is_added_shown_masked_and_kept_encrypted(
 @pytest.mark.parametrize(
     ("way", "data", "words"),
     [
-        ("hook", {"url": ""}, "Type the address of the web hook."),
-        ("hook", {"url": "box.example"}, "begins with https://"),
-        ("hook", {"url": "file:///etc/passwd"}, "begins with https://"),
-        ("hook", {"url": "http://[::1"}, "begins with https://"),
-        ("hook", {"url": "http://box.example:99999/"}, "begins with https://"),
-        ("apprise", {"url": "nothing"}, "It must be an address such as"),
-        ("apprise", {"url": "syslog://local0"}, "leads to this machine itself"),
-        ("apprise", {"url": "KDE://x"}, "leads to this machine itself"),
-        ("mail", {**MAIL, "port": "70000"}, "It must be a number from 1 to 65535."),
-        ("mail", {**MAIL, "sender": "apps"}, "It must be an address such as apps@box.example."),
-        ("mail", {**MAIL, "to": "ada@box.example, bob"}, "with commas between them."),
-        ("mail", {**MAIL, "to": "ada@box.example\r\nBcc: eve@x.example"}, "with commas between them."),
-        ("mail", {**MAIL, "server": "https://smtp.box.example"}, "It must be the name of a server"),
+        ("hook", {"url": ""}, "Enter the address of the webhook."),
+        ("hook", {"url": "box.example"}, "must start with https://"),
+        ("hook", {"url": "file:///etc/passwd"}, "must start with https://"),
+        ("hook", {"url": "http://[::1"}, "must start with https://"),
+        ("hook", {"url": "http://box.example:99999/"}, "must start with https://"),
+        ("apprise", {"url": "nothing"}, "Enter a URL such as"),
+        ("apprise", {"url": "syslog://local0"}, "points to this machine itself"),
+        ("apprise", {"url": "KDE://x"}, "points to this machine itself"),
+        ("mail", {**MAIL, "port": "70000"}, "Enter a number from 1 to 65535."),
+        ("mail", {**MAIL, "sender": "apps"}, "Enter an address such as apps@box.example."),
+        ("mail", {**MAIL, "to": "ada@box.example, bob"}, "separated by commas."),
+        ("mail", {**MAIL, "to": "ada@box.example\r\nBcc: eve@x.example"}, "separated by commas."),
+        ("mail", {**MAIL, "server": "https://smtp.box.example"}, "Enter the name of a server"),
         ("mail", {**MAIL, "security": "magic"}, "Not a valid choice"),
     ],
 )
@@ -113,7 +113,7 @@ def test_what_it_is_told_of_can_be_changed(owner_client: FormClient) -> None:
     assert owner_client.submit_form(f"/notices/{target}", {"trouble": "y"}, page="/notices").status_code == 303
     assert db.session.get_one(NoticeTarget, target).events == "trouble"
     assert owner_client.submit_form(f"/notices/{target}", {}, page="/notices").status_code == 303
-    assert "it is told of nothing" in owner_client.get("/notices").text
+    assert "no notifications are sent" in owner_client.get("/notices").text
 
 
 def test_a_test_is_sent_by_a_job_and_its_outcome_told(owner_client: FormClient) -> None:
@@ -121,21 +121,21 @@ def test_a_test_is_sent_by_a_job_and_its_outcome_told(owner_client: FormClient) 
         target = add(owner_client, url=seen.url)
         assert owner_client.submit_form(f"/notices/{target}/test", page="/notices").status_code == 303
         text = owner_client.get("/notices").text
-        assert "A message is on its way." in text
+        assert "A message is being sent." in text
         assert 'hx-trigger="every 2s"' in text
         assert '<noscript><meta http-equiv="refresh"' in text
         assert seen.got == []
         jobs.send_notice(db.session.query(NoticeMessage).one().id)
-        assert seen.got[0][1]["title"] == "A test of Rockonweb"
+        assert seen.got[0][1]["title"] == "Test notification from Rockonweb"
         text = owner_client.get("/notices", headers=HX).text
-        assert "The last message was taken:" in text
+        assert "Last message sent:" in text
         assert "every 2s" not in text
 
         seen.status = 500
         owner_client.submit_form(f"/notices/{target}/test", page="/notices")
         jobs.send_notice(db.session.query(NoticeMessage).one().id)
     text = owner_client.get("/notices").text
-    assert "The last message did not get through:" in text
+    assert "The last message could not be sent:" in text
     assert "500" in text
     assert db.session.query(NoticeMessage).count() == 0  # a test is tried once
 
@@ -146,8 +146,8 @@ def test_a_target_is_removed_with_what_waits_for_it(owner_client: FormClient) ->
     assert owner_client.submit_form(f"/notices/{target}/remove", page="/notices").status_code == 303
     assert (db.session.query(NoticeTarget).count(), db.session.query(NoticeMessage).count()) == (0, 0)
     actions = [line.action for line in db.session.query(AuditEntry)]
-    assert "notices.added" in actions
-    assert "notices.removed" in actions
+    assert "notices.add" in actions
+    assert "notices.remove" in actions
 
 
 def test_a_reason_is_text(owner_client: FormClient) -> None:

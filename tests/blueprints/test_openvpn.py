@@ -64,19 +64,19 @@ def operations() -> list[Operation]:
 def test_the_rockon_s_page_leads_to_what_comes_next(owner_client: FormClient, vpn: Installation) -> None:
     page = owner_client.get(f"/rockons/{vpn.id}").text
     assert f'hx-get="/rockons/{vpn.id}/openvpn"' in page
-    assert "What comes next" in page
+    assert "Next steps" in page
 
 
 def test_a_rockon_without_tasks_has_no_such_panel(owner_client: FormClient) -> None:
     plain = mark_installed(add_rockon("Plain"))
-    assert "What comes next" not in owner_client.get(f"/rockons/{plain.id}").text
+    assert "Next steps" not in owner_client.get(f"/rockons/{plain.id}").text
     assert owner_client.get(f"/rockons/{plain.id}/openvpn").status_code == 404
     assert owner_client.get("/rockons/999/openvpn").status_code == 404
 
 
 def test_before_it_is_installed_there_is_nothing_to_do(owner_client: FormClient) -> None:
     waiting = add_rockon("OpenVPN", {"vpn-data": DATA, "vpn": SERVER}, custom_config={"servername": {}})
-    assert "What comes next" not in owner_client.get(f"/rockons/{waiting.id}").text
+    assert "Next steps" not in owner_client.get(f"/rockons/{waiting.id}").text
     assert owner_client.get(f"/rockons/{waiting.id}/openvpn").status_code == 404
 
 
@@ -100,7 +100,7 @@ def test_without_an_authority_the_one_button_makes_it(
 ) -> None:
     docker.files.clear()
     page = owner_client.get(here).text
-    assert "Make the certificate authority" in page
+    assert "Create the certificate authority" in page
     assert 'name="client"' not in page
     answer = owner_client.submit_form(f"{here}/authority", page=here)
     (operation,) = operations()
@@ -176,7 +176,7 @@ def test_without_an_engine_the_page_says_so(owner_client: FormClient, here: str,
 
 
 def test_only_owners_get_there(no_owner: FormClient, vpn: Installation, here: str, docker: Docker) -> None:
-    assert "What comes next" not in no_owner.get(f"/rockons/{vpn.id}").text
+    assert "Next steps" not in no_owner.get(f"/rockons/{vpn.id}").text
     assert no_owner.get(here).status_code == 403
     for action in ("authority", "clients", "profile", "revoke"):
         answer = no_owner.submit_form(f"{here}/{action}", {"client": "laptop"}, page=f"/rockons/{vpn.id}")

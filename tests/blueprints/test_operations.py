@@ -61,7 +61,7 @@ def test_the_list_has_what_runs_first_then_the_newest(owner_client: FormClient) 
     text = owner_client.get("/operations").text
     assert re.findall(r'class="line-title"[^>]*>([^<]+)<', text) == [
         "Stop: Notes",
-        "Refresh of the catalogue",
+        "Catalogue refresh",
         "Stop: Wiki",
     ]
     assert "No metastore answered." in text
@@ -95,7 +95,7 @@ def test_the_list_may_be_of_one_rockon(owner_client: FormClient) -> None:
 
 
 def test_an_empty_list_says_what_will_stand_here(owner_client: FormClient) -> None:
-    assert "Nothing was done yet." in owner_client.get("/operations").text
+    assert "No operations yet." in owner_client.get("/operations").text
 
 
 # -- one operation ------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_a_finished_operation_does_not(owner_client: FormClient, progress: Progr
 
 def test_a_failure_has_its_sentence_its_hint_and_docker_s_words_open(owner_client: FormClient) -> None:
     failed = step("pull example/web", Progress.FAILED, why="get it", output="no such <image>")
-    done = step("make share x", Progress.DONE, output="made")
+    done = step("create share x", Progress.DONE, output="created")
     skipped = OperationStep(title="start web", progress=Progress.SKIPPED)
     operation = make(
         mark_installed(add_rockon("Notes"), state=State.INSTALL_FAILED), Progress.FAILED, done, failed, skipped,
@@ -142,13 +142,13 @@ def test_the_bar_goes_by_the_seconds_that_such_steps_took_before(owner_client: F
     began = utc_now() - timedelta(hours=1)
     before = [
         OperationStep(title=title, progress=Progress.DONE, started=began, finished=began + timedelta(seconds=seconds))
-        for title, seconds in (("pull example/web", 150), ("make container web", 30), ("start web", 20))
+        for title, seconds in (("pull example/web", 150), ("create container web", 30), ("start web", 20))
     ]
     make(notes, Progress.DONE, *before, kind=Kind.INSTALL)
     begun = utc_now() - timedelta(seconds=50)
     steps = [
         OperationStep(title="pull example/web", progress=Progress.RUNNING, started=begun),
-        OperationStep(title="make container web", progress=Progress.QUEUED),
+        OperationStep(title="create container web", progress=Progress.QUEUED),
         OperationStep(title="start web", progress=Progress.QUEUED),
     ]
     operation = make(notes, Progress.RUNNING, *steps)
@@ -200,7 +200,7 @@ def test_many_cards_and_the_bar_cost_as_many_statements_as_one(owner_client: For
 
 
 def test_a_step_that_has_ended_folds_to_a_line_with_its_time(owner_client: FormClient) -> None:
-    done = step("make share x", Progress.DONE, why="the app keeps its files there")
+    done = step("create share x", Progress.DONE, why="the app keeps its files there")
     busy = step("pull example/web", Progress.RUNNING, why="what it is made of", output="half of it")
     text = owner_client.get(
         f"/operations/{make(mark_installed(add_rockon('Notes')), Progress.RUNNING, done, busy)}"
@@ -213,7 +213,7 @@ def test_a_step_that_has_ended_folds_to_a_line_with_its_time(owner_client: FormC
 
 
 def test_what_a_person_opened_stays_open_while_the_page_looks_again(owner_client: FormClient) -> None:
-    done = step("make share x", Progress.DONE, output="made")
+    done = step("create share x", Progress.DONE, output="created")
     operation = make(mark_installed(add_rockon("Notes")), Progress.RUNNING, done, step("start web", Progress.RUNNING))
     folds = [
         re.findall(r'<details class="step-fold" id="([^"]+)" hx-preserve', owner_client.get(path, headers=head).text)
@@ -287,7 +287,7 @@ def test_cancel_after_the_end_is_a_conflict(owner_client: FormClient) -> None:
     operation = make(mark_installed(add_rockon("Notes")), Progress.DONE)
     answer = owner_client.submit_form(f"/operations/{operation}/cancel", page="/rockons")
     assert answer.status_code == 409
-    assert "This operation has ended already." in answer.text
+    assert "This operation has already ended." in answer.text
 
 
 def test_retry_begins_a_new_operation(owner_client: FormClient) -> None:
@@ -339,8 +339,8 @@ def test_layers_under_way_have_bars_and_the_others_are_folded(owner_client: Form
     page = owner_client.get(f"/operations/{operation}").text
     assert "8.0 MB of 14.0 MB" in page
     assert '<progress class="bar bar-small" max="9000000" value="3000000" aria-label="aa11">' in page
-    assert "1 layer waits" in page
-    assert "1 layer is here" in page
+    assert "1 layer waiting" in page
+    assert "1 layer complete" in page
     with transaction() as session:
         ended = session.get_one(Operation, operation)
         ended.progress, ended.steps[0].progress, ended.steps[0].finished = Progress.DONE, Progress.DONE, utc_now()
@@ -489,15 +489,15 @@ def test_people_who_don_t_see_the_bar_are_told_of_each_step(owner_client: FormCl
 @pytest.mark.parametrize(
     ("query", "titles"),
     [
-        ("", ["Stop: Notes", "Refresh of the catalogue", "Install: Notes", "Start: Notes"]),
+        ("", ["Stop: Notes", "Catalogue refresh", "Install: Notes", "Start: Notes"]),
         ("?outcome=running", ["Stop: Notes"]),
         ("?outcome=failed", ["Install: Notes", "Start: Notes"]),
-        ("?outcome=done", ["Refresh of the catalogue"]),
+        ("?outcome=done", ["Catalogue refresh"]),
         ("?kind=install", ["Install: Notes"]),
         ("?kind=install&outcome=done", []),
         (
             "?kind=nonsense&outcome=nonsense",
-            ["Stop: Notes", "Refresh of the catalogue", "Install: Notes", "Start: Notes"],
+            ["Stop: Notes", "Catalogue refresh", "Install: Notes", "Start: Notes"],
         ),
     ],
 )
@@ -509,7 +509,7 @@ def test_the_list_can_be_filtered(owner_client: FormClient, query: str, titles: 
     make(notes, Progress.RUNNING)
     text = owner_client.get(f"/operations{query}").text
     assert re.findall(r'class="line-title"[^>]*>([^<]+)<', text) == titles
-    assert ("No operation is like that." in text) is (not titles)
+    assert ("No operations match these filters." in text) is (not titles)
 
 
 def test_a_filter_stays_while_the_list_looks_again_and_with_the_other(owner_client: FormClient) -> None:

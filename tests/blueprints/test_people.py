@@ -1,6 +1,7 @@
 """The accounts, as owners see and change them; what each role may reach; and who did what."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def test_an_owner_makes_an_account_that_can_log_in(app: Flask, owner_client: For
     assert owner_client.submit_form("/people", new, page="/people").location == "/people"
     assert person("eve").role is Role.VIEWER
     page = owner_client.get("/people").text
-    assert "Viewer: sees" in page
+    assert "Viewer: view only" in page
     assert "never logged in" in page
     logged_in(app, "eve")
     assert "never logged in" not in owner_client.get("/people").text
@@ -46,7 +47,7 @@ def test_an_owner_makes_an_account_that_can_log_in(app: Flask, owner_client: For
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"name": "ada"}, "There is an account &#34;ada&#34; already."),
+        ({"name": "ada"}, "An account &#34;ada&#34; already exists."),
         ({"name": " "}, "Choose a name."),
         ({"password": "short"}, "Use at least 10"),
         ({"role": "king"}, "Not a valid choice"),
@@ -75,9 +76,9 @@ def test_the_last_owner_stays_an_owner_and_stays(app: Flask, owner_client: FormC
     create_test_user("eve", Role.OPERATOR)
     path = f"/people/{person('ada').id}"
     answer = owner_client.submit_form(f"{path}/role", {"role": "viewer"}, page=path)
-    assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
+    assert (answer.status_code, "Make another account an owner first." in answer.text) == (409, True)
     answer = owner_client.submit_form(f"{path}/remove", page=f"{path}/remove")
-    assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
+    assert (answer.status_code, "Make another account an owner first." in answer.text) == (409, True)
     for change in (lambda: users.remove_user(person("ada")), lambda: users.set_role(person("ada"), Role.OPERATOR)):
         with pytest.raises(Conflict, match="the last owner"):
             change()
@@ -117,7 +118,7 @@ def test_an_owner_turns_off_the_second_step_of_who_lost_the_device(app: Flask, o
             one = person(name)
             one.totp_since, one.totp_secret = utc_now(), "JBSWY3DPEHPK3PXP"
     path = f"/people/{person('eve').id}"
-    assert "second step on" in owner_client.get("/people").text
+    assert "two-factor authentication on" in owner_client.get("/people").text
     assert owner_client.submit_form(f"{path}/second-step/off", page=path).location == path
     assert person("eve").totp_since is None
     own = f"/people/{person('ada').id}"
@@ -188,9 +189,7 @@ def test_a_line_names_the_rock_on_whose_settings_were_changed(app: Flask, owner_
 
 
 def test_every_change_has_plain_words(app: Flask) -> None:
-    """A new view that changes something is given its words in `trail.ACTION_LABELS`, or begins an operation that has
-    some.
-    """
+    """A new view that changes something gets its words in `audit_hook.ACTION_LABELS`, or begins an operation."""
     operations = {
         *("rockons.refresh", "rockons.act", "rockons.uninstall", "rockons.reinstall", "install.install"),
         *("settings.apply", "succession.decide", "succession.decide_successor", "rollback.begin", "updates.get"),
@@ -207,12 +206,19 @@ def test_every_change_has_plain_words(app: Flask) -> None:
     assert silent - operations - {*audit_hook.UNRECORDED_ENDPOINTS} == set()
 
 
+def test_what_views_and_work_record_themselves_has_plain_words_too(app: Flask) -> None:
+    sources = [path.read_text() for path in Path(app.root_path).rglob("*.py")]
+    recorded = {action for source in sources for action in re.findall(r'audit\.record\("([\w.]+)"', source)}
+    assert len(recorded) > 15
+    assert recorded - {*audit_hook.ACTION_LABELS} == set()
+
+
 def test_the_audit_is_filtered_by_person_and_text_and_paged(app: Flask, owner_client: FormClient) -> None:
     with transaction():
         for number in range(150):
             audit.record("networks.make", f"net{number}", user="eve")
         audit.record("backup.make", "100%", user="bob")
-    assert owner_client.get("/audit?q=made+a+backup").text.count("<strong>bob</strong>") == 1
+    assert owner_client.get("/audit?q=created+a+backup").text.count("<strong>bob</strong>") == 1
     page = owner_client.get("/audit?who=eve").text
     assert page.count("<strong>eve</strong>") == 100
     assert "bob</strong>" not in page
@@ -222,7 +228,7 @@ def test_the_audit_is_filtered_by_person_and_text_and_paged(app: Flask, owner_cl
     assert "/audit?page=1&amp;who=eve" in second
     assert owner_client.get("/audit?q=net14").text.count("<strong>eve</strong>") == 11
     assert owner_client.get("/audit?q=%25").text.count("<strong>") == 1  # a percent sign is only itself
-    assert "Nothing fits this." in owner_client.get("/audit?q=zebra").text
+    assert "No matching entries." in owner_client.get("/audit?q=zebra").text
     assert owner_client.get("/audit?page=x&who=%00").status_code == 200
 
 

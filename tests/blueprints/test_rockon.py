@@ -124,9 +124,9 @@ def test_found_words_are_marked_and_the_rest_is_left_out(owner_client: FormClien
     text = owner_client.get("/rockons/1/logs?q=heron&timestamps=1&lines=100").text
     assert "second <mark>HERON</mark>\n" in text
     assert "first" not in text
-    assert "1 line of the last 2" in text
+    assert "1 matching line in the last 2" in text
     assert docker.log_request == {"name": "web", "tail": 5000, "timestamps": True, "most": 1_000_000}
-    assert "No line has “&lt;i&gt;”." in owner_client.get("/rockons/1/logs?q=<i>").text
+    assert "No line contains “&lt;i&gt;”." in owner_client.get("/rockons/1/logs?q=<i>").text
 
 
 @pytest.mark.parametrize(
@@ -184,13 +184,13 @@ def test_without_docker_a_file_is_a_sentence(owner_client: FormClient, docker: F
 
 def test_resources_are_drawn_told_and_listed(app: Flask, owner_client: FormClient) -> None:
     mark_installed(add_rockon("Notes"))
-    assert "Nothing was counted in the last hour." in owner_client.get("/rockons/1/resources").text
+    assert "Nothing was measured in the last hour." in owner_client.get("/rockons/1/resources").text
     moment = time.time()
     for back, cpu in ((60, 10.0), (40, 30.0), (20, 20.0)):
         one = Sample(moment - back, cpu, 50_000_000, None, 1000.0, 2000.0)
         metrics.store_samples(app.extensions["redis"], {"web": one})
     text = owner_client.get("/rockons/1/resources").text
-    assert "now 20 %, on average 20 %, at most 30 %" in text
+    assert "now 20 %, average 20 %, peak 30 %" in text
     assert "received: now 1.0 kB/s" in text
     assert text.count('<svg class="chart-drawing"') == 3  # what isn't counted is not drawn
     assert '<th scope="row">' in text
@@ -266,5 +266,5 @@ def test_what_is_connected_to_what(app: Flask, owner_client: FormClient) -> None
         ),
     }
     text = owner_client.get("/rockons/1").text
-    for said in ("not published", "a volume of Docker's", "the app itself listens on its ports"):
+    for said in ("not published", "a Docker volume", "the app itself listens on its ports"):
         assert said in text

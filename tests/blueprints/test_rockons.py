@@ -316,14 +316,14 @@ def test_a_second_operation_waits_in_line_and_its_page_says_so(owner_client: For
     owner_client.submit_form(f"/rockons/{notes.id}/stop", page="/rockons")
     answer = owner_client.submit_form(f"/rockons/{notes.id}/start", page="/rockons")
     assert (answer.status_code, answer.location) == (303, "/operations/2")
-    assert "Waiting: next, after Stop: Notes." in owner_client.get("/operations/2").text
-    assert "It waits for a worker." in owner_client.get("/operations/1").text
+    assert "Waiting: next in the queue, after Stop: Notes." in owner_client.get("/operations/2").text
+    assert "Waiting for a worker." in owner_client.get("/operations/1").text
     assert owner_client.submit_form(f"/rockons/{notes.id}/start", page="/rockons").location == "/operations/2"
     owner_client.submit_form(f"/rockons/{notes.id}/restart", page="/rockons")
-    assert "Waiting: number 2 in line, after Stop: Notes." in owner_client.get("/operations/3").text
+    assert "Waiting: number 2 in the queue, after Stop: Notes." in owner_client.get("/operations/3").text
     assert "Waiting: next" in owner_client.get("/operations").text
     owner_client.submit_form("/operations/1/cancel", page="/operations/1")
-    assert "It waits for a worker." in owner_client.get("/operations/2").text
+    assert "Waiting for a worker." in owner_client.get("/operations/2").text
 
 
 def test_only_the_known_verbs_do_something(owner_client: FormClient) -> None:
@@ -344,7 +344,7 @@ def test_uninstall_says_first_what_goes_and_what_stays(owner_client: FormClient)
     with transaction():
         notes.containers[1].volumes[0].share = "photos/notes"
     text = owner_client.get(f"/rockons/{notes.id}/uninstall").text
-    goes, stays = text.split("What stays")
+    goes, stays = text.split("What is kept")
     for thing in ("<code>db</code>", "<code>web</code>", "<code>notes-net</code>"):
         assert thing in goes
     for thing in ("<code>photos</code>", "Remove example/db:latest"):

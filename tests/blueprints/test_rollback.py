@@ -102,7 +102,7 @@ def test_the_page_of_a_rockon_lists_its_points(owner_client: FormClient, notes: 
     assert address(point) in found
     assert f"{address(point)}?data=1" in found
     assert OLD[7:19] in found
-    assert "made on 2025-03-04" in found
+    assert "created on 2025-03-04" in found
     assert "Then its settings or its definition were changed." in found
 
 
@@ -120,8 +120,8 @@ def test_the_page_says_exactly_what_comes_back(owner_client: FormClient, notes: 
     assert "then</span> Earlier" in found
     assert OLD in found
     assert SECRET not in found
-    assert "There is no snapshot of it from then." in found
-    assert "All shares stay as they are" in found
+    assert "There is no snapshot of it from that time." in found
+    assert "All shares stay unchanged" in found
 
 
 def test_going_back_is_an_operation_with_what_the_point_remembers(
@@ -145,7 +145,7 @@ def test_what_changed_since_one_looked_is_shown_first(owner_client: FormClient, 
     point = remember(notes)
     answer = owner_client.submit_form(address(point), {"reviewed": "another"}, page="/shares")
     assert answer.status_code == 409
-    assert "nothing was begun" in text(answer)
+    assert "nothing was started" in text(answer)
     assert db.session.query(Operation).count() == 1
 
 
@@ -155,13 +155,13 @@ def test_with_data_it_is_said_what_disappears_and_where_it_is_kept(
 ) -> None:
     point = remember(notes, {"notes": ["notes"]})
     found = text(owner_client.get(f"{address(point)}?data=1"))
-    assert "comes back as it was then" in found
+    assert "is restored to its state at that time" in found
     assert ".rockonweb/replaced" in found
-    assert "put back the data of share notes" in found
+    assert "restore the data of share notes" in found
     docker.mounts = ["notes", "stranger"]
     answer = owner_client.submit_form(address(point), {"data": "1"}, page="/shares")
     assert answer.status_code == 422
-    assert "stranger is up and uses the share notes." in text(answer)
+    assert "stranger is running and uses the share notes." in text(answer)
     docker.mounts = ["notes"]
     assert owner_client.submit_form(address(point), {"data": "1"}, page="/shares").status_code == 303
 
@@ -176,7 +176,7 @@ def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(
     point = remember(notes, {"notes": ["notes"]})
     page = owner_client.get(f"{address(point)}?data=1")
     assert "because Films uses it too" in text(page)
-    assert "put back the data of share notes" not in text(page)
+    assert "restore the data of share notes" not in text(page)
     reviewed = page.text.partition('name="reviewed" value="')[2].partition('"')[0]
     answer = owner_client.submit_form(
         address(point), {"reviewed": reviewed, "data": "1", "asked": "notes"}, page="/shares"
@@ -184,7 +184,7 @@ def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(
     assert answer.status_code == 303
     operation = db.session.query(Operation).order_by(Operation.id.desc())[0]
     assert operation.request.asked == {"notes"}
-    assert "put back the data of share notes" in operation.reviewed_commands
+    assert "restore the data of share notes" in operation.reviewed_commands
 
 
 def test_a_point_that_is_gone_and_one_of_another_rockon_are_refused(
@@ -195,7 +195,7 @@ def test_a_point_that_is_gone_and_one_of_another_rockon_are_refused(
     for number in (point.id, 999):
         answer = owner_client.get(f"/rockons/{notes.id}/back/{number}")
         assert answer.status_code == 409
-        assert "no such rollback point" in text(answer)
+        assert "Notes no longer has this rollback point" in text(answer)
 
 
 def test_without_docker_the_page_says_so_and_begins_nothing(

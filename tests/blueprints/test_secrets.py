@@ -135,7 +135,7 @@ def test_a_box_marks_a_secret(owner_client: FormClient, notes: Installation) -> 
 def test_a_value_that_is_kept_is_not_shown_by_a_box(owner_client: FormClient, notes: Installation) -> None:
     answer = post(owner_client, notes, "settings", **SENT, **{"no-secret": BOTH})
     assert answer.status_code == 422
-    assert "Type the value again" in answer.text
+    assert "Enter the value again" in answer.text
     assert "word-of-secret" not in answer.text
     assert not db.session.get_one(Installation, notes.id).secret_choices
     typed = {**SENT, "environment-notes-APP_PASSWORD": VALUES["APP_PASSWORD"]}  # whoever knows it may show it

@@ -147,7 +147,10 @@ def test_what_is_not_installed_has_no_settings(owner_client: FormClient, here: S
     other = add_rockon("Other")
     answer = owner_client.get(f"/rockons/{other.id}/settings/labels")
     assert answer.status_code == 409
-    assert "Other is not installed. Install it first; its questions are asked then." in visible_text(answer.text)
+    assert (
+        "Other is not installed. Install it first; you answer its questions during the installation."
+        in visible_text(answer.text)
+    )
 
 
 def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: Installation) -> None:
@@ -155,7 +158,7 @@ def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, 
     operations.submit_operation(notes, ChangeRequest(repository.load_answers(notes)), "ada")
     answer = here.submit_form("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
     assert answer.status_code == 409
-    assert "Notes is being changed, so what you would review now is out of date soon." in visible_text(answer.text)
+    assert "Notes is being changed, so a review now would soon be out of date." in visible_text(answer.text)
     assert wanted() == {}
     assert here.get("review").status_code == 409
 
@@ -168,7 +171,7 @@ def test_a_change_waits_for_a_stop_that_was_asked_for_before(here: Settings, not
     change = db.session.query(Operation).order_by(Operation.id.desc()).first()
     assert change is not None
     assert (change.kind, change.progress, change.id > stopping) == (Kind.CHANGE, Progress.QUEUED, True)
-    assert "Waiting: next, after" in here.client.get(f"/operations/{change.id}").text
+    assert "Waiting: next in the queue, after" in here.client.get(f"/operations/{change.id}").text
 
 
 # -- looking ----------------------------------------------------------------------------------------------------------
@@ -186,7 +189,7 @@ def test_every_page_shows_what_was_answered_and_no_secret(here: Settings, docker
     assert here.fields("custom-config")["custom-config-name"] == "attic"
     assert all(SECRET not in answer.text for answer in pages.values())
     assert "Fixed: this app uses the server's own network" in visible_text(pages["ports"].text)
-    refusal = "It uses the host's own network, and Docker lets it join no other one beside that."
+    refusal = "It uses the host network, so Docker doesn't let it join any other network."
     assert refusal in visible_text(pages["networks"].text)
 
 
@@ -201,7 +204,7 @@ def test_a_page_that_is_saved_unchanged_changes_nothing(here: Settings) -> None:
         here.accept(page, {})
         assert wanted() == {}, page
     answer = here.get("review")
-    assert "Nothing is changed, so there is nothing to apply." in visible_text(answer.text)
+    assert "There are no changes to apply." in visible_text(answer.text)
     assert ">Apply<" not in answer.text
 
 
@@ -318,7 +321,7 @@ def test_secrets_are_shown_and_made_on_the_page_that_was_sent(here: Settings) ->
 def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Settings) -> None:
     here.accept("ports", {"ports-notes-80": ""})
     assert wanted()["ports"]["notes"] == {"80": None}
-    warning = "The page of Notes will not be reachable at this server's address any more."
+    warning = "The page of Notes will no longer be reachable at this server's address."
     assert warning in visible_text(here.get("ports").text)
     assert warning in visible_text(here.get("review").text)
 
@@ -329,26 +332,34 @@ def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Setti
 @pytest.mark.parametrize(
     ("page", "typed", "sentence"),
     [
-        ("storage", {"new-1-key": "films", "new-1-value": "films"}, "A path in the app begins with a slash"),
-        ("storage", {"new-1-key": "/data", "new-1-value": "films"}, "The definition mounts something at /data itself."),
-        ("storage", {"new-1-key": "/etc/localtime", "new-1-value": "films"}, "The definition mounts something at"),
+        ("storage", {"new-1-key": "films", "new-1-value": "films"}, "A path in the app must start with a slash"),
+        (
+            "storage",
+            {"new-1-key": "/data", "new-1-value": "films"},
+            "The definition already mounts something at /data.",
+        ),
+        (
+            "storage",
+            {"new-1-key": "/etc/localtime", "new-1-value": "films"},
+            "The definition already mounts something at",
+        ),
         ("storage", {"new-1-key": "/films", "new-1-value": "../etc"}, '".." is not a name for a share'),
         ("storage", {"new-1-key": "/films", "new-1-value": "films/../x"}, '"../x" is not a folder inside a share.'),
-        ("storage", {"new-1-key": "/films", "new-1-value": ""}, "Choose a share, or name a new one."),
+        ("storage", {"new-1-key": "/films", "new-1-value": ""}, "Choose a share or enter a new name."),
         ("storage", {"new-1-key": "/x", "new-1-value": "a", "new-1-container": "nobody"}, 'Notes has no container "no'),
-        ("shares", {"shares-notes-/data": ""}, "Choose a share, or name a new one."),
+        ("shares", {"shares-notes-/data": ""}, "Choose a share or enter a new name."),
         ("ports", {"ports-notes-80": "99999"}, "A port is a number from 1 to 65535."),
         ("ports", {"ports-notes-80": "9000"}, "Port 9000 (tcp) is in use by the container other."),
         ("devices", {"devices-notes-gpu": "dev"}, "A device is an absolute path without spaces"),
-        ("environment", {"environment-notes-TITLE": ""}, "An answer is needed here."),
+        ("environment", {"environment-notes-TITLE": ""}, "This field is required."),
         ("environment", {"new-1-key": "A B", "new-1-value": "x"}, '"A B" is no name for a variable'),
-        ("environment", {"new-1-key": "TITLE", "new-1-value": "x"}, "The definition asks for TITLE itself"),
+        ("environment", {"new-1-key": "TITLE", "new-1-value": "x"}, "The definition already asks for TITLE"),
         ("environment", {"new-1-key": "A", "new-1-value": "x\ny"}, "This must be a single line of text."),
-        ("custom-config", {"custom-config-name": ""}, "An answer is needed here."),
-        ("labels", {"new-1-key": "a b=c"}, '"a b=c" is no label'),
-        ("labels", {"new-1-key": "rockonweb.rockon=Other"}, '"rockonweb.rockon=Other" is no label'),
+        ("custom-config", {"custom-config-name": ""}, "This field is required."),
+        ("labels", {"new-1-key": "a b=c"}, '"a b=c" is not a valid label'),
+        ("labels", {"new-1-key": "rockonweb.rockon=Other"}, '"rockonweb.rockon=Other" is not a valid label'),
         ("networks", {"new-1-key": "host"}, '"host" is not a network that a container can join'),
-        ("networks", {"new-1-key": "lan", "new-1-container": "notes-vpn"}, "It uses the host's own network"),
+        ("networks", {"new-1-key": "lan", "new-1-container": "notes-vpn"}, "It uses the host network"),
     ],
 )
 def test_bad_input_is_told_beside_its_field_and_changes_nothing(
@@ -377,7 +388,7 @@ def test_fields_that_belong_nowhere_are_refused(here: Settings, name: str) -> No
 def test_a_row_can_be_told_apart_from_one_that_is_there(here: Settings) -> None:
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "films"})
     answer = here.save("storage", **{"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "other"})
-    assert (answer.status_code, field_errors(answer.text)) == (422, ["/films is there twice for notes."])
+    assert (answer.status_code, field_errors(answer.text)) == (422, ["/films is listed twice for notes."])
     assert wanted()["storage"] == {"notes": {"/films": "films"}}
 
 
@@ -387,7 +398,7 @@ def test_a_row_can_be_told_apart_from_one_that_is_there(here: Settings) -> None:
 def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
     owner_client: FormClient, here: Settings, notes: Installation
 ) -> None:
-    line, page = "Changes that are not applied yet", f"/rockons/{notes.id}"
+    line, page = "Unapplied changes", f"/rockons/{notes.id}"
     assert line not in owner_client.get(page).text
     here.accept("labels", {"new-1-key": "a=b"})
     for path in (page, f"{here.url}/ports"):
@@ -404,7 +415,7 @@ def test_changes_are_a_persons_own(app: Flask, here: Settings, notes: Installati
     here.accept("labels", {"new-1-key": "a=b"})
     create_test_user("otto")
     other = new_visitor(app).log_in("otto")
-    assert "Changes that are not applied yet" not in other.get(f"/rockons/{notes.id}").text
+    assert "Unapplied changes" not in other.get(f"/rockons/{notes.id}").text
 
 
 def test_what_others_applied_meanwhile_is_not_undone(here: Settings, notes: Installation) -> None:
@@ -436,10 +447,10 @@ def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> N
     ]
     assert "horses" not in html
     told = visible_text(html)
-    assert "notes rebuilt Why: its command line changes." in told
-    assert "notes-vpn stays It is not touched." in told
+    assert "notes recreated Why: its command line changes." in told
+    assert "notes-vpn stays It is not changed." in told
     assert "1 of 2 containers are replaced; the others keep running." in told
-    assert "The app's own page moves from port 8080 to port 8181." in told
+    assert "The app's page moves from port 8080 to port 8181." in told
 
 
 def test_containers_whose_names_and_keys_run_together_are_changed_apart(
@@ -478,7 +489,7 @@ def test_containers_whose_names_and_keys_run_together_are_changed_apart(
 def test_of_a_plain_folder_the_review_says_that_its_data_can_not_be_undone(here: Settings) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     told = visible_text(here.get("review").text)
-    assert "The data of notes can't be undone. It is a plain folder" in told
+    assert "The data of notes can't be rolled back. It is a plain folder" in told
 
 
 def test_a_share_of_which_a_snapshot_is_taken_is_named_with_what_that_does_not_cover(
@@ -493,14 +504,14 @@ def test_a_share_of_which_a_snapshot_is_taken_is_named_with_what_that_does_not_c
     monkeypatch.setattr(Snapshots, "nested_subvolumes", lambda *_: ("inner",))
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     told = visible_text(here.get("review").text)
-    assert "The data of notes can come back too: a snapshot is taken first." in told
-    assert "Not covered are the subvolumes inside it: inner." in told
+    assert "The data of notes can be restored too: a snapshot is taken first." in told
+    assert "The subvolumes inside it are not covered: inner." in told
 
 
 def test_networks_alone_rebuild_nothing(here: Settings) -> None:
     here.accept("networks", {"networks-notes-family": "y"})
     told = visible_text(here.get("review").text)
-    assert "Nothing is rebuilt: the app keeps running the whole time." in told
+    assert "Nothing is recreated: the app keeps running the whole time." in told
     assert "joins the network family" in told
     assert "docker run" not in told
 
@@ -520,12 +531,12 @@ def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     here.save("review", "Apply", "Apply")
     page = here.url.removesuffix("/settings")
-    assert "Changes that are not applied yet" not in here.client.get(page).text  # it is being applied
+    assert "Unapplied changes" not in here.client.get(page).text  # it is being applied
     with transaction():
         operation = db.session.scalars(db.select(Operation)).one()
         operation.progress = Progress.FAILED
         notes.state = State.INSTALLED
-    assert "Changes that are not applied yet" in here.client.get(page).text
+    assert "Unapplied changes" in here.client.get(page).text
     assert "a=b" in visible_text(here.get("review").text)
 
 
@@ -541,7 +552,7 @@ def test_what_changed_since_the_look_is_shown_again(here: Settings) -> None:
     here.accept("labels", {"new-1-key": "c=d"})
     answer = here.submit_form("review", seen)
     assert answer.status_code == 409
-    assert "Something changed since you looked, so nothing was begun." in visible_text(answer.text)
+    assert "Something has changed since your review, so nothing was started." in visible_text(answer.text)
     assert "c=d" in answer.text
     assert db.session.scalar(db.select(Operation)) is None
 
@@ -552,7 +563,7 @@ def test_nothing_to_apply_is_refused(here: Settings) -> None:
     here.client.submit_form(f"{here.url}/discard", page=f"{here.url}/review")
     answer = here.submit_form("review", seen)
     assert answer.status_code == 422
-    assert "Nothing is changed, so there is nothing to apply." in visible_text(answer.text)
+    assert "There are no changes to apply." in visible_text(answer.text)
 
 
 def test_a_finding_that_forbids_it_disables_apply(here: Settings, docker: FakeDocker) -> None:
@@ -571,8 +582,8 @@ def test_a_share_is_given_to_the_apps_user_if_its_box_is_ticked(here: Settings) 
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "films"})
     here.accept("environment", {"new-1-container": "notes", "new-1-key": "PUID", "new-1-value": "1000"})
     page = here.get("review")
-    assert "notes works as user 1000, who may not write to films" in visible_text(page.text)
-    assert "Give films to user 1000 and group 0" in visible_text(page.text)
+    assert "notes runs as user 1000, who can't write to films" in visible_text(page.text)
+    assert "Change the owner of films to user 1000 and group 0" in visible_text(page.text)
     fields = here.fields("review")
     assert here.submit_form("review", {**fields, "Apply": "Apply", "give": "films"}).status_code == 303
     assert db.session.query(Operation).one().request.give == {"films": (1000, 0)}
@@ -592,13 +603,13 @@ def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Fa
 
 def test_a_new_share_is_made_but_never_one_that_vanished(app: Flask, here: Settings) -> None:
     here.accept("shares", {"shares-notes-/data": "brand-new"})
-    assert "make share brand-new" in visible_text(here.get("review").text)
+    assert "create share brand-new" in visible_text(here.get("review").text)
     here.accept("shares", {"shares-notes-/data": "notes"})
     (app.config["SETTINGS"].shares_root / "notes").rmdir()
     here.accept("labels", {"new-1-key": "a=b"})
     told = visible_text(here.get("review").text)
     assert 'The share "notes" does not exist.' in told
-    assert "make share" not in told
+    assert "create share" not in told
 
 
 def test_a_stopped_app_stays_stopped(here: Settings, notes: Installation) -> None:

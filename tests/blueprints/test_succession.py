@@ -82,7 +82,7 @@ def test_a_newer_definition_touches_nothing_and_is_told_on_page_and_card(
     assert repository.load_answers(notes) == kept
     assert notes.current_definition.containers["notes"].tag is None
     assert f'href="{here}/definition"' in owner_client.get(here).text
-    assert "There is a newer definition" in owner_client.get(f"{here}/head").text
+    assert "A newer definition of this rock-on is available." in owner_client.get(f"{here}/head").text
     assert "Newer definition" in owner_client.get("/rockons").text
 
 
@@ -96,8 +96,8 @@ def test_one_that_was_left_aside_is_not_told_again_but_a_yet_newer_one_is(
     assert notes.ignored == definition_digest(notes.entry.source)
     assert (notes.state, db.session.query(Operation).count()) == (State.INSTALLED, 0)
     for address in (here, "/rockons"):
-        assert "ewer definition" not in owner_client.get(address).text.replace("a yet newer definition", "")
-    assert "You left this one aside" in owner_client.get(f"{here}/definition").text
+        assert "ewer definition" not in owner_client.get(address).text
+    assert "You ignored this definition." in owner_client.get(f"{here}/definition").text
     newer(tag="3")
     for address in (here, "/rockons"):
         assert "ewer definition" in owner_client.get(address).text
@@ -105,7 +105,7 @@ def test_one_that_was_left_aside_is_not_told_again_but_a_yet_newer_one_is(
 
 def test_one_that_left_the_catalogue_stays_and_is_marked(owner_client: FormClient, notes: Installation) -> None:
     leave(notes)
-    assert "Left the catalogue" in owner_client.get("/rockons").text
+    assert "No longer in the catalogue" in owner_client.get("/rockons").text
     assert "It is no longer in the catalogue." in owner_client.get(f"/rockons/{notes.id}").text
     assert owner_client.get(f"/rockons/{notes.id}/uninstall").status_code == 200
     assert owner_client.get(f"/rockons/{notes.id}/definition").status_code == 409
@@ -135,15 +135,15 @@ def test_the_page_says_what_differs_and_what_would_happen(owner_client: FormClie
     newer(tag="2", environment=label_questions(TITLE="Title"), opts=[["--memory", "1g"]])
     answer = owner_client.get(f"/rockons/{notes.id}/definition")
     text = visible_text(answer.text)
-    assert "another version of the image notes old example/notes:latest new example/notes:2" in text
-    assert "an option of Docker notes new --memory 1g" in text
-    assert "a variable is gone notes removed PASSWORD (Password)" in text
-    assert "These have no place any more: Environment Password PASSWORD" in text
+    assert "image version changed notes old example/notes:latest new example/notes:2" in text
+    assert "Docker option notes new --memory 1g" in text
+    assert "variable removed notes removed PASSWORD (Password)" in text
+    assert "These are no longer used: Environment Password PASSWORD" in text
     assert MASK in text
     assert SECRET not in answer.text
     assert '<del><code>        "PASSWORD": {</code></del>' in unescape(answer.text)
-    assert "rebuilt" in text
-    assert "What is asked now" not in text
+    assert "notes recreated" in text
+    assert "New questions" not in text
 
 
 def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(
@@ -152,11 +152,13 @@ def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(
     here = f"/rockons/{notes.id}/definition"
     newer(opts=[["--cap-add", "NET_ADMIN"]])
     page = owner_client.get(here).text
-    allowed = "What Accept allows Notes to do to this host from now on notes has the right NET_ADMIN over this host."
+    allowed = (
+        "New permissions on this host that Accept grants to Notes notes has the capability NET_ADMIN on this host."
+    )
     assert allowed in visible_text(page)
     other = press(owner_client, here, "Accept", confirm="0123456789abcdef")
     assert other.status_code == 422
-    assert "what it may do to this host has changed since you looked." in visible_text(other.text)
+    assert "the app's permissions on this host have changed since you reviewed them." in visible_text(other.text)
     assert db.session.query(Operation).count() == 0
     box = find_pattern(r'name="confirm" value="([^"]+)"', page)
     assert press(owner_client, here, "Accept", confirm=box).status_code == 303
@@ -187,14 +189,14 @@ def test_only_what_is_new_is_asked_and_never_has_a_value_that_nobody_gave(
     newer(environment={**NOTES["environment"], "REALM": {"label": "Realm"}, "LANG": {"label": "Language"}})
     page = owner_client.get(here).text
     assert re.findall(r'<input[^>]* name="(\w+-notes-[^"]*)"', page) == ["environment-notes-REALM"]
-    assert "now they are asked for, and what you gave is the answer" in page
+    assert "The definition now asks for them, and your values are used as the answers" in page
     assert "None" not in page
     answer = press(owner_client, here, "Accept", **{"environment-notes-REALM": " "})
-    assert (answer.status_code, "An answer is needed here." in answer.text) == (422, True)
+    assert (answer.status_code, "This field is required." in answer.text) == (422, True)
     assert db.session.query(Operation).count() == 0
     # The answer was not yet in what the page showed: it is shown first.
     answer = press(owner_client, here, "Accept", **{"environment-notes-REALM": "home"})
-    assert (answer.status_code, "look at what your answers come to" in answer.text) == (409, True)
+    assert (answer.status_code, "check what your answers will do" in answer.text) == (409, True)
     shown = find_pattern(r'name="reviewed" value="([^"]+)"', answer.text)
     data = {"Accept": "", "reviewed": shown, "environment-notes-REALM": "home"}
     assert owner_client.submit_form(here, data, page=here).status_code == 303
@@ -243,7 +245,7 @@ def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: FormC
     for sentence in (
         "is in use by another port of this rock-on",
         "A device is an absolute path",
-        "An answer is needed",
+        "This field is required.",
     ):
         assert sentence in unescape(answer.text)
     good = {"ports-notes-81": "8090", "devices-notes-gpu": "", "environment-notes-DB_PASSWORD": "sea shells"}
@@ -301,7 +303,7 @@ def test_only_an_owner_decides(operator: FormClient, notes: Installation) -> Non
     newer(tag="2")
     assert operator.get(f"/rockons/{notes.id}/definition").status_code == 403
     page = operator.get(f"/rockons/{notes.id}").text
-    assert "There is a newer definition" in page
+    assert "A newer definition of this rock-on is available." in page
     assert "/definition" not in page
 
 
@@ -320,7 +322,7 @@ def test_a_new_name_is_offered_on_both_pages(owner_client: FormClient, notes: In
     successor = renamed()
     add_rockon("Unrelated", {"unrelated": {}})
     page = owner_client.get(f"/rockons/{notes.id}").text
-    assert "may be called Notebook there now" in page
+    assert "may now be called Notebook there" in page
     assert f'href="/rockons/{notes.id}/successor"' in page
     assert (
         f'href="/rockons/{notes.id}/successor?to={successor.id}"' in owner_client.get(f"/rockons/{successor.id}").text
@@ -331,7 +333,7 @@ def test_who_begins_to_install_the_new_name_is_told(owner_client: FormClient, no
     leave(notes)
     successor = renamed()
     page = owner_client.get(f"/rockons/{successor.id}/install/shares").text
-    assert "You have this app already, as Notes." in page
+    assert "You already have this app as Notes." in page
 
 
 def test_the_new_name_is_taken_with_its_definition(owner_client: FormClient, notes: Installation) -> None:
@@ -339,8 +341,8 @@ def test_the_new_name_is_taken_with_its_definition(owner_client: FormClient, not
     successor = renamed(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
     here = f"/rockons/{notes.id}/successor"
     text = visible_text(owner_client.get(here).text)
-    assert "the name old Notes new Notebook" in text
-    assert "all of them are made anew" in text
+    assert "name changed old Notes new Notebook" in text
+    assert "all of them are recreated" in text
     answer = press(owner_client, here, "Accept", seen=False, **{"environment-notes-REALM": "home"})
     assert answer.status_code == 303
     asked = begun(notes).request
@@ -357,11 +359,11 @@ def test_a_new_name_that_is_left_aside_changes_nothing(owner_client: FormClient,
     answer = press(owner_client, f"{here}/successor", "Ignore")
     assert answer.status_code == 303
     page = owner_client.get(here).text
-    assert "may be called" not in page
+    assert "may now be called" not in page
     assert "It is no longer in the catalogue." in page
-    assert "You left this one aside" in owner_client.get(f"{here}/successor").text
+    assert "You ignored this definition." in owner_client.get(f"{here}/successor").text
     renamed(tag="2")
-    assert "may be called Notebook there now" in owner_client.get(here).text
+    assert "may now be called Notebook there" in owner_client.get(here).text
     assert (notes.name, notes.state, notes.status) == ("Notes", State.INSTALLED, Status.STARTED)
     assert db.session.query(Operation).count() == 0
 
@@ -383,7 +385,7 @@ def test_one_with_more_containers_asks_for_theirs(owner_client: FormClient, note
     renamed(extra={"notes-db": {"volumes": label_questions({"/db": "Database"})}})
     page = owner_client.get(f"/rockons/{notes.id}/successor").text
     assert 'name="shares-notes-db-/db"' in page
-    assert "a new container" in page
+    assert "container added" in page
 
 
 def test_what_is_installed_too_is_no_successor(owner_client: FormClient, notes: Installation) -> None:

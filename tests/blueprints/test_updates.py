@@ -76,7 +76,7 @@ def looks(app: Flask) -> list[str]:
 def test_both_digests_dates_and_sizes_are_shown(owner_client: FormClient) -> None:
     rockon = know(mark_installed(add_rockon("Syncer")), remote_created=DAY)
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
-    for words in (OLD, NEW, "50.0 MB", "20.0 MB to download, at most", "Newer", "Mar 1, 2026"):
+    for words in (OLD, NEW, "50.0 MB", "at most 20.0 MB to download", "Newer", "Mar 1, 2026"):
         assert words in page
     assert f'action="/rockons/{rockon.id}/updates/get"' in page
     assert f'action="/rockons/{rockon.id}/update"' in page
@@ -89,7 +89,7 @@ def test_what_was_got_is_told_with_its_differences(owner_client: FormClient) -> 
         differences=image_diff.pack_differences(found),
     )  # fmt: skip
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
-    for words in ("9090/tcp", "A=1", "A=2", "a new port", "60.0 MB", "Newer, got already"):
+    for words in ("9090/tcp", "A=1", "A=2", "port added", "60.0 MB", "Newer, already pulled"):
         assert words in page
     assert "updates/get" not in page
 
@@ -100,10 +100,10 @@ def test_what_was_got_is_told_with_its_differences(owner_client: FormClient) -> 
         (UpdateStatus.CURRENT, "", ["Newest"]),
         (
             UpdateStatus.UNKNOWN,
-            "box.example was asked too often and answers later",
-            ["Unknown", "asked too often", "asked"],
+            "box.example received too many requests and will answer again later",
+            ["Unknown", "received too many requests", "will be checked again later"],
         ),
-        (UpdateStatus.GONE, "box.example has no such image", ["Gone", "no longer has an image"]),
+        (UpdateStatus.GONE, "box.example has no such image", ["Not in registry", "no longer has an image"]),
     ],
 )
 def test_what_is_not_newer_says_what_it_is(
@@ -122,7 +122,7 @@ def test_what_is_not_newer_says_what_it_is(
 
 def test_the_update_shows_in_the_list_and_on_the_page_and_goes_with_it(owner_client: FormClient) -> None:
     rockon = mark_installed(add_rockon("Syncer"))
-    badge = "There is a newer image of it."
+    badge = "A newer image is available."
     assert badge not in owner_client.get("/rockons").text
     know(rockon)
     assert badge in owner_client.get("/rockons").text
@@ -142,7 +142,7 @@ def test_the_list_can_be_narrowed_to_what_is_newer(owner_client: FormClient) -> 
         page = owner_client.get(address).text
         assert ("Syncer" in page, "Current" in page, "Neither" in page) == (True, False, False)
         assert 'name="update" value="1"' in page  # a search keeps it
-    assert "No rock-on is all of this." in owner_client.get("/rockons?update=1&state=stopped").text
+    assert "No rock-ons match these filters." in owner_client.get("/rockons?update=1&state=stopped").text
 
 
 def test_a_look_is_a_job_and_one_at_a_time(app: Flask, owner_client: FormClient) -> None:
@@ -155,7 +155,7 @@ def test_a_look_is_a_job_and_one_at_a_time(app: Flask, owner_client: FormClient)
             answer = owner_client.submit_form(path, page=back)
             assert (answer.status_code, answer.location) == (303, back)
         page = owner_client.get(back).text
-        assert "The registries are being asked…" in page
+        assert "Checking the registries…" in page
         assert 'hx-trigger="every 2s"' in page
         assert "<title>" not in owner_client.get(back, headers=HX).text
     assert looks(app) == [f"updates-{rockon.id}", "updates-all"]
@@ -182,7 +182,7 @@ def test_all_are_updated_each_by_its_own_operation(owner_client: FormClient) -> 
     answer = owner_client.submit_form("/updates", page="/updates")
     assert (answer.status_code, answer.location) == (303, "/operations")
     assert begun()[1:] == [("update", "One", False), ("update", "Other", False)]
-    assert "left for later: Busy" in owner_client.get("/operations").text
+    assert "Not updated because they are busy with other operations: Busy" in owner_client.get("/operations").text
 
 
 def test_the_window_is_kept_and_shown(owner_client: FormClient) -> None:
@@ -194,10 +194,10 @@ def test_the_window_is_kept_and_shown(owner_client: FormClient) -> None:
     assert owner_client.submit_form(f"{here}/automatic", form, page=here).status_code == 303
     assert (rockon.auto_update, rockon.auto_from, rockon.auto_until) == (True, 22 * 60 + 15, 60)
     assert 'value="22:15"' in owner_client.get(here).text
-    assert "updated by itself" in owner_client.get("/updates").text
+    assert "updated automatically" in owner_client.get("/updates").text
     answer = owner_client.submit_form(f"{here}/automatic", {**form, "start": "late"}, page=here)
     assert answer.status_code == 422
-    assert "A time of day looks like 03:30." in answer.text
+    assert "Enter a time such as 03:30." in answer.text
     assert rockon.auto_from == 22 * 60 + 15
 
 
@@ -216,7 +216,7 @@ def test_an_update_by_itself_begins_within_its_window_and_once_for_an_image(owne
         rockon.state = State.INSTALLED
     assert updates.due_updates(at) == []
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
-    assert "The update that began by itself failed" in page
+    assert "The automatic update failed" in page
     assert "It did not hold." in page
     with transaction():
         updates.rockon_images(rockon.id)[0].remote_digest = OLD.replace("a", "c")
@@ -238,7 +238,7 @@ def test_what_somebody_went_back_from_is_not_taken_by_itself(
     assert updates.due_updates(at) == [rockon.id]
     updates.refresh_after_operation(operation.id)
     assert updates.due_updates(at) == []
-    assert "You went back from them." in owner_client.get(f"/rockons/{rockon.id}/updates").text
+    assert "You rolled back from them." in owner_client.get(f"/rockons/{rockon.id}/updates").text
 
 
 @pytest.mark.parametrize(("hours", "due"), [("12", True), ("0", False)])
@@ -281,7 +281,12 @@ def test_what_an_update_does_stands_on_a_page_before_it_is_begun(
     rockon = know(mark_installed(add_rockon("Syncer")))
     page = owner_client.get(f"/rockons/{rockon.id}/updates/review")
     assert page.status_code == 200
-    for words in ("What an update of Syncer does", "rebuilt", "Docker does not answer.", "It can't be updated before"):
+    for words in (
+        "Update of Syncer: what will happen",
+        "recreated",
+        "Docker does not answer.",
+        "It can't be updated until",
+    ):
         assert words in page.text
     assert begun() == []
 

@@ -45,7 +45,7 @@ class Product(ServedApp):
     def install(
         self, name: str, containers: dict[str, Any], keys: Mapping[str, Any] | None = None, **answers: Any
     ) -> None:
-        """Put a rock-on into the catalogue and install it, which must work; `answers` as for `Instance.review`."""
+        """Put a rock-on into the catalogue and install it; `answers`: see `Instance.prepare_install`."""
         rockon = self.instance.add_rockon(name, containers, **(keys or {}))
         operation_id = self.instance.submit_review(self.instance.prepare_install(rockon, **answers))
         wait_for(lambda: not is_operation_active(operation_id))

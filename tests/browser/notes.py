@@ -32,4 +32,4 @@ def notes(standin: Callable[..., str]) -> tuple[str, dict[str, Any], dict[str, A
 def await_done(page: Page) -> None:
     """Wait on an operation's page for its end; without JavaScript too it is loaded again by itself."""
     expect(page).to_have_url(re.compile(r"/operations/\d+"))
-    expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG)

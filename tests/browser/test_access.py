@@ -49,7 +49,7 @@ def test_a_person_logs_in_by_keyboard_and_the_first_tab_skips_to_the_content(sit
     for path in ("/", "/rockons?tab=all", "/rockons/1", "/operations/1", "/account"):
         page.goto(site.url + path)
         page.keyboard.press("Tab")
-        link = page.get_by_role("link", name="Skip to the content")
+        link = page.get_by_role("link", name="Skip to content")
         expect(link).to_be_focused()
         expect(link).to_be_in_viewport()
         page.keyboard.press("Enter")
@@ -80,7 +80,7 @@ def test_the_focus_stays_where_it_is_when_a_page_looks_again(site: ServedApp) ->
         expect(cards).to_have_count(count + 1, timeout=15_000)
         assert focused(page) == "rockon-1-name"
         page.goto("/rockons/1")
-        switch = page.get_by_role("button", name="Runs")
+        switch = page.get_by_role("button", name="Running")
         switch.focus()
         with transaction() as session:
             session.get_one(Installation, 1).status = Status.STOPPED
@@ -103,7 +103,7 @@ def test_the_bar_fits_into_any_window(site: ServedApp, language: str) -> None:
 def test_without_javascript_the_catalogue_is_put_in_another_order(site: ServedApp) -> None:
     with site.open_page("/rockons?tab=all", javascript=False) as page:
         names = page.locator(".app-name").all_inner_texts()
-        page.get_by_role("navigation", name="Order").get_by_role("link", name="State").click()
+        page.get_by_role("navigation", name="Sort by").get_by_role("link", name="State").click()
         expect(page).to_have_url(re.compile("order=state"))
         others = page.locator(".app-name").all_inner_texts()
         assert (sorted(others), others == names) == (sorted(names), False)
@@ -115,5 +115,5 @@ def test_without_javascript_an_operation_is_followed(site: ServedApp) -> None:
     with site.open_page(f"/operations/{running}", javascript=False) as page:
         with transaction() as session:
             session.get_one(Operation, running).mark_finished(Progress.DONE)
-        expect(page.get_by_text("All is done.")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=10_000)
         expect(page.locator("noscript meta")).to_have_count(0)  # it does not go on asking

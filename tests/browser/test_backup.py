@@ -97,18 +97,18 @@ def test_from_a_download_to_a_restore(
         assert fields.count() == 2
         fields.first.fill("typed again")
         page.get_by_role("button", name="Restore", exact=True).click()
-        page.get_by_text("waits for its secrets").wait_for()
-        page.get_by_text("1 of 2 have ended").wait_for()
+        page.get_by_text("waiting for its secrets").wait_for()
+        page.get_by_text("1 of 2 finished").wait_for()
         fits(page, width, javascript)
         end_operations(Progress.FAILED, "Docker's disk is full.")
         page.get_by_text("Not everything could be restored.").wait_for()
         assert page.get_by_text("Docker's disk is full.").is_visible()
         fits(page, width, javascript)
         page.locator("input[name^=secret-]").fill("typed too")
-        page.get_by_role("button", name="Try what is left").click()
-        page.get_by_text("0 of 2 have ended").wait_for()
+        page.get_by_role("button", name="Restore the rest").click()
+        page.get_by_text("0 of 2 finished").wait_for()
         end_operations()
-        page.get_by_text("All is done.").wait_for()
+        page.get_by_text("Done.", exact=True).wait_for()
         assert heard == []
 
 

@@ -102,7 +102,7 @@ def test_filters_combine_and_stay(visit: Page, javascript: bool) -> None:
     assert wanted(visit) == {"q": ["music"], "badge": ["ui"], "tab": ["all"]}
     visit.go_back()
     expect(filters.locator("[aria-current]")).to_have_count(2)
-    visit.get_by_role("link", name="Show all of them").click()
+    visit.get_by_role("link", name="Show all", exact=True).click()
     expect(visit.locator(".app")).to_have_count(6)
     expect(field).to_have_value("")
     filters.get_by_role("link", name="Running").click()
@@ -163,5 +163,5 @@ def test_the_keyboard_goes_to_the_search_and_from_card_to_card(visit: Page) -> N
 def test_a_typing_mistake_finds_what_was_meant(visit: Page) -> None:
     visit.get_by_role("searchbox").fill("navidorme")
     visit.get_by_role("button", name="Search").click()
-    expect(visit.get_by_text("Nothing has “navidorme”. This is what has “navidrome”:")).to_be_visible()
+    expect(visit.get_by_text("No results for “navidorme”. Showing results for “navidrome”:")).to_be_visible()
     expect(visit.locator(".app-name")).to_have_text(["Navidrome"])

@@ -44,7 +44,7 @@ def test_without_docker_it_still_says_what_is_installed(site: ServedApp, monkeyp
     monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
     with site.open_page() as page:
         expect(page.locator(".home-app")).to_have_count(3)
-        expect(page.get_by_text("Docker does not answer: what you see of apps may be out of date.")).to_be_visible()
+        expect(page.get_by_text("Docker does not answer: the status of apps may be out of date.")).to_be_visible()
         assert find_accessibility_violations(page) == []
 
 

@@ -85,7 +85,7 @@ FIRST_WRONG_HAS_FOCUS = """
 })()
 """
 FILES = ("/backup", "/export")  # how addresses end that send a file
-TITLES = {"setup": "Welcome to Rockonweb", "second step": "The code, please", "login": "Log in to Rockonweb"}
+TITLES = {"setup": "Welcome to Rockonweb", "second step": "Enter your code", "login": "Log in to Rockonweb"}
 
 
 @dataclass(frozen=True)

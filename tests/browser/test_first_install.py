@@ -47,7 +47,7 @@ def test_a_first_install_needs_few_clicks_and_no_typing(
             expect(page.get_by_role("heading", level=1)).to_have_text(heading)
             click(page.get_by_role("button", name="Next"))
         expect(page.get_by_role("heading", level=1)).to_have_text("Summary")
-        click(page.get_by_role("button", name="Submit"))
+        click(page.get_by_role("button", name="Install", exact=True))
         opens = page.get_by_role("link", name="Open UI")
         if javascript:
             expect(opens).to_be_visible(timeout=LONG)

@@ -49,14 +49,14 @@ def begin(page: Page, name: str) -> None:
     page.goto(f"/rockons?tab=all&q={name}")
     page.get_by_role("link", name=re.compile(r"^Install\b")).first.click()
     for _ in range(3):
-        submit = page.get_by_role("button", name="Submit")
+        submit = page.get_by_role("button", name="Install", exact=True)
         page.wait_for_load_state()
         if submit.count():
             break
         heading = page.get_by_role("heading", level=1).inner_text()
         page.get_by_role("button", name="Next").click()
         expect(page.get_by_role("heading", level=1)).not_to_have_text(heading)
-    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("button", name="Install", exact=True).click()
     page.wait_for_url(re.compile(r"/operations/\d+"))
 
 
@@ -67,7 +67,7 @@ def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(product: Produ
         seen: list[int] = []
         titles: set[str] = set()
         for _ in range(LONG // 150):
-            if page.get_by_text("All is done.").count():
+            if page.get_by_text("Done.", exact=True).count():
                 break
             if value := page.locator("#operation > .panel > progress").all():
                 seen.append(int(value[0].get_attribute("value", timeout=2000) or 0))
@@ -127,7 +127,7 @@ def test_what_a_person_opened_stays_open_while_the_rest_goes_on(site: ServedApp,
         expect(folds).to_have_count(2)
         expect(opened.locator(".break")).to_have_text(["step 0"])
         assert go_on(updating)
-        expect(page.get_by_text("All is done.")).to_be_visible()
+        expect(page.get_by_text("Done.", exact=True)).to_be_visible()
         expect(folds).to_have_count(3)
         expect(opened.locator(".break")).to_have_text(["step 0"])
 
@@ -151,7 +151,7 @@ def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(site: S
         expect(toast).to_have_count(0)
         expect(page).to_have_title(own)
         page.goto(f"/operations/{updating}")
-        page.get_by_role("link", name="To Slowly").click()
+        page.get_by_role("link", name="Open the page of Slowly").click()
         page.goto("/shares")
         with page.expect_response(lambda answer: "/operations/running" in answer.url):
             page.clock.run_for(31_000)
@@ -185,24 +185,27 @@ def test_a_failure_stands_open_and_its_log_can_be_taken_along(
         page.goto("/operations?outcome=failed")
         expect(page.locator(".line-title")).to_have_text("Install: Nowhere")
         page.get_by_role("link", name="Done", exact=True).click()
-        expect(page.get_by_text("No operation is like that.")).to_be_visible()
+        expect(page.get_by_text("No operations match these filters.")).to_be_visible()
 
 
 def test_a_hook_hears_of_what_failed(product: Product, nowhere: None) -> None:
     with webhook_receiver("/t0ken-of-mine") as seen, product.open_page() as page:
         add_hook(page, seen)
         page.get_by_role("button", name="Send a test").click()
-        expect(page.get_by_text("The last message was taken:")).to_be_visible(timeout=LONG)
+        expect(page.get_by_text("Last message sent:")).to_be_visible(timeout=LONG)
         assert "t0ken" not in page.content()
         begin(page, "Nowhere")
         expect(page.get_by_role("alert")).to_be_visible(timeout=LONG)
         wait_for(lambda: len(seen.got) > 1, LONG / 1000)
-    assert [body["title"] for _, body in seen.got] == ["A test of Rockonweb", "Nowhere could not be installed"]
+    assert [body["title"] for _, body in seen.got] == [
+        "Test notification from Rockonweb",
+        "Nowhere could not be installed",
+    ]
 
 
 def add_hook(page: Page, seen: WebhookReceiver) -> None:
     page.goto("/notices")
-    page.get_by_role("link", name="Web hook").click()
+    page.get_by_role("link", name="Webhook").click()
     page.get_by_label("Address").fill(seen.url)
-    page.get_by_role("button", name="Add the web hook").click()
+    page.get_by_role("button", name="Add webhook").click()
     page.wait_for_url("**/notices")

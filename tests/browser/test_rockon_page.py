@@ -49,7 +49,7 @@ def test_the_switch_stops_and_starts(product: Product, notes_port: int, engine: 
         heard = collect_console_errors(page)
         for before, after in (("true", "exited"), ("false", "running")):
             page.goto("/rockons/1")
-            switch = page.get_by_role("button", name="Runs")
+            switch = page.get_by_role("button", name="Running")
             expect(switch).to_have_attribute("aria-pressed", before)
             switch.press("Space" if javascript else "Enter")
             await_done(page)
@@ -101,7 +101,7 @@ def test_logs_are_followed_searched_and_taken_along(
         page.get_by_role("link", name="Follow").click()
         expect(page).to_have_url(re.compile("follow=1"))
         say(engine, f"a heron landed, {SECRET}")
-        line, again = page.get_by_text("a heron landed"), page.get_by_role("link", name="Read again")
+        line, again = page.get_by_text("a heron landed"), page.get_by_role("link", name="Reload")
         if not javascript:
             wait_for(lambda: line.is_visible() or again.click())
         expect(line).to_be_visible()
@@ -111,15 +111,15 @@ def test_logs_are_followed_searched_and_taken_along(
         page.wait_for_timeout(2500)
         assert page.get_by_text("a stork came").count() == 0
 
-        page.get_by_label("Search in it").fill("STORK")
-        page.get_by_label("Search in it").press("Enter")
+        page.get_by_label("Search the log").fill("STORK")
+        page.get_by_label("Search the log").press("Enter")
         expect(box.locator("mark")).to_have_text("stork")
-        expect(page.get_by_text(re.compile("1 line of the last"))).to_be_visible()
-        expect(page.get_by_text("No line has “STORK”.")).to_be_visible()
-        page.get_by_label("Search in it").fill("")
-        page.get_by_label("Search in it").press("Enter")
+        expect(page.get_by_text(re.compile("1 matching line in the last"))).to_be_visible()
+        expect(page.get_by_text("No line contains “STORK”.")).to_be_visible()
+        page.get_by_label("Search the log").fill("")
+        page.get_by_label("Search the log").press("Enter")
         expect(box.locator("mark")).to_have_count(0)
-        page.get_by_label("With the time").check()
+        page.get_by_label("Show timestamps").check()
         if not javascript:
             page.get_by_role("button", name="Show").click()
         expect(box).to_contain_text(re.compile(r"\dZ a stork came"))
@@ -149,7 +149,7 @@ def test_resources_are_drawn_and_told(site: ServedApp, javascript: bool) -> None
             page.clock.install()
         page.goto("/rockons/1/resources")
         drawing = page.get_by_role("img", name=re.compile(rf"^Memory.*, {APP} now"))
-        expect(page.get_by_text("Nothing was counted in the last hour.").first).to_be_visible()
+        expect(page.get_by_text("Nothing was measured in the last hour.").first).to_be_visible()
         sampled()
         if javascript:
             page.clock.run_for(4000)
@@ -157,7 +157,7 @@ def test_resources_are_drawn_and_told(site: ServedApp, javascript: bool) -> None
             page.reload()
         expect(drawing).to_be_visible()
         assert re.match(r"M-?[\d.e-]+ -?[\d.e-]+ L", drawing.locator(".chart-line").get_attribute("d") or "")
-        assert re.match(r"now .* average .* most ", drawing.locator("desc").text_content() or "")
+        assert re.match(r"now .* average .* peak ", drawing.locator("desc").text_content() or "")
         page.reload()
         page.get_by_text(f"{APP} as a table").click()
         expect(page.get_by_role("table").first).to_contain_text(re.compile(r"\d+:\d\d"))

@@ -47,31 +47,31 @@ def test_a_setting_and_a_file_come_back(product: Product, notes_port: int, *, ja
         open_settings(page, "Environment")
         page.locator(f'[name="environment-{APP}-NOTES_TITLE"]').fill("Their notes")
         save(page)
-        expect(page.locator("main")).to_contain_text("The data of notes can come back too")
+        expect(page.locator("main")).to_contain_text("The data of notes can be restored too")
         apply(page)
         assert "NOTES_TITLE=Their notes" in page_of(notes_port)
         (root / "notes" / "precious").unlink()
 
         page.goto("/rockons/1")
         assert not javascript or find_accessibility_violations(page) == []  # axe is a script too
-        page.get_by_role("link", name="What comes back").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Go back")
+        page.get_by_role("link", name="What will be restored").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Roll back")
         text = page.locator("main").inner_text()
         assert "Their notes" in text
         assert "Our notes" in text
-        assert "plain: stays as it is. There is no snapshot of it from then." in text
-        assert "notes: comes back as it was then." in text
+        assert "plain: stays unchanged. There is no snapshot of it from that time." in text
+        assert "notes: is restored to its state at that time." in text
         assert not javascript or find_accessibility_violations(page) == []  # axe is a script too
         page.set_viewport_size({"width": 360, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         if javascript:  # the page before it has the same button, for those who need not look
             page.goto("/rockons/1")
-        page.get_by_role("button", name="Go back with the data").click()
+        page.get_by_role("button", name="Roll back with data").click()
         await_done(page)
-        assert f"The newer data lies in {root}/.rockonweb/replaced/notes-" in page.locator("main").inner_text()
+        assert f"The newer data is in {root}/.rockonweb/replaced/notes-" in page.locator("main").inner_text()
 
         assert "NOTES_TITLE=Our notes" in page_of(notes_port)
         assert (root / "notes" / "precious").read_text() == "mine"
         page.goto("/rockons/1")
-        expect(page.locator("main")).to_contain_text("Then somebody went back.")
+        expect(page.locator("main")).to_contain_text("Then it was rolled back.")
         assert heard == []

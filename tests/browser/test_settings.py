@@ -86,16 +86,16 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         assert nothing_answers(old_port)
         assert engine.run_docker("inspect", "-f", '{{index .Config.Labels "proxy.enable"}}', APP).strip() == "true"
         page.goto("/rockons/1")
-        assert "Changes that are not applied yet" not in page.content()
+        assert "Unapplied changes" not in page.content()
         expect(page.get_by_role("link", name=re.compile("Open UI"))).to_have_attribute(
             "href", re.compile(f":{new_port}/")
         )
 
         open_settings(page, "Networks")
         page.get_by_label("Container").select_option(DATABASE)
-        page.get_by_label("Name of the network").fill("attic")
+        page.get_by_label("Network name").fill("attic")
         save(page)
-        assert "Nothing is rebuilt: the app keeps running the whole time." in page.locator("main").inner_text()
+        assert "Nothing is recreated: the app keeps running the whole time." in page.locator("main").inner_text()
         apply(page)
         assert ids(engine) == after
         assert "attic" in engine.run_docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
@@ -112,6 +112,6 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         expect(page.locator(f'[name="labels-{APP}-1"]')).to_have_count(0)
         save(page)
         page.get_by_role("button", name="Discard").click()
-        expect(page.get_by_text("Your changes are discarded.")).to_be_visible()
+        expect(page.get_by_text("Your changes were discarded.")).to_be_visible()
         assert ids(engine) == after
         assert all("422" in line for line in heard)

@@ -42,16 +42,16 @@ def test_a_newer_image_is_looked_for_got_and_taken(
     running = engine.run_docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", APP)
     with product.open_page("/rockons/1", javascript=javascript) as page:
         heard = collect_console_errors(page)
-        page.get_by_role("button", name="Look for updates").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Updates of Board")
-        get = page.get_by_role("button", name="Get it")
+        page.get_by_role("button", name="Check for updates").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Updates for Board")
+        get = page.get_by_role("button", name="Pull images")
         expect(get).to_be_visible(timeout=LONG)
         violations = seen_wrong(page, javascript=javascript)
 
         get.click()
         await_done(page)
         page.goto("/rockons/1/updates")
-        expect(page.get_by_text("What is different in it")).to_be_visible()
+        expect(page.get_by_text("What changed in it")).to_be_visible()
         text = page.locator("main").inner_text()
         assert "9090/tcp" in text
         assert "BOARD_PASSWORD=********" in text
@@ -63,7 +63,7 @@ def test_a_newer_image_is_looked_for_got_and_taken(
         expect(page.get_by_role("article")).to_contain_text("Update")
         page.goto("/updates")
         page.get_by_role("button", name="Update all").click()
-        expect(page.get_by_text("1 update was begun.")).to_be_visible()
+        expect(page.get_by_text("1 update was started.")).to_be_visible()
         page.get_by_role("link", name=re.compile("Update: Board")).first.click()
         await_done(page)
         assert "revision 2" in page_of(port)

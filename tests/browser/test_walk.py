@@ -90,7 +90,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         assert "NOTES_TITLE=Our notes" in body.replace("'", "")
         assert "NOTES_PASSWORD=********" in body
         assert SECRET not in page.content()
-        page.get_by_role("button", name="Submit").click()
+        page.get_by_role("button", name="Install", exact=True).click()
         await_done(page)
         assert SECRET not in page.content()
 
@@ -102,11 +102,12 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         popup.value.close()
         assert sorted(engine.run_docker("ps", "--format", "{{.Names}}").split()) == [app, f"{app}-db"]
 
-        page.get_by_role("link", name=f"To {who.title()} Notes").click()
+        page.get_by_role("link", name=f"Open the page of {who.title()} Notes").click()
         if javascript:
             expect(page.get_by_role("status").first).to_contain_text("Running")
         here = page.url
-        switch, again = page.get_by_role("button", name="Runs"), page.get_by_role("button", name="Restart", exact=True)
+        switch = page.get_by_role("button", name="Running")
+        again = page.get_by_role("button", name="Restart", exact=True)
         for button, state in ((switch, "exited"), (switch, "running"), (again, "running")):
             button.click()
             await_done(page)
@@ -115,7 +116,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
             page.goto(here)
 
         page.get_by_role("link", name="Uninstall").click()
-        expect(page.locator("main")).to_contain_text("What stays")
+        expect(page.locator("main")).to_contain_text("What is kept")
         page.get_by_role("button", name="Uninstall").click()
         await_done(page)
         assert engine.run_docker("ps", "--all", "--quiet") == ""

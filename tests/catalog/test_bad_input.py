@@ -106,15 +106,15 @@ def faults(told: dict[str, Any]) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("root", "words"),
     [
-        (respond_with("<!doctype html><title>Welcome</title>"), "is a web page and not JSON"),
+        (respond_with("<!doctype html><title>Welcome</title>"), "is a web page, not JSON"),
         (redirect_to("http://[::1]:9/"), ""),
         (redirect_to("file:///etc/passwd"), "is redirected to something other than a web address"),
         (endless, "is larger than 1.0 MB"),
         (respond_with(""), "is empty"),
-        (nothing, "was not there in time"),
-        (drip, "was not there in time"),
+        (nothing, "was not received in time"),
+        (drip, "was not received in time"),
         (respond_with("[" * 900_000), "is not JSON"),
-        (respond_with("{" + ",".join(f'"{n}":"{n}.json"' for n in range(45_000)) + "}"), "names more than 20000 files"),
+        (respond_with("{" + ",".join(f'"{n}":"{n}.json"' for n in range(45_000)) + "}"), "lists more than 20000 files"),
     ],
     ids=["html", "private", "file", "2-GB", "empty", "nothing", "drip", "nested", "many"],
 )
@@ -147,11 +147,11 @@ def test_one_bad_file_of_each_kind_and_the_rest_loads(tmp_path: Path) -> None:
         "lists.json": (respond_with('{"A":' + "[" * 400_000 + "]" * 400_000 + "}"), "nested too deeply"),
         "html2.json": (respond_with(good("Tags", description="<div>" * 150_000)), "more than 20000 characters"),
         "signs.json": (respond_with(good("Signs", more_info="&" * 900_000)), "more than 20000 characters"),
-        "twice.json": (respond_with('{"A":{"containers":{"aa":{},"aa":{}}}}'), 'the key "aa" stands twice'),
+        "twice.json": (respond_with('{"A":{"containers":{"aa":{},"aa":{}}}}'), 'the key "aa" appears twice'),
         "newline.json": (respond_with(good("New\nline")), "printable"),
-        "surrogate.json": (respond_with('{"\\ud800": {}}'), "half a character"),
+        "surrogate.json": (respond_with('{"\\ud800": {}}'), "an incomplete character"),
         "number.json": (respond_with('{"A": {"version": ' + "9" * 500_000 + "}}"), "not JSON"),
-        "taken.json": (respond_with(good("Good")), 'the rock-on "Good" is in good.json already'),
+        "taken.json": (respond_with(good("Good")), 'the rock-on "Good" is already in good.json'),
     }
     files = {name: answer for name, (answer, _) in bad.items()}
     files = {"good.json": respond_with(good()), **files, "last.json": respond_with(good("Last"))}

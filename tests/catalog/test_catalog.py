@@ -142,7 +142,7 @@ def test_a_file_may_hold_several_rock_ons(app, store):
         ("<html>", "not JSON"),
         ("[1, 2", "not JSON"),
         ("[]", "must be an object"),
-        (b"\xff\xfe\x00", "is not text in UTF-8"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b" " * (MAX_BYTES + 1), "is larger than"),
         ("[" * 200_000, ""),
         ('{"A": 1}', "must be an object"),
@@ -182,7 +182,7 @@ def test_a_missing_file_is_reported_and_the_others_load(app, store):
     store.statuses["gone.json"] = 404
     report = refresh_catalogue()
     assert report.added == ["A", "B"]
-    assert faulty(report) == {"gone.json": ["is missing: the metastore answers 404 Not Found"]}
+    assert faulty(report) == {"gone.json": ["is missing: the metastore returned 404 Not Found"]}
 
 
 def test_a_file_name_with_a_path_is_reported_and_not_fetched(app, store):
@@ -201,7 +201,7 @@ def test_two_files_with_the_same_rock_on_make_the_second_one_faulty(app, store):
         report = refresh_catalogue()
         assert report.added == added
         assert report.changed == []
-        assert faulty(report) == {"two.json": ['the rock-on "A" is in one.json already']}
+        assert faulty(report) == {"two.json": ['the rock-on "A" is already in one.json']}
         assert rockon("A").version == "first"
 
 
@@ -257,7 +257,7 @@ def test_a_rock_on_whose_file_is_faulty_this_time_stays_as_it_was(app, store, br
         ("<html>Welcome to the hotel's network</html>", "is a web page"),
         ("", "is empty"),
         ("[]", "must be an object"),
-        ("{}", "names no rock-on"),
+        ("{}", "lists no rock-ons"),
         (None, "is missing"),
     ],
 )
@@ -283,7 +283,7 @@ def test_without_a_network_nothing_is_lost(app, store):
     configure(app, remote_metastore=f"http://127.0.0.1:{free_port()}")
     report = refresh_catalogue()
     assert not report.loaded
-    assert faulty(report) == {"root.json": ["can't be had: the metastore refuses connections"]}
+    assert faulty(report) == {"root.json": ["could not be downloaded: the metastore refuses connections"]}
     assert list(rockons()) == ["A"]
 
 
@@ -648,7 +648,7 @@ def test_lint_names_each_fault_with_its_path(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "no such file"), (b"", "not JSON"), (b"\xff", "UTF-8"), (b" " * (MAX_BYTES + 1), "larger than")],
+    [(None, "the file does not exist"), (b"", "not JSON"), (b"\xff", "UTF-8"), (b" " * (MAX_BYTES + 1), "larger than")],
 )
 def test_lint_names_what_is_wrong_with_the_whole_file(tmp_path, content, words):
     path = tmp_path / "a.json"

@@ -211,9 +211,9 @@ def test_a_redirect_to_this_machine_is_not_followed(store: MetastoreServer, monk
     ("answer", "words"),
     [
         (redirect_to("/a"), "redirected more than 3 times"),
-        (redirect_to("file:///etc/passwd"), "no web address"),
+        (redirect_to("file:///etc/passwd"), "is not a web address"),
         (respond_with(PNG + b"\0" * 500_000, Content_Type="image/png"), "larger than 500.0 kB"),
-        (respond_with(b"<html>", Content_Type="image/png"), "no PNG"),
+        (respond_with(b"<html>", Content_Type="image/png"), "is not a PNG"),
         (respond_with(b"", 204), "204"),
         (respond_with(PNG, 403), "403"),
     ],

@@ -44,7 +44,7 @@ def found(answer: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 def test_no_fault_is_exit_0(lint_samples: Lint) -> None:
     answer = lint_samples("good.json")
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "1 without a fault\n", "")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "1 without errors\n", "")
     answer = lint_samples("good.json", "--json")
     assert (answer.returncode, found(answer)) == (0, [])
 
@@ -53,10 +53,10 @@ def test_faults_of_several_files_are_exit_1_and_a_line_each(lint_samples: Lint) 
     answer = lint_samples("good.json", "bad.json", "html.json")
     assert answer.returncode == 1
     lines = answer.stdout.splitlines()
-    assert "bad.json: containers: has 0 entries, and needs 1" in lines
+    assert "bad.json: containers: has 0 entries but needs at least 1" in lines
     assert "bad.json: website: is required" in lines
     assert any(line.startswith("html.json: not JSON") for line in lines)
-    assert lines[-1] == "1 without a fault"
+    assert lines[-1] == "1 without errors"
     answer = lint_samples("good.json", "bad.json", "--json")
     assert (answer.returncode, {fault["path"] for fault in found(answer)}) == (1, {"containers", "website"})
 
@@ -64,7 +64,7 @@ def test_faults_of_several_files_are_exit_1_and_a_line_each(lint_samples: Lint) 
 def test_a_file_that_can_not_be_read_is_exit_2(lint_samples: Lint) -> None:
     answer = lint_samples("none.json", "bad.json", "--json")
     assert answer.returncode == 2
-    assert {"file": "none.json", "path": "", "message": "there is no such file"} in found(answer)
+    assert {"file": "none.json", "path": "", "message": "the file does not exist"} in found(answer)
     assert any(fault["file"] == "bad.json" for fault in found(answer))
     assert lint_samples(".").returncode == 2
 
@@ -79,7 +79,7 @@ def test_standard_input_is_read_once(lint_samples: Lint) -> None:
     assert lint_samples("-", stdin=GOOD).returncode == 0
     answer = lint_samples("-", "--json", stdin=BAD)
     assert (answer.returncode, {fault["file"] for fault in found(answer)}) == (1, {"-"})
-    assert lint_samples("-", stdin=b"\xff").stdout == "-: is not text in UTF-8\n"
+    assert lint_samples("-", stdin=b"\xff").stdout == "-: is not UTF-8 text\n"
     assert "larger than 1.0 MB" in lint_samples("-", stdin=b" " * 1_000_001).stdout
 
 
@@ -87,7 +87,7 @@ def test_a_root_json_given_by_mistake_is_recognised(lint_samples: Lint) -> None:
     answer = lint_samples("root.json")
     assert answer.returncode == 1
     assert answer.stdout == (
-        "root.json: is a root.json, the list of a metastore, and no definition: give the files that it names\n"
+        "root.json: is a root.json, the file list of a metastore, not a definition: specify the files that it lists\n"
     )
 
 
@@ -112,22 +112,25 @@ def test_a_root_json_and_its_files_without_a_fault(lint: Lint, store: Path) -> N
     for files in ((), ("a.json",), ("a.json", "b.json"), ("a.json", "b.json", "root.json")):
         answer = lint(*files, "--root", "root.json", "--json")
         assert (answer.returncode, found(answer)) == (0, [])
-    assert lint("--root", "root.json").stdout == "2 without a fault\n"
+    assert lint("--root", "root.json").stdout == "2 without errors\n"
 
 
 @pytest.mark.parametrize(
     ("root", "fault"),
     [
-        ('{"alpha": "a.json", "beta": "none.json"}', ("root.json", "beta", "there is no file none.json")),
-        ('{"alpha": "a.json", "beta": "b.json", "b": "b.json"}', ("root.json", "b", "names b.json, as beta does")),
+        ('{"alpha": "a.json", "beta": "none.json"}', ("root.json", "beta", "the file none.json does not exist")),
+        (
+            '{"alpha": "a.json", "beta": "b.json", "b": "b.json"}',
+            ("root.json", "b", "lists b.json, which beta lists too"),
+        ),
         ('{"alpha": "a.json", "Beta": "b.json"}', ("root.json", "Beta", "must be in lower case: beta")),
         (
             '{"alpha": "a.json", "beta": "b.json", "beta": "b.json"}',
-            ("root.json", "beta", "this key stands here twice"),
+            ("root.json", "beta", "this key appears twice"),
         ),
         ('{"alpha": "a.json", "beta": "../b.json"}', ("root.json", "beta", "must be a plain file name")),
         ('{"alpha": "a.json", "beta": 7}', ("root.json", "beta", "must be a file name")),
-        ('{"alpha": "a.json"}', ("b.json", "", "is not named by root.json")),
+        ('{"alpha": "a.json"}', ("b.json", "", "is not listed in root.json")),
     ],
 )
 def test_a_root_json_with_a_fault(lint: Lint, store: Path, root: str, fault: tuple[str, str, str]) -> None:
@@ -156,12 +159,12 @@ def test_a_root_json_that_is_none_is_exit_2(lint: Lint, store: Path, content: st
 def test_names_that_two_claim(lint: Lint, store: Path) -> None:
     (store / "b.json").write_text(app_named("Alpha", "other"))
     [fault] = found(lint("--root", "root.json", "--json"))
-    assert fault == {"file": "b.json", "path": "Alpha", "message": 'the rock-on "Alpha" is in a.json already'}
+    assert fault == {"file": "b.json", "path": "Alpha", "message": 'the rock-on "Alpha" is already in a.json'}
     (store / "b.json").write_text(app_named("Beta", "alpha"))
     for files in ((), ("b.json",)):
         [fault] = found(lint(*files, "--root", "root.json", "--json"))
         assert (fault["file"], fault["path"]) == ("b.json", "containers.alpha")
-        assert fault["message"] == '"Alpha" in a.json has a container of this name too'
+        assert fault["message"] == '"Alpha" in a.json also has a container with this name'
 
 
 @pytest.mark.registry
@@ -187,7 +190,7 @@ def test_images_are_looked_for_on_their_registry(lint: Lint, tmp_path: Path, reg
     answer = lint("there.json", "away.json", "--images")
     assert answer.returncode == 0
     lines = answer.stdout.splitlines()
-    assert f"{there}:1: linux/arm64; made on 2026-03-01; 0.0 MB compressed" in lines
+    assert f"{there}:1: linux/arm64; created on 2026-03-01; 0.0 MB compressed" in lines
     assert any(line.startswith(f"{away}:latest: unknown: ") for line in lines)
     answer = lint("there.json", "missing.json", "away.json", "--images", "--json")
     assert answer.returncode == 1
@@ -210,7 +213,7 @@ def test_advice_is_no_fault_and_not_in_the_json(lint: Lint, tmp_path: Path) -> N
     (tmp_path / "a.json").write_text(app_named("Alpha", "alpha", wesbite="https://example.org"))
     answer = lint("a.json")
     assert answer.returncode == 0
-    assert answer.stdout == "advice: a.json: wesbite: is a key that nothing reads\n1 without a fault\n"
+    assert answer.stdout == "advice: a.json: wesbite: is an unknown key and has no effect\n1 without errors\n"
     answer = lint("a.json", "--json")
     assert (answer.returncode, found(answer), answer.stderr) == (0, [], "")
 

@@ -61,7 +61,7 @@ def test_an_entry_that_is_no_plain_file_name_is_a_fault_and_is_not_fetched(name)
         ('[{"a": "a.json"}]', "must be an object"),
         ('"a.json"', "must be an object"),
         ("null", "must be an object"),
-        ("{}", "names no rock-on"),
+        ("{}", "lists no rock-ons"),
     ],
 )
 def test_a_root_json_that_is_none_is_refused_with_a_clear_sentence(text, words):
@@ -105,10 +105,10 @@ def test_what_is_no_readable_text_file_is_a_fault_each(tmp_path: Path):
     (tmp_path / os.fsdecode(b"h\xff\n.json")).write_text("{}")
     found = {one.file: one.fault or (one.content and one.content.body) for one in read_local_files(tmp_path)}
     assert found["a-pipe.json"] == found["b-folder.json"] == "is not a file"
-    assert found["c-gone.json"] == "there is no such file"
+    assert found["c-gone.json"] == "the file does not exist"
     assert found["d-loop.json"]
     assert found["d-loop.json"] != "{}"
-    assert found["e-latin.json"] == "is not text in UTF-8"
+    assert found["e-latin.json"] == "is not UTF-8 text"
     assert found["f-large.json"] == "is larger than 1.0 MB"
     assert found["g-good.json"] == "{}"
     assert found["h��.json"] == "{}"

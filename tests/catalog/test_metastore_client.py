@@ -115,22 +115,22 @@ def test_a_password_in_the_address_is_used_and_not_kept():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (respond_with(b"", 404), "is missing: the metastore answers 404 Not Found"),
-        (respond_with(b"", 403), "answers 403 Forbidden"),
-        (respond_with(b"", 500), "answers 500 Internal Server Error"),
-        (respond_with(b"", 299), "answers 299"),
-        (respond_with(b"", 302), "answers 302 Found"),  # to nowhere
-        (respond_with(b"\xff\xfe"), "is not text in UTF-8"),
-        (respond_with(gzip.compress(b"{}"), Content_Encoding="gzip"), "came compressed"),
-        (respond_with(b"short", Content_Length="500", Connection="close"), "the connection to the metastore broke"),
+        (respond_with(b"", 404), "is missing: the metastore returned 404 Not Found"),
+        (respond_with(b"", 403), "the metastore returned 403 Forbidden"),
+        (respond_with(b"", 500), "the metastore returned 500 Internal Server Error"),
+        (respond_with(b"", 299), "the metastore returned 299"),
+        (respond_with(b"", 302), "the metastore returned 302 Found"),  # to nowhere
+        (respond_with(b"\xff\xfe"), "is not UTF-8 text"),
+        (respond_with(gzip.compress(b"{}"), Content_Encoding="gzip"), "was sent compressed"),
+        (respond_with(b"short", Content_Length="500", Connection="close"), "the connection to the metastore was lost"),
         (respond_with(b"x" * (MAX_BYTES + 1)), "is larger than 1.0 MB"),
         (respond_with(b"x", Content_Length="9" * 5000), "is larger than 1.0 MB"),
-        (lambda handler: handler.wfile.write(b"mumble\r\n\r\n"), "the connection to the metastore broke"),
-        (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection to the metastore broke"),
-        (lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n"), "broke"),
+        (lambda handler: handler.wfile.write(b"mumble\r\n\r\n"), "the connection to the metastore was lost"),
+        (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection to the metastore was lost"),
+        (lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n"), "was lost"),
         (
             lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-            "the connection to the metastore broke",
+            "the connection to the metastore was lost",
         ),
     ],
 )
@@ -161,7 +161,7 @@ def test_all_files_together_have_a_limit(monkeypatch):
     with odd_server({f"/{name}": respond_with(b"x" * 100) for name in names}) as url:
         found = fetch(url, *names)
     assert sum(one.content is not None for one in found.values()) == 2
-    assert all(one.content or "too large together" in one.fault for one in found.values())
+    assert all(one.content or "too large in total" in one.fault for one in found.values())
 
 
 def test_a_slow_file_is_a_fault_and_the_others_come(monkeypatch):
@@ -170,7 +170,7 @@ def test_a_slow_file_is_a_fault_and_the_others_come(monkeypatch):
     with odd_server({"/slow.json": lambda handler: slow.wait(5) and None, "/a.json": respond_with(b"x")}) as url:
         found = fetch(url, "slow.json", "a.json")
         slow.set()
-    assert found["slow.json"].fault == "was not there in time: the metastore is too slow"
+    assert found["slow.json"].fault == "was not received in time: the metastore is too slow"
     assert found["a.json"].content
 
 
@@ -224,14 +224,14 @@ def test_a_refresh_has_an_end_and_new_files_come_first(monkeypatch, metastore):
 
 def test_a_host_that_refuses_or_is_not_known_is_said_in_words():
     assert fetch(f"http://127.0.0.1:{free_port()}", "a.json")["a.json"].fault == (
-        "can't be had: the metastore refuses connections"
+        "could not be downloaded: the metastore refuses connections"
     )
-    assert "not known" in fetch("http://nowhere.invalid", "a.json")["a.json"].fault
+    assert "can't be resolved" in fetch("http://nowhere.invalid", "a.json")["a.json"].fault
 
 
 @pytest.mark.parametrize("base", ["ftp://example.org", "example.org/rockons", "file:///etc", "http://", "nonsense"])
 def test_an_address_that_is_none_is_a_fault(base):
-    assert "must begin with http" in RemoteMetastore(base, {}).fetch_root().fault
+    assert "must start with http" in RemoteMetastore(base, {}).fetch_root().fault
 
 
 @pytest.mark.parametrize("base", ["http://[::1", "http://127.0.0.1:99999", "http://a b", "http://*"])
@@ -283,7 +283,7 @@ def test_an_untrusted_certificate_is_a_fault(tmp_path):
         found = fetch(store.url.replace("http:", "https:").replace("127.0.0.1", "localhost"), "a.json")
     finally:
         store.close()
-    assert found["a.json"].fault == "can't be had: the metastore's certificate can't be trusted"
+    assert found["a.json"].fault == "could not be downloaded: the metastore's certificate is not trusted"
 
 
 def test_up_to_three_redirects_are_followed():

@@ -192,7 +192,7 @@ def test_a_folder_that_is_gone_is_reported_and_loses_nothing(
     refresh_catalogue()
     folder.rename(tmp_path / "away")
     report = refresh_catalogue()
-    assert dict(report.faulty) == {str(folder): ["there is no such folder"]}
+    assert dict(report.faulty) == {str(folder): ["the folder does not exist"]}
     assert set(rockons()) == {"A", "B"}
 
 
@@ -264,7 +264,7 @@ def test_a_place_that_is_there_already_is_refused(app: Flask, store: MetastoreSe
     configured(app).local_metastore.mkdir()
     sources.add_metastore("http://example.org/x")
     for place in (store.url + "/", str(configured(app).local_metastore), "http://me:pw@example.org/x/root.json"):
-        with pytest.raises(BadInput, match="in the list already"):
+        with pytest.raises(BadInput, match="already in the list"):
             sources.parse_place(place, configured(app))
 
 
@@ -272,7 +272,7 @@ def test_a_place_that_is_there_already_is_refused(app: Flask, store: MetastoreSe
 def test_there_is_a_limit(app: Flask) -> None:
     for number in range(sources.MAX_ADDED):
         sources.add_metastore(f"http://example.org/{number}")
-    with pytest.raises(BadInput, match="20 metastores already"):
+    with pytest.raises(BadInput, match="There are already 20 metastores"):
         sources.add_metastore("http://example.org/more")
 
 

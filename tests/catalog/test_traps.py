@@ -179,7 +179,7 @@ def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metasto
         running.mark_finished(Progress.FAILED)
     refresh_catalogue()
     assert sorted(db.session.scalars(select(RockOn.name))) == ["Old Name", "Other"]
-    with pytest.raises(Conflict, match="gone from the catalogue"):
+    with pytest.raises(Conflict, match="no longer in the catalogue"):
         prepare_review(app_named("Old Name"), ChangeRequest(source=named("Old Name").source, successor=successor), None)
 
 

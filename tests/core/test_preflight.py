@@ -17,7 +17,7 @@ from tests.support.samples import (
     port_question,
 )
 
-OPEN = "Whoever reaches this host reaches its published ports"
+OPEN = "Anyone who can reach this host can reach its published ports"
 
 
 def found(
@@ -47,7 +47,7 @@ def test_a_share_that_is_gone_is_named_with_what_to_do():
     sample = build_definition({"app": {"volumes": {"/a": {}, "/b": {}}}})
     answers = Answers(shares={"app": {"/a": "films/old", "/b": "films"}})
     assert found(sample, answers, HostFacts()) == [
-        'block: The share "films" does not exist. Choose another one, or make it: rockonweb share add films',
+        'block: The share "films" does not exist. Choose another one, or create it: rockonweb share add films',
     ]
     assert found(sample, answers, HostFacts(), frozenset({"films"})) == []
 
@@ -62,7 +62,7 @@ def test_a_folder_that_docker_would_make_is_noted():
     sample = build_definition({"app": {"volumes": {"/a": {}}}})
     answers = Answers(shares={"app": {"/a": "films/old/b"}})
     assert found(sample, answers, make_host_facts(answers, missing_folders=frozenset({"films/old/b"}))) == [
-        'note: The folder "old/b" of share "films" is new. Docker makes it, owned by root.',
+        'note: The folder "old/b" of share "films" is new. Docker creates it, owned by root.',
     ]
 
 
@@ -90,7 +90,7 @@ def test_a_port_that_is_held_on_one_address_alone_is_named_with_it():
         listening=(PortListener(8080, "tcp", "127.0.0.1", "nginx"), PortListener(8081, "tcp", "0.0.0.0", "php"))
     )
     assert found(web(), complete_answers(web()), facts) == [
-        "block: Port 8080 (tcp) is in use by nginx, at the address 127.0.0.1. Port 8082 is free.",
+        "block: Port 8080 (tcp) is in use by nginx on the address 127.0.0.1. Port 8082 is free.",
     ]
     assert found(web(), complete_answers(web(), ports={"web": {"80": 8081}}), facts) == [
         "block: Port 8081 (tcp) is in use by php. Port 8082 is free.",
@@ -136,7 +136,8 @@ def test_a_port_that_is_not_published_is_in_nobodys_way():
 def test_a_port_that_is_wanted_twice_is_said_for_both():
     sample = load_definition("same-inner-port")
     assert found(sample, complete_answers(sample), make_host_facts()) == [
-        "block: Host port 8080 (tcp) is wanted twice: for front 80 and for back 80. Give one of them another port.",
+        "block: Host port 8080 (tcp) is assigned twice: to front 80 and to back 80. "
+        "Choose another port for one of them.",
     ]
 
 
@@ -149,11 +150,11 @@ def test_on_the_hosts_network_the_containers_own_port_counts():
     sample = load_definition("host-network")
     free = make_host_facts(listening=(PortListener(8080, "tcp", holder="nginx"),))
     held = make_host_facts(listening=(PortListener(80, "tcp", holder="nginx"),))
-    note = "note: hostly uses the host's own network: its ports are the host's and can't be mapped."
+    note = "note: hostly uses the host network: its ports are the host's ports and can't be mapped."
     assert found(sample, complete_answers(sample), free) == [note]
     assert found(sample, complete_answers(sample), held) == [
         "block: Port 80 (tcp) is in use by nginx."
-        " hostly runs on the host's own network and can't use another: stop it first.",
+        " hostly uses the host network and can't use another port: stop what uses this one first.",
         note,
     ]
 
@@ -189,7 +190,7 @@ def test_a_conflict_names_the_first_who_holds_the_port():
 def test_a_container_of_a_stranger_is_never_taken_over():
     facts = make_host_facts(containers={"bare": ContainerFacts("bare")})
     assert found(load_definition("bare"), Answers(), facts) == [
-        'block: A container named "bare" exists already; it was not made by this Rockonweb and is left alone.'
+        'block: A container named "bare" already exists; it was not created by this Rockonweb and is not changed.'
         " Rename or remove it, for example: docker rename bare bare-old",
     ]
 
@@ -197,7 +198,7 @@ def test_a_container_of_a_stranger_is_never_taken_over():
 def test_a_container_of_another_rockon_is_named_with_its_owner():
     facts = make_host_facts(containers={"bare": ContainerFacts("bare", rockon="Barer")})
     assert found(load_definition("bare"), Answers(), facts)[0].startswith(
-        'block: A container named "bare" exists already; it belongs to the rock-on Barer. Uninstall that rock-on first'
+        'block: A container named "bare" already exists; it belongs to the rock-on Barer. Uninstall that rock-on first'
     )
 
 
@@ -210,20 +211,20 @@ def test_a_container_of_its_own_is_no_finding_and_without_an_engine_none_is_know
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        (["--volumes-from", "store:ro"], "app takes its volumes from"),
-        (["--volumes-from=store", ""], "app takes its volumes from"),
+        (["--volumes-from", "store:ro"], "app uses the volumes of"),
+        (["--volumes-from=store", ""], "app uses the volumes of"),
         (["--link", "store:db"], "app links to"),
         (["--net=container:store", ""], "app uses the network of"),
         (["--network", "container:store"], "app uses the network of"),
-        (["--pid", "container:store"], "app uses the processes of"),
-        (["--ipc=container:store", ""], "app uses the memory of"),
+        (["--pid", "container:store"], "app shares the processes of"),
+        (["--ipc=container:store", ""], "app shares the memory of"),
         (["--link=store:db", " "], "app links to"),
         (["--link=store", ""], "app links to"),
         (["--link", "/store:db"], "app links to"),
-        (["--volumes-from=store:ro", ""], "app takes its volumes from"),
+        (["--volumes-from=store:ro", ""], "app uses the volumes of"),
         (["--net", "container:store"], "app uses the network of"),
         (["--network=container:store", ""], "app uses the network of"),
-        (["--pid=container:store", ""], "app uses the processes of"),
+        (["--pid=container:store", ""], "app shares the processes of"),
     ],
 )
 def test_a_container_that_an_option_refers_to_must_exist(option: list[str], sentence: str):
@@ -255,7 +256,7 @@ def test_a_container_that_does_not_run_can_not_be_linked_to(option: str):
     (line,) = found(sample, Answers(), stopped)
     assert line.startswith("warn: app ")
     assert line.endswith(
-        ' the container "store", which does not run. Start that one first: without it this one can\'t start.'
+        ' the container "store", which is not running. Start that container first: this one can\'t start without it.'
     )
     running = make_host_facts(containers={"store": ContainerFacts("store", state="running")}, networks={})
     assert found(sample, Answers(), running) == []
@@ -272,8 +273,8 @@ def test_a_container_of_its_own_must_start_before(containers: dict[str, dict[str
     name = next(iter(containers))
     sample = build_definition({**containers, name: {"opts": [["--link", "late:l"]]}})
     assert found(sample, Answers(), make_host_facts(containers={})) == [
-        f'block: {name} links to the container "late", which is not there yet when it starts.'
-        " Its definition must start that one before: see launch_order.",
+        f'block: {name} links to the container "late", which does not exist yet when it starts.'
+        " The definition must start that container first: see launch_order.",
     ]
     assert found(sample, Answers(), make_host_facts(containers=None)) != []
     there = make_host_facts(containers={"late": ContainerFacts("late", state="running", rockon="Sample")})
@@ -294,14 +295,13 @@ def test_a_container_of_its_own_must_start_before(containers: dict[str, dict[str
 def test_a_network_is_missed_however_it_is_written(opts: list[list[str]]):
     sample = build_definition({"app": {"opts": opts}})
     assert found(sample, Answers(), make_host_facts(networks={"lan2": NetworkFacts("lan2")})) == [
-        'warn: app wants a network "lan", which does not exist.'
-        " Submit makes it, with Docker's own choice of addresses.",
+        'warn: app needs the network "lan", which does not exist. It will be created, with addresses chosen by Docker.',
     ]
     steps = [
         str(step)
         for step in plan_install(sample, Answers(), make_host_facts(networks={"lan2": NetworkFacts("lan2")})).steps
     ]
-    assert "make network lan" in steps
+    assert "create network lan" in steps
     both = {name: NetworkFacts(name) for name in ("lan", "lan2")}
     assert found(sample, Answers(), make_host_facts(networks=both)) == []
 
@@ -318,7 +318,7 @@ def test_a_device_that_is_not_there_is_said_for_its_container():
     sample = load_definition("one-device")
     answers = complete_answers(sample, devices={"tuner": {"tuner-card": "/dev/dvb:/dev/dvb:rw"}})
     assert found(sample, answers, make_host_facts(missing_devices=frozenset({"/dev/dvb"}))) == [
-        "block: The device /dev/dvb, wanted for tuner, does not exist on this host."
+        "block: The device /dev/dvb for tuner does not exist on this host."
         " Plug it in, choose another one, or leave the field blank.",
     ]
     assert found(sample, answers, make_host_facts()) == []
@@ -326,19 +326,18 @@ def test_a_device_that_is_not_there_is_said_for_its_container():
 
 def test_an_owner_that_can_not_be_known_is_a_warning():
     assert found(load_definition("no-volumes"), Answers(), make_host_facts(groups={})) == [
-        "warn: nobody should run as the owner of its first volume, but has no volume. It runs as its image says.",
-        "warn: no-group should run in the group of its first volume, but has no volume."
-        " It runs without a group of its own.",
-        "warn: only-docker should run in the group docker, which this host does not have."
-        " It runs without a group of its own.",
+        "warn: nobody should run as the owner of its first volume, but has no volume. "
+        "It runs as the user set in its image.",
+        "warn: no-group should run in the group of its first volume, but has no volume. It runs with no group set.",
+        "warn: only-docker should run in the group docker, which this host does not have. It runs with no group set.",
     ]
 
 
 def test_a_network_that_is_missing_is_a_warning_since_submit_makes_it():
     sample = load_definition("own-network")
     assert found(sample, Answers(), make_host_facts(networks={})) == [
-        'warn: own-app wants a network "own-lan", which does not exist.'
-        " Submit makes it, with Docker's own choice of addresses.",
+        'warn: own-app needs the network "own-lan", which does not exist.'
+        " It will be created, with addresses chosen by Docker.",
     ]
     assert found(sample, Answers(), make_host_facts(networks={"own-lan": NetworkFacts("own-lan")})) == []
     assert found(sample, Answers(), make_host_facts(networks=None)) == []
@@ -368,8 +367,8 @@ def test_an_added_network_that_its_container_cannot_join_is_forbidden_and_says_w
     sample = build_definition({"app": {"opts": [["--net=host", ""]]}, "db": {}})
     answers = complete_answers(sample, networks={"app": ["media"], "db": ["media"]})
     assert [line for line in found(sample, answers, make_host_facts(answers)) if line.startswith("block")] == [
-        "block: app can't join the network media. It uses the host's own network, and Docker lets it join no other "
-        "one beside that.",
+        "block: app can't join the network media. It uses the host network, so Docker doesn't let it join any "
+        "other network.",
     ]
 
 
@@ -377,12 +376,14 @@ def test_an_app_on_the_hosts_network_needs_root_for_ports_below_1024():
     body = {"ports": {"80": {"ui": True, "protocol": "tcp"}, "8080": {"protocol": "tcp"}}, "opts": [["--net", "host"]]}
     sample = build_definition({"app": {**body, "uid": 33}})
     assert found(sample, complete_answers(sample), make_host_facts())[0] == (
-        "warn: app listens on port 80 of the host as user 33, and only root may below 1024."
-        " Its own page will most likely not answer."
+        "warn: app listens on host port 80 as user 33, but only root can use ports below 1024."
+        " The app's page will most likely not be reachable."
     )
     for other in ({**body, "uid": 0}, body, {**body, "uid": 33, "opts": []}):
         sample = build_definition({"app": other})
-        assert not any("only root may" in line for line in found(sample, complete_answers(sample), make_host_facts()))
+        assert not any(
+            "only root can use" in line for line in found(sample, complete_answers(sample), make_host_facts())
+        )
 
 
 def test_published_ports_are_open_to_everybody_and_said_so_once():
@@ -393,8 +394,8 @@ def test_published_ports_are_open_to_everybody_and_said_so_once():
         if one.sentence.startswith(OPEN)
     ]
     assert said == [
-        "Whoever reaches this host reaches its published ports (80, 90, 443): Docker opens them whatever the host's"
-        " firewall says. A port that is left blank is not published."
+        "Anyone who can reach this host can reach its published ports (80, 90, 443): Docker opens them regardless of"
+        " the host's firewall. A port that is left blank is not published."
     ]
     for quiet in (load_definition("host-network"), build_definition({"app": {}})):
         assert not any(

@@ -20,10 +20,10 @@ def instance(
     """An instance on `engine`, within its application's context; the engine is empty afterwards.
 
     An engine test takes this, `engine` to look at Docker with (`engine.run_docker("inspect", …)`), and `app_image` or
-    `standin(…)`. It puts a rock-on into the catalogue (`instance.add`), installs it (`instance.install`), acts
-    (`instance.do`, `instance.begin_change`, or `operations.begin…` and `instance.run`), and looks at the rows and at
-    Docker. It costs about a third of a second, and as much for each container that it starts; a whole `rockonweb up`
-    (`stack`) costs ten times that, and is for what needs processes.
+    `standin(…)`. It puts a rock-on into the catalogue (`instance.add_rockon`), installs it (`instance.install_rockon`),
+    acts (`instance.perform`, `instance.submit_change`, or `operations.submit…` and `instance.run_operation`), and looks
+    at the rows and at Docker. It costs about a third of a second, and as much for each container that it starts; a
+    whole `rockonweb up` (`stack`) costs ten times that, and is for what needs processes.
     """
     for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
         monkeypatch.setenv(name, engine.environ[name])

@@ -249,8 +249,8 @@ def test_what_is_there_is_left_alone(
         restore.apply_restore(restore_id, {}, "tester")
         standing = run_all(fresh, restore_id)
         told = {line.name: line for line in standing.items}
-        assert told["Sleeper"].skip_reason == "It is installed here already, and is left as it is."
-        assert 'a container "keeper"' in told["Keeper"].notes[0]
+        assert told["Sleeper"].skip_reason == "It is already installed here and is not changed."
+        assert 'A container "keeper" already exists' in told["Keeper"].notes[0]
         assert standing.items[0].done
         after = containers(engine)
         assert {name: after[name] for name in first} == first
@@ -273,7 +273,7 @@ def test_a_volume_that_is_gone_is_told(
         (line,) = run_all(fresh, restore_id).items
         assert line.done
         assert line.notes == (
-            "The volume that Docker made for keeper at /inside is not on this machine: it begins empty.",
+            "The volume that Docker created for keeper at /inside is not on this machine: it starts empty.",
         )
 
 
@@ -338,11 +338,11 @@ def test_the_command_line_restores_on_an_empty_machine(
     done = second.run("restore", str(file), "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"done +Shown\n", done.stdout)
-    assert re.search(r"definition +Shown.json: It was put back.", done.stdout)
+    assert re.search(r"definition +Shown.json: It was restored.", done.stdout)
     assert "s3cret" not in done.stdout + done.stderr
     assert containers(engine) == seen
     person = Person(second.url, second.user, second.password)
-    assert "All is done." in person.get("/backup/restore/1").text
+    assert "Done." in person.get("/backup/restore/1").text
 
     taken = json.loads(file.read_text())
     taken["rockons"] = [{**taken["rockons"][1], "name": "Gone", "running": True}]

@@ -52,7 +52,7 @@ def test_a_share_with_files_changes_hands_at_its_top_and_back_when_the_install_f
         rockon, shares={"given": {"/data": "films"}}, environment={"given": {"PUID": "1234", "PGID": "1235"}}
     )
     assert [one.owner for one in reviewed.plan.ownership_offers] == [(1234, 1235)]
-    assert any("may not write to films" in str(finding) for finding in reviewed.plan.findings)
+    assert any("can't write to films" in str(finding) for finding in reviewed.plan.findings)
 
     gone = instance.add_rockon("Gone", {"gone": {**body, "image": f"{app_image}-of-nobody"}})
     lost = instance.prepare_install(
@@ -80,10 +80,10 @@ def test_what_warns_only_when_the_job_begins_is_told_by_the_operation(instance: 
     reviewed = instance.prepare_install(
         rockon, shares={"late": {"/data": "films"}}, environment={"late": {"PUID": "1234", "PGID": "1235"}}
     )
-    assert not any("may not write to" in str(finding) for finding in reviewed.plan.findings)
+    assert not any("can't write to" in str(finding) for finding in reviewed.plan.findings)
     os.chown(films, 0, 0)
     done = instance.run_successfully(instance.submit_review(reviewed))
-    assert len([sentence for sentence, _ in done.notes.warnings if "may not write to films" in sentence]) == 1
+    assert len([sentence for sentence, _ in done.notes.warnings if "can't write to films" in sentence]) == 1
 
 
 def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_large(
@@ -135,7 +135,7 @@ def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)["findings"]
     blocks = " ".join(one["message"] for one in found if one["level"] == "block")
-    assert 'A container named "planned" exists already; it was not made by this Rockonweb' in blocks
+    assert 'A container named "planned" already exists; it was not created by this Rockonweb' in blocks
     assert 'planned links to a container "nobody", which does not exist.' in blocks
     assert f"The image {absent} does not exist" in blocks
     assert any(one["level"] == "warn" and '"planned-lan", which does not exist' in one["message"] for one in found)
@@ -143,5 +143,5 @@ def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     done = instance.app.test_cli_runner().invoke(args=words)
     assert done.exit_code == 0, done.output
-    assert "note: Docker does not answer. Containers, networks and images were not looked at." in done.stdout
-    assert "exists already" not in done.stdout
+    assert "note: Docker does not answer. Containers, networks and images were not checked." in done.stdout
+    assert "already exists" not in done.stdout

@@ -442,7 +442,7 @@ def test_a_stranger_of_that_name_stops_a_change_before_anything_is_touched(
     )
     found = instance.run_operation(operations.submit_operation(rockon, ChangeRequest(wanted), "tester"))
     assert found.progress == "failed"
-    assert '"tri-app" exists already' in found.error
+    assert '"tri-app" already exists' in found.error
     assert ids(engine) == before
 
 
@@ -460,4 +460,4 @@ def test_an_uninstall_removes_images_on_request_unless_something_uses_them(
     )
     assert engine.run_docker("images", "-q", image) == ""
     assert engine.run_docker("images", "-q", app_image)
-    assert "It stays: a container uses it." in operation.steps[-1].output
+    assert "It is kept: a container uses it." in operation.steps[-1].output

@@ -143,6 +143,6 @@ def test_a_change_that_is_another_one_than_was_reviewed_is_not_done(
         repository.store_answers(rockon, instance.changed_answers(rockon, variables={"ends-db": {"ELSE": "1"}}))
     found = instance.run_operation(operations.submit_operation(rockon, ChangeRequest(wanted), "tester", reviewed))
     assert found.progress == "failed"
-    assert "Something changed since you looked" in found.error
+    assert "Something has changed since your review" in found.error
     assert "ends-db" in describe_steps(found)
     assert engine.run_docker("ps", "-aq", "--no-trunc") == before

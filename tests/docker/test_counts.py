@@ -76,7 +76,7 @@ def test_an_install_starts_one_process_and_asks_little(
     with counted(monkeypatch) as found:
         instance.run_successfully(operation_id)
     assert found["processes"] == 1  # docker create: definitions may pass any flag of docker run
-    assert_at_most(found, processes=1, requests=13, statements=67, commits=12)
+    assert_at_most(found, processes=1, requests=13, statements=68, commits=12)
 
 
 def test_each_further_container_adds_a_process_and_a_handful_of_questions(

@@ -56,12 +56,12 @@ KILLS = [
 TROUBLES = [Case(fault, kind, step) for fault in FAULTS for kind, steps in FAULTY_STEPS.items() for step in steps]
 ALWAYS = {  # in an order in which each finds the app as it needs it
     Case("work process", "install", 0): "pull",
-    Case("up", "change", 4): "set container",
+    Case("up", "change", 4): "rename the old container",
     Case("worker", "change", 12): "start",
     Case("queue server", "change", 16): "wait until",
     Case("work process", "change", 18): "remove the old container",
     Case("worker", "uninstall", 4): "remove container",
-    Case("dockerd", "install", 10): "make container",
+    Case("dockerd", "install", 10): "create container",
 }
 
 

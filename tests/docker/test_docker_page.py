@@ -31,9 +31,9 @@ def test_the_page_shows_where_images_live_and_what_matters(
     assert engine.run_docker("version", "-f", "{{.Server.Version}}") in page
     assert engine.run_docker("info", "-f", "{{.Driver}}") in page
     assert "GB of" in page or "MB of" in page
-    assert "Whether their size is limited shows" in page
+    assert "Whether their size is limited is known" in page
     engine.run_docker("run", "-d", "--name", "loud", app_image)
-    assert "No limit (as the newest container has it)" in visitor.get("/docker").text
+    assert "No limit (as set for the newest container)" in visitor.get("/docker").text
     engine.run_docker("run", "-d", "--name", "quiet", "--log-opt", "max-size=7m", "--log-opt", "max-file=3", app_image)
     page = visitor.get("/docker").text
     assert "at most 7m per file, 3 files" in page
@@ -67,23 +67,23 @@ def test_before_the_first_install_the_catalogue_tells_of_the_disk_as_the_watcher
     engine: DockerDaemon, instance: Instance, visitor: FormClient, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = instance.add_rockon("App", {"app": {"image": app_image, "tag": ""}})
-    assert "Images will live in" not in visitor.get("/rockons").text
+    assert "Images will be stored in" not in visitor.get("/rockons").text
     docker = watcher._connect_engine()
     assert docker
     assert watcher._send_heartbeat(docker)
     docker.close()
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")  # the page asks nobody
-        assert f"Images will live in {engine.folder}/data" in visitor.get("/rockons").text
+        assert f"Images will be stored in {engine.folder}/data" in visitor.get("/rockons").text
     told = heartbeat.engine_status()
     heartbeat.publish_status(
         redis_connection(), heartbeat.EngineStatus(True, "", "", told.images_folder, "ext4", 3_000_000_000)
     )
     page = visitor.get("/rockons").text
-    assert "(ext4), where 3.0 GB are left." in page
+    assert "(ext4), which has 3.0 GB of free space." in page
     assert "That is little" in page
     instance.app.extensions.pop("redis")
     instance.install_rockon(rockon)
     instance.app.extensions["redis"] = FakeQueueServer()
     heartbeat.publish_status(redis_connection(), told)
-    assert "Images will live in" not in visitor.get("/rockons").text
+    assert "Images will be stored in" not in visitor.get("/rockons").text

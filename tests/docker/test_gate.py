@@ -51,10 +51,13 @@ def test_an_app_that_answers_holds(instance: Instance, app_image: str) -> None:
 
 
 UNWELL = {
-    "ends again and again": ({"opts": [["-e", "STANDIN_EXIT=3"]]}, "app ends again and again."),
-    "ended once": ({"opts": [["-e", "STANDIN_EXIT=3"], ["--restart", "no"]]}, "app ended with status 3."),
-    "never listens": ({"ports": DEAF}, "app runs, but its page does not answer."),
-    "says so itself": ({"opts": [["--health-cmd", "false"], *CHECKED]}, "app says itself that it is not healthy."),
+    "ends again and again": ({"opts": [["-e", "STANDIN_EXIT=3"]]}, "app keeps stopping and restarting."),
+    "ended once": ({"opts": [["-e", "STANDIN_EXIT=3"], ["--restart", "no"]]}, "app ended with exit code 3."),
+    "never listens": ({"ports": DEAF}, "app is running, but its page does not answer."),
+    "says so itself": (
+        {"opts": [["--health-cmd", "false"], *CHECKED]},
+        "app is unhealthy according to its own health check.",
+    ),
 }
 
 
@@ -73,7 +76,7 @@ def test_a_first_install_that_does_not_hold_stays_with_its_log(
     rockon = instance.add_rockon("Unwell", {"app": {"image": app_image, "tag": "", **keys}})
     operation = install(instance, rockon)
     with instance.app.test_request_context():
-        assert ended_title(operation) == "Unwell was installed, but does not hold"
+        assert ended_title(operation) == "Unwell was installed, but is not healthy"
     assert (operation.progress, operation.error) == ("failed", sentence), describe_steps(operation)
     assert last(operation) == ("wait until app is healthy", Progress.FAILED)
     assert "as user 0:0" in operation.steps[-1].output  # of its log

@@ -157,7 +157,7 @@ def test_a_client_s_whole_life_by_buttons(
     instance: Instance, engine: DockerDaemon, vpn: Installation, owner: FormClient
 ) -> None:
     page = f"/rockons/{vpn.id}/openvpn"
-    assert "Make the certificate authority" in owner.get(page).text
+    assert "Create the certificate authority" in owner.get(page).text
     before = started(engine, "openvpn")
     instance.run_successfully(int(owner.post(f"{page}/authority").location.rsplit("/", 1)[1]))
     assert started(engine, "openvpn") != before
@@ -246,9 +246,9 @@ def test_a_one_shot_run_mounts_no_link_itself_nor_from_another_container(
     folder.symlink_to(tmp_path)
     failed = instance.run_operation(operations.submit_operation(vpn, TaskRequest("profile", "laptop"), "tester"))
     assert failed.progress == "failed"
-    assert failed.error == f"{folder} leads elsewhere: there is a link in it."
+    assert failed.error == f"{folder} points elsewhere: it contains a link."
     answer = owner.post(f"/rockons/{vpn.id}/openvpn/profile", data={"client": "phone"})
-    assert (answer.status_code, "leads elsewhere" in answer.text) == (409, True)
+    assert (answer.status_code, "points elsewhere" in answer.text) == (409, True)
 
 
 def test_a_task_of_a_rockon_without_any_is_refused(instance: Instance, app_image: str) -> None:
@@ -257,4 +257,4 @@ def test_a_task_of_a_rockon_without_any_is_refused(instance: Instance, app_image
     assert handler_tasks.find_tasks(rockon) is None
     failed = instance.run_operation(operations.submit_operation(rockon, TaskRequest("authority"), "tester"))
     assert isinstance(instance.raised, Conflict)
-    assert failed.error == "There is nothing of this kind to do for Plain."
+    assert failed.error == "There are no tasks of this kind for Plain."

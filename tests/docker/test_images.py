@@ -99,7 +99,7 @@ def test_only_what_nothing_uses_goes_whatever_was_chosen(
     assert {sort for sort, one in ids.items() if not there(engine, one)} == {"left"}
     page = visitor.get("/images").text
     assert f"Removed: {everything['left']}." in page
-    assert "They stay, because something uses them:" in page
+    assert "Not removed because they are in use:" in page
     db.session.rollback()
     assert db.session.get(PulledImage, ids["left"]) is None
     assert engine.run_docker("ps", "--format", "{{.Names}}").split()

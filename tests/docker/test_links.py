@@ -24,11 +24,11 @@ def test_a_link_in_a_share_is_not_mounted_at_install_nor_at_start(
     with pytest.raises((RockonwebError, AssertionError)):
         instance.install_rockon(rockon, shares={"linked": {"/data": "evil/link"}})
     failed = last_operation(rockon)
-    assert f"{share}/link leads elsewhere: there is a link in it." in " ".join(
+    assert f"{share}/link points elsewhere: it contains a link." in " ".join(
         [failed.error, *(step.output for step in failed.steps)]
     )
     # Not even made: a container with such a mount would lie ready for whoever starts it.
-    assert [str(step.title) for step in failed.steps if step.progress is Progress.FAILED] == ["make container linked"]
+    assert [str(step.title) for step in failed.steps if step.progress is Progress.FAILED] == ["create container linked"]
     assert state(engine, "linked") == ""
     (share / "link").unlink()
     (share / "link").mkdir()
@@ -59,5 +59,5 @@ def test_a_link_is_not_mounted_by_an_option_however_it_is_spelled(
     with pytest.raises((RockonwebError, AssertionError)):
         instance.install_rockon(rockon)
     failed = last_operation(rockon)
-    assert [str(step.title) for step in failed.steps if step.progress is Progress.FAILED] == ["make container linked"]
-    assert failed.error == f"{link} leads elsewhere: there is a link in it."
+    assert [str(step.title) for step in failed.steps if step.progress is Progress.FAILED] == ["create container linked"]
+    assert failed.error == f"{link} points elsewhere: it contains a link."

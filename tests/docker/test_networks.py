@@ -118,7 +118,7 @@ def test_what_overlaps_or_exists_is_refused_before_docker_is_asked(engine: Docke
     for spec, words in (
         (NetworkSpec("home", subnet="10.5.78.128/25"), "of the network foreign"),
         (NetworkSpec("home", subnet=host), "overlaps"),
-        (NetworkSpec("foreign"), "exists already"),
+        (NetworkSpec("foreign"), "already exists"),
     ):
         with pytest.raises(InvalidNetwork) as refused:
             rocknets.create_rocknet(spec)
@@ -135,7 +135,7 @@ def test_what_docker_itself_refuses_is_told_and_not_remembered(
     form = {"name": "home", "subnet": "10.5.78.0/24", "icc": "y", "ip_masquerade": "y"}
     answer = owner.submit_form("/networks/new", form, page="/networks/new")
     assert answer.status_code == 409
-    assert "Docker refused" in answer.text
+    assert "Docker reported an error" in answer.text
     assert 'value="10.5.78.0/24"' in answer.text
     assert db.session.query(Network).all() == []
 
@@ -228,7 +228,7 @@ def test_a_change_that_docker_refuses_puts_the_old_one_back(
     monkeypatch.setattr(rocknets, "network_faults", lambda *_: [])
     with pytest.raises(EngineError) as refused:
         rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.78.0/24"))
-    assert "Docker refused" in refused.value.sentence
+    assert "Docker reported an error" in refused.value.sentence
     found = inspect(engine, "media")
     assert (found["IPAM"], found["Options"], found["Labels"]) == (old["IPAM"], old["Options"], old["Labels"])
     assert state(engine, "pair-db", "pair-app") == before
@@ -244,7 +244,7 @@ def test_a_removal_says_whom_it_cuts_off_and_does_it(
     rockon = pair(instance, app_image, "media", "other")
     before = state(engine, "pair-db", "pair-app")
     question = owner.get("/networks/media/remove").text
-    assert "Who is cut off" in question
+    assert "What will be disconnected" in question
     for name in ("pair-db", "pair-app"):
         assert f'<code class="break">{name}</code> of the rock-on <a href="/rockons/{rockon.id}">Pair</a>' in question
     assert place(engine, "pair-app", "media")
@@ -265,12 +265,12 @@ def test_a_network_with_a_strangers_container_is_refused_and_the_container_named
     engine.run_docker("run", "-d", "--name", "theirs", "--network", "media", app_image)
     before = (inspect(engine, "media"), state(engine, "theirs"))
     page = owner.get("/networks").text
-    assert '<code class="break">theirs</code> (not made by this Rockonweb)' in page
+    assert '<code class="break">theirs</code> (not created by this Rockonweb)' in page
     for path in ("edit", "remove"):
         form = {"mtu": "1400", "icc": "y", "ip_masquerade": "y"}
         answer = owner.submit_form(f"/networks/media/{path}", form, page="/networks/new")
         assert answer.status_code == 409
-        assert "containers that this Rockonweb did not make: theirs." in answer.text
+        assert "Unmanaged containers are connected to it: theirs." in answer.text
         assert "docker network disconnect media theirs" in answer.text
     assert 'class="btn btn-danger' not in owner.get("/networks/media/remove").text
     assert (inspect(engine, "media"), state(engine, "theirs")) == before
@@ -283,12 +283,12 @@ def test_strangers_networks_are_shown_and_never_touched(
     pair(instance, app_image, "foreign")
     before = inspect(engine, "foreign")
     page = owner.get("/networks").text
-    assert page.index("Networks of others") < page.index("</svg> foreign<")
+    assert page.index("Unmanaged networks") < page.index("</svg> foreign<")
     for path in ("edit", "remove", "restore"):
         assert owner.submit_form(f"/networks/foreign/{path}", page="/networks/new").status_code == 404
     with closing(docker.connect_engine(config.instance_id(instance.settings), "Pair")) as connection:
         for act in (connection.disconnect_and_remove, lambda name: connection.recreate_network(NetworkSpec(name))):
-            with pytest.raises(EngineError, match="left alone"):
+            with pytest.raises(EngineError, match="is not changed"):
                 act("foreign")
     assert inspect(engine, "foreign") == before
 
@@ -300,12 +300,12 @@ def test_a_stranger_that_took_the_name_of_a_lost_one_is_left_alone(
     engine.run_docker("network", "rm", "media")
     engine.run_docker("network", "create", "media")
     before = inspect(engine, "media")
-    assert "Docker has a network of this name" in owner.get("/networks").text
+    assert "Docker has a network with this name" in owner.get("/networks").text
     for refused in (
         lambda: rocknets.update_rocknet(net("media"), WHOLE),
         lambda: rocknets.recreate_rocknet(net("media")),
     ):
-        with pytest.raises(Conflict, match="left alone"):
+        with pytest.raises(Conflict, match="is not changed"):
             refused()
     rocknets.remove_rocknet(net("media"))
     assert rocknets.list_rocknets().find_rocknet("media") is None
@@ -362,9 +362,9 @@ def test_link_networks_are_shown_as_such_and_stay_as_they_are(
     for path in ("edit", "remove"):
         answer = owner.submit_form(f"/networks/LinkNet/{path}", {"icc": "y", "mtu": "1400"}, page="/networks/new")
         assert answer.status_code == 409
-        assert "The definition of Linked makes this network to link its containers." in answer.text
+        assert "The definition of Linked creates this network to link its containers." in answer.text
     assert inspect(engine, "LinkNet") == before
-    with pytest.raises(InvalidNetwork, match="can't be made"):
+    with pytest.raises(InvalidNetwork, match="can't be created"):
         rocknets.create_rocknet(NetworkSpec("LinkNet"))
 
 
@@ -375,7 +375,7 @@ def test_a_network_that_an_option_names_can_be_changed_but_not_removed(
         "Fixed", {"fixed": {"image": app_image, "tag": "", "opts": [["--network", "special"]]}}
     )
     instance.install_rockon(rockon)
-    with pytest.raises(Conflict, match="The definition of Fixed puts containers on it"):
+    with pytest.raises(Conflict, match="The definition of Fixed connects containers to this network"):
         rocknets.remove_rocknet(net("special"))
     before = state(engine, "fixed")
     rocknets.update_rocknet(net("special"), NetworkSpec("special", subnet="10.5.77.0/24"))
@@ -409,7 +409,7 @@ def test_the_old_one_that_cannot_be_put_back_is_told_and_made_again_by_hand(
 
     with monkeypatch.context() as patch:
         patch.setattr(docker.Engine, "_create_network", refuse)
-        with pytest.raises(EngineError, match="could not be put back as it was: No"):
+        with pytest.raises(EngineError, match="could not be restored: No"):
             rocknets.update_rocknet(net("media"), WHOLE)
     assert not place(engine, "pair-app", "media")
     assert [member.connected for member in net("media").members] == [False, False]

@@ -50,7 +50,7 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
     server.stop()
     refused = home.run("up")
     assert refused.returncode == 1
-    assert "The database server does not answer. Check that PostgreSQL runs" in refused.stderr
+    assert "The database server does not answer. Check that PostgreSQL is running" in refused.stderr
     assert "Traceback" not in refused.stdout + refused.stderr
     server.start()
     home.start()

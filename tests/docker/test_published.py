@@ -111,7 +111,7 @@ def live_through(person: Person, rockon_id: int, has_ui: bool) -> str:
     submitted = person.walk_wizard(rockon_id)
     if "/operations/" not in submitted.url:
         return f"not submitted: {submitted.status_code} {submitted.url} {_notices(submitted.text)}"
-    if "All is done." not in (page := person.await_end(submitted)):
+    if "Done." not in (page := person.await_end(submitted)):
         return f"install: {_notices(page)}"
     if has_ui:
         link = re.search(r'id="open" href="([^"]+)"', person.get(here).text)
@@ -120,12 +120,12 @@ def live_through(person: Person, rockon_id: int, has_ui: bool) -> str:
         if not answers(link[1]):
             return f"{link[1]} does not answer"
     for action in ("stop", "start"):
-        if "All is done." not in (page := person.await_end(person.press_button(here, f"/{action}"))):
+        if "Done." not in (page := person.await_end(person.press_button(here, f"/{action}"))):
             return f"{action}: {_notices(page)}"
     if has_ui and not answers(link[1]):
         return "does not answer after stop and start"
     page = person.await_end(person.press_button(f"{here}/uninstall", "/uninstall"))
-    return "" if "All is done." in page else f"uninstall: {_notices(page)}"
+    return "" if "Done." in page else f"uninstall: {_notices(page)}"
 
 
 def _notices(html: str) -> str:

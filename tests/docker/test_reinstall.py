@@ -43,7 +43,7 @@ def test_uninstall_lists_what_stays_and_removes_the_images_that_were_ticked(
         instance.install_rockon(one)
     volume = engine.run_docker("inspect", "-f", "{{range .Mounts}}{{.Name}}{{end}}", "goes")
     text = owner.get(f"/rockons/{rockon.id}/uninstall").text
-    assert volume in text.split("What stays")[1]
+    assert volume in text.split("What is kept")[1]
     assert f'value="{image}"' in text
     assert f'value="{app_image}"' not in text  # the other one uses it
     path = f"/rockons/{rockon.id}/uninstall"
@@ -59,11 +59,11 @@ def test_one_click_installs_again_with_the_answers_and_the_volume_of_last_time(
     engine: DockerDaemon, instance: Instance, owner: FormClient, app_image: str
 ) -> None:
     rockon = instance.add_rockon("Again", {"again": {"image": app_image, "tag": "", **BODY}})
-    assert "Install as last time" not in owner.get(f"/rockons/{rockon.id}").text
+    assert "Install with the last answers" not in owner.get(f"/rockons/{rockon.id}").text
     port = chosen_port(instance.install_rockon(rockon, environment={"again": {"COLOUR": "mauve"}}), "again")
     engine.run_docker("exec", "again", "sh", "-c", "echo mine >/keep/file")
     instance.perform(Kind.UNINSTALL, rockon)
-    assert "Install as last time" in owner.get(f"/rockons/{rockon.id}").text
+    assert "Install with the last answers" in owner.get(f"/rockons/{rockon.id}").text
     assert owner.submit_form(f"/rockons/{rockon.id}/reinstall", page=f"/rockons/{rockon.id}").status_code == 303
     instance.run_successfully(newest())
     assert "COLOUR=mauve" in fetch_app_page(port)
@@ -88,7 +88,7 @@ def test_what_stands_against_it_is_said_and_what_is_new_is_asked(
     assert rockon.state == "available"
     more = {**BODY["environment"], "NEW": {"label": "", "description": ""}}  # type: ignore[dict-item]
     instance.add_rockon("Again", {"again": {"image": app_image, "tag": "", **BODY, "environment": more}})
-    assert "Install as last time" not in owner.get(f"/rockons/{rockon.id}").text
+    assert "Install with the last answers" not in owner.get(f"/rockons/{rockon.id}").text
     answer = owner.submit_form(f"/rockons/{rockon.id}/reinstall", page=f"/rockons/{rockon.id}")
     assert answer.location == f"/rockons/{rockon.id}/install"
 

@@ -49,8 +49,8 @@ def test_a_start_makes_what_is_missing_from_its_answers_and_says_so(
     operation = instance.perform(kind, rockon)
     assert [one for one in steps(operation) if not one[0].startswith("stop")] == [
         ("start anew-db", "in launch order"),
-        ("make container anew-app", "it was removed by hand and is made anew from its answers"),
-        ("connect anew-app to network AnewLink", "so that names resolve"),
+        ("create container anew-app", "it was removed manually and is recreated from its settings"),
+        ("connect anew-app to network AnewLink", "for name resolution"),
         ("start anew-app", "in launch order"),
         ("start anew-alone", "in launch order"),
     ]
@@ -73,7 +73,7 @@ def test_an_image_and_a_network_that_are_gone_too_are_got_again(
     engine.run_docker("network", "rm", "AnewLink")
     engine.run_docker("rmi", image)
     titles = [title for title, _ in steps(instance.perform(Kind.START, rockon))]
-    assert titles[:2] == [f"pull {image}", "make network AnewLink"]
+    assert titles[:2] == [f"pull {image}", "create network AnewLink"]
     assert rockon.status == "started"
     engine.run_docker("rm", "-f", "anew-alone")
     assert f"pull {image}" not in [title for title, _ in steps(instance.perform(Kind.START, rockon))]
@@ -93,7 +93,7 @@ def test_what_a_removed_container_lent_is_lent_by_its_successor(
     engine.run_docker("exec", "borrower", "sh", "-c", "echo mine >/keys/key")
     engine.run_docker("rm", "lender")
     operation = instance.perform(Kind.START, rockon)
-    assert ("make container borrower", "it refers to lender, which is made anew") in steps(operation)
+    assert ("create container borrower", "it refers to lender, which is recreated") in steps(operation)
     assert engine.run_docker("exec", "borrower", "cat", "/keys/key") == "mine"
     assert "/keys" in engine.run_docker("inspect", "-f", "{{range .Mounts}}{{.Destination}}{{end}}", "lender")
 
@@ -105,7 +105,7 @@ def test_a_stranger_who_took_the_name_is_left_alone(engine: DockerDaemon, instan
     stranger = engine.run_docker("run", "-d", "--name", "anew-alone", app_image)
     operation = instance.run_operation(operations.submit_operation(rockon, blank_request(Kind.START), "tester"))
     assert operation.progress == "failed", describe_steps(operation)
-    assert '"anew-alone" exists already' in operation.error
+    assert '"anew-alone" already exists' in operation.error
     assert identity(engine, "anew-alone") == stranger
 
 

@@ -229,7 +229,7 @@ def test_data_comes_back_with_the_file_that_the_new_version_deleted(
     assert content(instance, "pair") == {"precious": "mine"}
     assert engine.run_docker("exec", "pair-app", "cat", "/data/precious") == "mine"
     assert engine.run_docker("exec", "pair-helper", "ls", "-d", "/data") == "/data"
-    lies = next(step.output for step in found.steps if "The newer data lies in" in step.output).split()[-1].rstrip(".")
+    lies = next(step.output for step in found.steps if "The newer data is in" in step.output).split()[-1].rstrip(".")
     assert {one.name for one in Path(lies).iterdir() if one.is_file()} == {"newer"}
     write(instance, "pair", "later", "x")
     go_back(instance, rockon, points(rockon)[0], data=True)
@@ -267,7 +267,7 @@ def test_a_share_of_two_rockons_is_left_alone_unless_it_is_asked_for(
     assert content(instance, "pair") == {}
     operation = instance.run_operation(begin_back(rockon, point, data=True, asked=("pair",)))
     assert operation.progress == "failed"
-    assert "other is up and uses the share pair" in operation.error
+    assert "other is running and uses the share pair" in operation.error
     assert ids(engine)["other"] == before["other"]
     instance.perform(Kind.STOP, other)
     go_back(instance, rockon, point, data=True, asked=("pair",))
@@ -309,9 +309,7 @@ def test_a_change_that_fails_after_it_ran_puts_the_data_back(
     assert content(instance, "pair") == {"precious": "mine"}
     operation = db.session.get_one(Operation, number)
     step = next(step for step in operation.steps if step.title == "take a snapshot of share pair")
-    assert (step.progress, "The newer data lies in" in step.output) == (Progress.UNDONE, True), describe_steps(
-        operation
-    )
+    assert (step.progress, "The newer data is in" in step.output) == (Progress.UNDONE, True), describe_steps(operation)
     kept = list((btrfs / snapshots.OWN_FOLDER / "replaced").iterdir())
     assert [(one / "spoilt").read_text() for one in kept] == ["x\n"]
     assert points(rockon) == []

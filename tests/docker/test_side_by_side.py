@@ -131,8 +131,8 @@ def test_those_that_share_something_wait_for_each_other(here: Street, first: str
     here.await_step(one, "wait until")
     two = here.post(second, "install")
     waiting = here.person().get(f"/operations/{two}").text
-    assert "Waiting: next, after" in waiting
-    assert first in waiting.partition("Waiting: next, after")[2][:200]
+    assert "Waiting: next in the queue, after" in waiting
+    assert first in waiting.partition("Waiting: next in the queue, after")[2][:200]
     assert here.progress(two) == "QUEUED"
     here.let_go(first)
     assert (here.outcome(one), here.outcome(two)) == ("DONE", "DONE")

@@ -50,7 +50,7 @@ def test_the_same_labels_with_another_instance_are_not_ours(
             ours.read_logs,
             lambda one: ours.connect_network("bridge2", one),
         ):
-            with pytest.raises(EngineError, match="left alone"):
+            with pytest.raises(EngineError, match="is not changed"):
                 act(name)
     assert ours.operation_containers(1) == []
     assert {listener.rockon for listener in ours.list_published_ports()} <= {""}
@@ -70,7 +70,7 @@ def test_two_instances_on_one_engine_leave_each_other_alone(
     with other.app.app_context():
         second = other.add_rockon("Shared", {"shared": {"image": app_image, "tag": ""}})
         reviewed = other.prepare_install(second)
-        assert any("not made by this Rockonweb" in str(finding) for finding in reviewed.plan.blockers)
+        assert any("not created by this Rockonweb" in str(finding) for finding in reviewed.plan.blockers)
         assert other.run_operation(other.submit_review(reviewed)).progress == "failed"
         other.perform(Kind.UNINSTALL, second)
     assert engine.run_docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "shared") == before
@@ -219,11 +219,9 @@ def test_a_stranger_that_takes_a_name_during_a_change_keeps_it_and_the_app_comes
     assert identity(engine, "pair-app") == theirs
     assert ids(engine)["pair-db"] == before["pair-db"]  # the other one runs again
     page = unescape(visitor.get(f"/operations/{operation_id}").text)
-    assert 'A container named "pair-app" exists and was not made by this Rockonweb; it is left alone.' in page
+    assert 'A container named "pair-app" exists that was not created by this Rockonweb; it is not changed.' in page
     assert "docker rename pair-app pair-app-old" in page
-    assert (
-        "Not all of it could be taken back yet." if dies else "Not all that had been done could be taken back."
-    ) in page
+    assert ("Not everything could be rolled back yet." if dies else "Not everything could be rolled back.") in page
     again = instance.run_operation(operations.retry_operation(operation_id, "tester"))
     assert (again.progress, "pair-app" in again.error) == ("failed", True), describe_steps(again)
     assert identity(engine, "pair-app") == theirs
@@ -246,7 +244,7 @@ def test_a_stranger_that_takes_a_name_while_an_install_dies_survives_recovery_re
     assert recovery.recover_operations() == [operation_id]
     assert (rockon.state, identity(engine, "late")) == ("install_failed", theirs)
     again = instance.run_operation(operations.retry_operation(operation_id, "tester"))
-    assert (again.progress, '"late" exists already' in again.error) == ("failed", True), describe_steps(again)
+    assert (again.progress, '"late" already exists' in again.error) == ("failed", True), describe_steps(again)
     instance.perform(Kind.UNINSTALL, rockon)
     assert recovery.recover_operations() == []
     assert (rockon.state, identity(engine, "late")) == ("available", theirs)

@@ -257,7 +257,7 @@ def visitor(instance: Instance) -> Iterator[FormClient]:
 
 def exits(image: str, standin: Make, registry: RegistryServer) -> str:
     standin(image, revision="2", environment={"STANDIN_EXIT": "3"})
-    return "ends again and again"
+    return "keeps stopping and restarting"
 
 
 def never_listens(image: str, standin: Make, registry: RegistryServer) -> str:
@@ -323,21 +323,21 @@ def test_before_an_update_it_is_said_what_is_known_of_the_newer_image(
     standin("updates/before:1", revision="2", environment={"STANDIN_EXIT": "3"})
     updates.check_registries()
     shown = review(visitor, rockon)
-    assert "rebuilt" in shown
-    assert "It can't be updated before" not in shown
+    assert "recreated" in shown
+    assert "It can't be updated until" not in shown
     with monkeypatch.context() as patch:
         patch.setattr(disks, "disk_of", lambda _folder: Disk(1000, 1000))
         patch.setitem(ARCHITECTURES, platform.machine(), "s390x")
         shown = review(visitor, rockon)
-    assert "The images need about 0.0 GiB once they are unpacked" in shown
+    assert "The images need about 0.0 GiB when unpacked" in shown
     assert "It can't run here." in shown
     is_gone("updates/before:1", standin, registry)
     shown = review(visitor, rockon)
     assert f"The image {image} does not exist: " in shown
-    assert "It can't be updated before" in shown
+    assert "It can't be updated until" in shown
     registry.stop()
     try:
-        assert "Whether the images can be had is not known" in review(visitor, rockon)
+        assert "It is not known whether the images are available" in review(visitor, rockon)
     finally:
         registry.start()
     assert "revision 1" in fetch_app_page(port)
@@ -356,7 +356,7 @@ def test_what_was_got_is_taken_also_while_its_registry_refuses(
     )
     registry.stop()
     try:
-        assert "It can't be updated before" not in review(visitor, rockon)
+        assert "It can't be updated until" not in review(visitor, rockon)
         assert (
             instance.run_operation(
                 operations.submit_operation(rockon, UpdateRequest(only_pull=True), "tester")
@@ -390,7 +390,7 @@ def test_an_update_by_itself_that_fails_is_not_tried_again_until_there_is_anothe
     assert followed(instance, operation.id).progress == "failed"
     assert "revision 1" in fetch_app_page(port)
     assert (rockon.has_newer_image, updates.due_updates(at)) == (True, [])
-    assert "These images are not tried again without you." in visitor.get(f"/rockons/{rockon.id}/updates").text
+    assert "These images are not tried again automatically." in visitor.get(f"/rockons/{rockon.id}/updates").text
     updates.check_registries()
     assert updates.due_updates(at) == []
     standin("updates/alone:1", revision="3")

@@ -29,6 +29,13 @@ STEPS = {"install": 10, "change": 13}
 DISCARD = {"install": 99, "change": 11}  # from this step on there is only forward
 ALWAYS = [("install", 0, False), ("install", 5, True), ("change", 3, True), ("change", 7, True), ("change", 11, True)]
 
+OLDER_TITLES = {  # as the version before worded them; by these alone a step is known after the upgrade
+    "create share %(share)s": "make share %(share)s",
+    "create network %(network)s": "make network %(network)s",
+    "create container %(container)s": "make container %(container)s",
+    "rename the old container %(container)s": "set container %(container)s aside",
+}
+
 
 class Died(BaseException):
     """The process has ended here."""
@@ -107,6 +114,8 @@ def make_older(instance: Instance, operation_id: int) -> None:
         for (table,) in file.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
             if table != "alembic_version":
                 copy_back(file, table)
+        for newer_title, older_title in OLDER_TITLES.items():
+            file.execute("UPDATE operation_step SET title = replace(title, ?, ?)", (newer_title, older_title))
         file.commit()
 
 

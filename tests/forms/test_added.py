@@ -98,7 +98,7 @@ def test_shares_are_checked_in_old_and_new_rows(posted: Posted) -> None:
     found, faults = take_storage(posted, sent)
     assert found is None
     assert [name for name, _ in faults] == ["storage-web-/films", "new-1-value"]
-    assert faults[0][1] == ["Choose a share, or name a new one."]
+    assert faults[0][1] == ["Choose a share or enter a new name."]
 
 
 def test_a_share_that_can_not_be_made_is_refused_with_a_way_out(posted: Posted) -> None:
@@ -107,14 +107,16 @@ def test_a_share_that_can_not_be_made_is_refused_with_a_way_out(posted: Posted) 
     found, faults = take_storage(posted, sent, room)
     assert found is None
     assert faults == [
-        ("new-1-value", ['The share "new" does not exist, and can\'t be made.', "There is no room.", "Mount a disk."])
+        ("new-1-value", ['The share "new" does not exist and can\'t be created.', "There is no room.", "Mount a disk."])
     ]
 
 
 def test_a_new_share_is_told_with_the_button_that_makes_it(posted: Posted) -> None:
     with posted():
         form = storage.build_storage_form(PAIR, {"web": {"/x": "fresh"}}, shares.ShareContext(button="Apply"))
-        assert form.answer_fields[0].notes == ['The share "fresh" does not exist yet: it will be made on Apply.']
+        assert form.answer_fields[0].notes == [
+            'The share "fresh" does not exist yet. It will be created when you press Apply.'
+        ]
 
 
 # -- variables, labels, networks --------------------------------------------------------------------------------------
@@ -153,7 +155,7 @@ def test_a_container_that_can_join_nothing_has_no_box_but_may_leave(posted: Post
         assert [(network, field.data) for network, field in web.boxes] == [("lan", False), ("old", True)]
         assert web.refusal is None
         assert vpn.boxes == []
-        assert "the host's own network" in str(vpn.refusal)
+        assert "the host network" in str(vpn.refusal)
         assert [
             network
             for network, _ in memberships.build_memberships_form(mixed, {"vpn": ["old"]}, {"lan"}).memberships[1].boxes

@@ -29,7 +29,7 @@ def test_answers_are_accepted_as_typed(posted: Posted) -> None:
 
 def test_blank_answers_are_refused_unless_the_definition_allows_them(posted: Posted) -> None:
     _, errors = result(posted, dict.fromkeys(GOOD, ""))
-    assert errors == {key: ["An answer is needed here."] for key in (ZONE, PUID, TOKEN)}
+    assert errors == {key: ["This field is required."] for key in (ZONE, PUID, TOKEN)}
 
 
 def test_a_number_is_asked_for_where_a_user_is_meant(posted: Posted) -> None:
@@ -47,7 +47,7 @@ def test_a_secret_is_a_password_field_that_shows_nothing(posted: Posted) -> None
         assert 'type="password"' in html
         assert 'autocomplete="new-password"' in html
         assert "hush" not in html
-        assert field.notes == ["A value was given and is not shown. Leave this blank to keep it."]
+        assert field.notes == ["A value is set but not shown. Leave this blank to keep it."]
 
 
 def test_a_secret_left_blank_keeps_what_was_typed(posted: Posted) -> None:

@@ -38,7 +38,7 @@ def test_a_suggestion_that_differs_from_the_definition_says_so(posted: Posted) -
     with posted():
         page = form(PAIR)
         assert page[FRONT].notes == []
-        assert page[BACK].notes == ["Usually 8080, which is suggested for another rock-on of the catalogue."]
+        assert page[BACK].notes == ["Usually 8080, but that port is suggested for another rock-on in the catalogue."]
 
 
 def test_what_was_typed_before_wins_over_the_suggestion_a_blank_too(posted: Posted) -> None:
@@ -65,8 +65,8 @@ def test_what_is_not_a_port_is_refused(posted: Posted, typed: str) -> None:
 def test_a_port_given_twice_is_refused_at_both_fields(posted: Posted) -> None:
     found = errors(posted, {FRONT: "8080", BACK: "8080"})
     assert found == {
-        FRONT: ['Port 8080 is given to "Back [e.g. 8080]" too.', "Port 8081 is free."],
-        BACK: ['Port 8080 is given to "Front [e.g. 8080]" too.', "Port 8081 is free."],
+        FRONT: ['Port 8080 is also assigned to "Back [e.g. 8080]".', "Port 8081 is free."],
+        BACK: ['Port 8080 is also assigned to "Front [e.g. 8080]".', "Port 8081 is free."],
     }
 
 
@@ -124,5 +124,5 @@ def test_a_fixed_port_in_use_is_refused_all_the_same(posted: Posted) -> None:
         assert not page.validate()
         assert page["ports-hostly-80"].errors == [
             "Port 80 (tcp) is in use by the program nginx (process 7).",
-            "hostly can't use another one: stop what holds it first.",
+            "hostly can't use another port: stop what uses this one first.",
         ]

@@ -31,7 +31,7 @@ def test_what_is_no_share_is_refused_with_a_sentence(posted: Posted, place: str)
 
 @pytest.mark.parametrize("place", ["", "   "])
 def test_a_blank_share_is_refused(posted: Posted, place: str) -> None:
-    assert errors(posted, place) == ["Choose a share, or name a new one."]
+    assert errors(posted, place) == ["Choose a share or enter a new name."]
 
 
 def test_a_field_that_was_not_sent_is_blank_and_not_its_suggestion(posted: Posted) -> None:
@@ -61,7 +61,7 @@ def test_the_name_is_exact_and_the_id_is_safe(posted: Posted) -> None:
 def test_a_share_that_does_not_exist_is_said_to_be_new(posted: Posted) -> None:
     with posted():
         assert shares.build_shares_form(BOX, {NAME: "fresh/folder"}, shares.ShareContext(["media"]))[NAME].notes == [
-            'The share "fresh" does not exist yet: it will be made on Submit.'
+            'The share "fresh" does not exist yet. It will be created when you press Install.'
         ]
         assert shares.build_shares_form(BOX, {NAME: "media"}, shares.ShareContext(["media"]))[NAME].notes == []
         assert shares.build_shares_form(BOX, {NAME: "../x"}, shares.ShareContext(["media"]))[NAME].notes == []
@@ -78,9 +78,9 @@ def test_new_shares_are_those_that_do_not_exist() -> None:
         (None, ""),
         (0, ""),
         (-5, ""),
-        (10, "Needs room: its definition says 10, without a unit."),
-        (1048576, "Needs room for at least 1.0 MiB."),
-        (1073741824, "Needs room for at least 1.0 GiB."),
+        (10, "Needs free space: its definition says 10, without a unit."),
+        (1048576, "Needs at least 1.0 MiB of free space."),
+        (1073741824, "Needs at least 1.0 GiB of free space."),
     ],
 )
 def test_a_least_size_is_in_words_when_it_looks_like_bytes(size: int | None, words: str) -> None:

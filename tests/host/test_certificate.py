@@ -72,5 +72,5 @@ def test_a_key_without_its_certificate_is_refused(tmp_path: Path, name: str) -> 
 
 def test_a_folder_that_can_not_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "instance").touch()
-    with pytest.raises(RockonwebError, match="can't be made"):
+    with pytest.raises(RockonwebError, match="can't be created"):
         certificate.ensure_certificate(settings(tmp_path))

@@ -91,8 +91,8 @@ def test_a_new_folder_beside_mount_points_is_refused_with_the_disk_that_it_would
         Host(here).shares.create_share("fresh")
     below = disks.find_mount(here.shares_root, disks.list_mounts())
     assert below
-    assert f"{below.source} ({below.kind}), where" in caught.value.sentence
-    assert "would fill the system's disk" in caught.value.sentence
+    assert f"{below.source} ({below.kind}), with " in caught.value.sentence
+    assert "would fill the system disk" in caught.value.sentence
     assert f"{here.shares_root}/NAME" in caught.value.hint
     assert not (here.shares_root / "fresh").exists()
     with pytest.raises(BadInput, match="already"):
@@ -123,7 +123,7 @@ def test_on_btrfs_a_new_share_is_a_subvolume_and_goes_when_it_is_empty(btrfs: Pa
     assert (
         Host(here)
         .shares.new_share_constraints()
-        .description.startswith("A new share is a Btrfs subvolume on /dev/loop")
+        .description.startswith("New shares are created as Btrfs subvolumes on /dev/loop")
     )
     made = Host(here).shares.create_share("photos")
     assert "photos" in run("btrfs", "subvolume", "list", btrfs)
@@ -151,7 +151,7 @@ def test_without_the_tool_a_new_share_on_btrfs_is_a_folder_and_that_is_said(
     here = settings(btrfs)
     monkeypatch.setenv("PATH", "/nowhere")
     assert (
-        "the program btrfs, which makes subvolumes, is not installed"
+        "the program btrfs, which creates subvolumes, is not installed"
         in Host(here).shares.new_share_constraints().description
     )
     made = Host(here).shares.create_share("photos")
@@ -175,7 +175,7 @@ def test_beside_mount_points_on_a_btrfs_of_its_own_a_subvolume_is_a_share_and_a_
 def test_what_the_tool_says_is_told_when_it_fails(btrfs: Path) -> None:
     run("mount", "-o", "remount,ro", btrfs)
     try:
-        with pytest.raises(RockonwebError, match=r"could not be made: .*[Rr]ead-only"):
+        with pytest.raises(RockonwebError, match=r"could not be created: .*[Rr]ead-only"):
             Host(settings(btrfs)).shares.create_share("photos")
     finally:
         run("mount", "-o", "remount,rw", btrfs)

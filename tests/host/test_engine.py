@@ -28,7 +28,7 @@ def test_a_label_of_a_definition_can_not_say_which_operation_made_the_container(
 
 @pytest.mark.parametrize("words", [["--", "image"], ["-", "image"], ["--bogus", "image"], ["-itZ", "image"]])
 def test_what_the_client_might_read_otherwise_is_not_given_to_it(words: list[str]) -> None:
-    with pytest.raises(EngineError, match="is no option of docker run"):
+    with pytest.raises(EngineError, match="is not an option of docker run"):
         docker_create_argv(("docker", "run", *words), 7)
 
 

@@ -51,9 +51,9 @@ def test_the_docker_of_another_machine_is_refused_with_a_sentence(
     host: Host, monkeypatch: pytest.MonkeyPatch, address: str, shown: str
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", address)
-    with pytest.raises(EngineUnreachable, match="names another machine") as caught:
+    with pytest.raises(EngineUnreachable, match="points to another machine") as caught:
         host.connect_docker()
-    assert caught.value.sentence == f"DOCKER_HOST names another machine: {shown}."
+    assert caught.value.sentence == f"DOCKER_HOST points to another machine: {shown}."
     assert "leave DOCKER_HOST unset" in caught.value.hint
 
 

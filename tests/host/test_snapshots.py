@@ -122,7 +122,7 @@ def test_a_snapshot_that_can_not_be_taken_leaves_the_share_alone(settings: confi
     with pytest.raises(RockonwebError, match='"plain" could be taken: '):
         Host(settings).snapshots.take_snapshot(7, "plain")
     (settings.shares_root / "notes" / "file").write_text("now")
-    with pytest.raises(RockonwebError, match='"notes" could not be put back: '):
+    with pytest.raises(RockonwebError, match='"notes" could not be restored: '):
         Host(settings).snapshots.restore_share(9, "notes", "notes-1")
     assert content(settings) == {"file": "now"}
 
@@ -147,6 +147,6 @@ def test_what_lies_aside_goes_only_when_somebody_asks_for_it(settings: config.Co
     assert list(Host(settings).snapshots.replaced_shares()) == ["notes-2"]
     assert content(settings) == {"file": "then"}
     for name in ("notes-1", "..", "../../notes", ""):
-        with pytest.raises(RockonwebError, match="nothing aside"):
+        with pytest.raises(RockonwebError, match="no kept data named"):
             Host(settings).snapshots.delete_replaced(name)
     assert content(settings) == {"file": "then"}

@@ -93,4 +93,4 @@ def test_a_port_that_a_killed_docker_left_behind_is_told_with_the_way_out(tmp_pa
         assert process.stdout is not None
         (found,) = listeners(int(process.stdout.readline()))
         process.kill()
-    assert found.holder == "docker-proxy, for a container that Docker does not list (a restart of Docker frees it)"
+    assert found.holder == "docker-proxy, for a container that Docker does not list (restarting Docker frees the port)"

@@ -44,7 +44,7 @@ def address(request: pytest.FixtureRequest) -> str:
     """An empty database, as DATABASE_URL; blank: SQLite's in the instance."""
     if request.param == "sqlite":
         return ""
-    made: str = request.getfixturevalue("postgres").database()
+    made: str = request.getfixturevalue("postgres").create_database()
     return made
 
 

@@ -130,7 +130,7 @@ def test_a_connection_that_the_server_closed_is_made_anew(app: Flask, postgres: 
 
 def test_troubles_are_sentences(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.create_database()
-    assert "has no database of this name" in trouble(tmp_path, url.replace("/test_", "/nowhere_"))
+    assert "has no database with this name" in trouble(tmp_path, url.replace("/test_", "/nowhere_"))
     assert "does not answer" in trouble(tmp_path, f"{POSTGRESQL}://joe:{PASSWORD}@127.0.0.1:1/x")
 
 

@@ -231,7 +231,7 @@ def _make_step(title: str, progress: Progress, **columns: Any) -> OperationStep:
     finished = started + timedelta(seconds=3)
     return OperationStep(
         title=title,
-        why=t("the last one first"),
+        why=t("in reverse launch order"),
         progress=progress,
         started=None if waits else started,
         finished=None if waits or progress is Progress.RUNNING else finished,
@@ -242,13 +242,13 @@ def _make_step(title: str, progress: Progress, **columns: Any) -> OperationStep:
 def _make_operations(installation: Installation, styled: NameStyle) -> Iterator[Operation]:
     """Operations of every outcome: an install that failed, others that were done and not, an update under way."""
     image = f"box.example/{styled('photos')}:2.1"
-    refused = t('The registry refused the image "%(image)s".', image=image)
+    refused = t('The registry denied access to the image "%(image)s".', image=image)
     log = f"Error response from daemon: {styled('denied')}: requested access to the resource is denied\n" * 3
     yield _make_operation(
         installation,
         Kind.INSTALL,
         Progress.FAILED,
-        _make_step(t("make share %(share)s", share=styled("pictures")), Progress.UNDONE),
+        _make_step(t("create share %(share)s", share=styled("pictures")), Progress.UNDONE),
         _make_step(t("pull %(image)s", image=image), Progress.FAILED, output=log),
         _make_step(f"docker create --name {styled('photos')} {image}", Progress.SKIPPED),
         error=refused,
@@ -261,8 +261,8 @@ def _make_operations(installation: Installation, styled: NameStyle) -> Iterator[
         _make_step(t("pull %(image)s", image=image), Progress.DONE, output="Pull complete"),
     )
     yield _make_operation(installation, Kind.CHANGE, Progress.CANCELLED)
-    error = t("It was interrupted: the process that did it has ended.")
-    hint = t("Look at its steps, then repeat it.")
+    error = t("It was interrupted: the process that ran it has ended.")
+    hint = t("Check its steps, then repeat it.")
     yield _make_operation(installation, Kind.STOP, Progress.INTERRUPTED, error=error, hint=hint)
     yield _make_operation(None, Kind.REFRESH, Progress.DONE)
 
@@ -274,7 +274,7 @@ def _make_update(installation: Installation, styled: NameStyle) -> Operation:
         installation,
         Kind.UPDATE,
         Progress.RUNNING,
-        _make_step(t("make share %(share)s", share=styled("pictures")), Progress.DONE),
+        _make_step(t("create share %(share)s", share=styled("pictures")), Progress.DONE),
         _make_step(t("pull %(image)s", image=image), Progress.RUNNING, current=3_000_000, total=9_000_000),
         _make_step(f"docker create --name {styled('photos')} {image}", Progress.QUEUED),
     )
@@ -308,7 +308,7 @@ def _add_images(installation: Installation, styled: NameStyle) -> None:
                 **common_columns,
             )
         )
-        message = t("%(host)s was asked too often and answers later", host=styled("box.example"))
+        message = t("%(host)s received too many requests and will answer again later", host=styled("box.example"))
         session.add(
             ContainerImage(
                 container_id=database.id,
@@ -392,7 +392,7 @@ def _add_surroundings(app: Flask, styled: NameStyle) -> None:
     with transaction() as session:
         session.add(Metastore(place=f"http://box.example/{styled('rock-ons')}", position=1))
         address = json.dumps({"url": f"https://box.example/{styled('hook')}"})
-        message = f"The web hook answered: {styled('no')}"
+        message = f"The webhook answered: {styled('no')}"
         session.add(
             NoticeTarget(way="hook", address=address, events="failed", fine=False, said=message, said_at=utc_now())
         )
@@ -404,7 +404,7 @@ def _add_surroundings(app: Flask, styled: NameStyle) -> None:
     settings.local_metastore.mkdir(parents=True, exist_ok=True)
     own_definition = {styled("Own notes"): {**photo_body(styled), "containers": photo_containers(styled)}}
     (settings.local_metastore / "notes.json").write_text(json.dumps(own_definition, indent=2))
-    for name in ("pictures", "settings", "unused"):
+    for name in ("pictures", "settings", "attic"):
         (settings.shares_root / styled(name)).mkdir()
     Host(settings).snapshots.replaced_path(styled("pictures")).mkdir(parents=True)
 
@@ -412,15 +412,15 @@ def _add_surroundings(app: Flask, styled: NameStyle) -> None:
 def _make_restore(styled: NameStyle) -> Restore:
     """A restore that has put back what it could."""
     parts = (
-        restored.RestoredPart("share", styled("pictures"), t("It was made new and is EMPTY.")),
+        restored.RestoredPart("share", styled("pictures"), t("It was newly created and is EMPTY.")),
         restored.RestoredPart(
-            "definition", styled("notes.json"), t("There is another file of this name: that one is kept.")
+            "definition", styled("notes.json"), t("There is another file with this name, which is kept.")
         ),
     )
     rockons = {
-        styled("Photos"): restored.RestoredRockOn(left=t("It is installed here already, and is left as it is.")),
+        styled("Photos"): restored.RestoredRockOn(left=t("It is already installed here and is not changed.")),
         styled("Unstarted"): restored.RestoredRockOn(
-            told=(t("There is nothing of this kind to do for %(name)s.", name=styled("Unstarted")),)
+            told=(t("There are no tasks of this kind for %(name)s.", name=styled("Unstarted")),)
         ),
     }
     restore_row = Restore(user="ada", content=backup_to_json(Backup("1", "2026-01-01T00:00:00+00:00")), begun=utc_now())

@@ -232,7 +232,7 @@ def picture_operation(house: PictureStudio) -> None:
     """Begin the install, and look while its image comes."""
     with house.open_page() as page:
         page.goto(house.app_url("Family Notes", "/install/summary"))
-        page.get_by_role("button", name="Submit").click()
+        page.get_by_role("button", name="Install", exact=True).click()
         page.wait_for_url(re.compile(r"/operations/\d+$"))
         page.wait_for_function(
             "() => { const bar = document.querySelector('.layers progress'); return bar && bar.position > 0.3 }",
@@ -241,7 +241,7 @@ def picture_operation(house: PictureStudio) -> None:
         )
         page.mouse.move(0, 0)
         photograph_page(page, "operation", still=False)
-        expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG_TIMEOUT)
+        expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG_TIMEOUT)
 
 
 def picture_settings(house: PictureStudio) -> None:
@@ -256,10 +256,10 @@ def picture_settings(house: PictureStudio) -> None:
                 photograph_page(page, picture)
             else:
                 page.get_by_role("button", name="Apply").click()
-                expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG_TIMEOUT)
+                expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG_TIMEOUT)
         page.goto(house.app_url("Family Notes"))
-        page.get_by_role("link", name=re.compile("^What comes back")).first.click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Go back: Family Notes")
+        page.get_by_role("link", name=re.compile("^What will be restored")).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Roll back: Family Notes")
         photograph_page(page, "rollback")
 
 
@@ -271,11 +271,11 @@ def picture_updates(house: PictureStudio) -> None:
     with house.open_page() as page:
         for name in ("Recipe Box", "Uptime Owl"):
             page.goto(house.app_url(name, "/updates"))
-            page.get_by_role("button", name=re.compile("^Look")).first.click()
-            expect(page.get_by_role("button", name="Get it")).to_be_visible(timeout=LONG_TIMEOUT)
+            page.get_by_role("button", name=re.compile("^Check for updates")).first.click()
+            expect(page.get_by_role("button", name="Pull images")).to_be_visible(timeout=LONG_TIMEOUT)
         page.goto(house.app_url("Recipe Box", "/updates"))
-        page.get_by_role("button", name="Get it").click()
-        expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG_TIMEOUT)
+        page.get_by_role("button", name="Pull images").click()
+        expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG_TIMEOUT)
         page.goto(f"{house.stack.url}/updates")
         photograph_page(page, "updates")
         page.goto(house.app_url("Recipe Box", "/updates"))
@@ -293,7 +293,7 @@ def picture_failure(house: PictureStudio) -> None:
                     blank.fill("Meadow")
             page.get_by_role("button", name="Next").click()
             expect(page).not_to_have_url(previous_url)
-        page.get_by_role("button", name="Submit").click()
+        page.get_by_role("button", name="Install", exact=True).click()
         expect(page.locator("#operation .notice-danger")).to_be_visible(timeout=LONG_TIMEOUT)
         photograph_page(page, "failure")
 

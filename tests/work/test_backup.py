@@ -32,7 +32,7 @@ def test_two_backups_of_the_same_differ():
 
 @pytest.mark.parametrize("passphrase", ["", "another long passphrase", PASSPHRASE + " "])
 def test_a_wrong_passphrase_is_told(passphrase: str):
-    with pytest.raises(BadInput, match="not the one that this backup was made with"):
+    with pytest.raises(BadInput, match="The passphrase does not match this backup"):
         backup.unseal_secrets(sealed(), passphrase)
 
 

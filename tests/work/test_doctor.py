@@ -104,7 +104,7 @@ def test_in_json_it_says_the_same_and_no_password(examine: Examine) -> None:
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL can't be read."),
         ({"DATABASE_URL": "mysql://a:hunter2@b/c"}, 'DATABASE_URL names "mysql", which is not supported.'),
         ({"ROCKONWEB_BIND": "nonsense"}, 'ROCKONWEB_BIND is "nonsense".'),
-        ({"REDIS_URL": "hunter2"}, "queue: It can't be looked at: ValueError."),
+        ({"REDIS_URL": "hunter2"}, "queue: It can't be checked: ValueError."),
     ],
 )
 def test_settings_that_can_not_be_used_are_findings(examine: Examine, environ: dict[str, str], words: str) -> None:
@@ -145,7 +145,7 @@ def test_what_is_in_the_log_of_a_database_in_use_counts_too(instance: Instance) 
         other.commit()
         found = look(instance)
         assert found["schema"].level == "fail"
-        assert "It is 0003" in found["schema"].sentence
+        assert "It is at 0003" in found["schema"].sentence
 
 
 def test_a_damaged_database_is_found(instance: Instance) -> None:
@@ -182,7 +182,7 @@ def test_rows_that_refer_to_nothing_are_found(instance: Instance) -> None:
             "INSERT INTO kept_volume (installation_id, container, volume, destination) VALUES (99, 'a', 'b', '/c')"
         )
         file.commit()
-    assert "1 rows refer to rows that are not there" in look(instance)["database"].sentence
+    assert "Rows refer to rows that do not exist: 1" in look(instance)["database"].sentence
 
 
 def test_another_key_than_the_databases_is_found(instance: Instance) -> None:
@@ -194,7 +194,7 @@ def test_another_key_than_the_databases_is_found(instance: Instance) -> None:
     (instance.settings.instance / "secret.key").write_text("another")
     assert look(instance)["secrets"].level == "fail"
     (instance.settings.instance / "secret.key").unlink()
-    assert "no key" in look(instance)["secrets"].sentence
+    assert "key, secret.key, is missing" in look(instance)["secrets"].sentence
     assert not (instance.settings.instance / "secret.key").exists()
 
 
@@ -248,7 +248,7 @@ def test_a_clock_that_is_not_dockers_is_told(
     monkeypatch.setattr(Host, "clock_is_synchronised", lambda _: None)
     found = look(instance)["clock"]
     assert found.level == level
-    assert not behind or f"{abs(behind)} s apart" in found.sentence
+    assert not behind or f"{abs(behind)} seconds apart" in found.sentence
 
 
 def test_the_password_of_the_queue_is_masked(instance: Instance) -> None:
@@ -272,7 +272,7 @@ def test_another_program_at_our_address_is_told(instance: Instance) -> None:
         found = look(instance, ROCKONWEB_BIND=other.url.removeprefix("http://"))["web"]
     finally:
         other.close()
-    assert (found.level, "another program answers" in found.sentence) == ("fail", True)
+    assert (found.level, "Another program answers at" in found.sentence) == ("fail", True)
 
 
 def test_a_port_that_a_stranger_has_is_told(instance: Instance) -> None:
@@ -286,13 +286,13 @@ def test_a_port_that_a_stranger_has_is_told(instance: Instance) -> None:
             rockon.containers[0].ports[0].host = number
         found = look(instance)["ports"]
     assert found.level == "warn"
-    assert f"{number}/tcp of Wiki by the program" in found.sentence
+    assert f"{number}/tcp of Wiki (the program" in found.sentence
     assert look(instance)["ports"].level == "ok"
 
 
 @pytest.mark.parametrize("secrets", ["joe:hunter2@box.example/a.json?key=hunter2", "box.example/a.json?key=hunter2"])
 def test_the_last_refresh_and_what_it_could_not_use(instance: Instance, secrets: str) -> None:
-    assert look(instance)["catalogue"].sentence == "It was never refreshed."
+    assert look(instance)["catalogue"].sentence == "It has never been refreshed."
     report = {"faulty": [{"file": f"https://{secrets}", "reasons": ["x"]}]}
     with transaction() as session:
         session.add(RefreshReport(content=json.dumps(report)))
@@ -309,7 +309,7 @@ def test_the_hosts_certificate(instance: Instance, tmp_path: Path) -> None:
     names = {"ROCKONWEB_TLS_KEY": str(tmp_path / "key"), "ROCKONWEB_TLS_CERT": str(tmp_path / "pem")}
     assert look(instance, **names)["certificate"].level == "ok"
     (tmp_path / "key").write_bytes(certificate.create_self_signed("host")[0])
-    assert "the key is not the certificate's" in look(instance, **names)["certificate"].sentence
+    assert "the key does not match the certificate" in look(instance, **names)["certificate"].sentence
     (tmp_path / "pem").write_text("nonsense")
     assert look(instance, **names)["certificate"].level == "fail"
     (tmp_path / "pem").unlink()

@@ -108,7 +108,7 @@ def test_an_address_that_apprise_does_not_know_is_told(app: Flask) -> None:
     one = add("apprise", url="nonsense-of-mine://x")
     notices.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
-    assert (target(one).fine, target(one).said) == (False, "Apprise does not know such an address.")
+    assert (target(one).fine, target(one).said) == (False, "Apprise does not support this address.")
 
 
 def test_every_address_of_apprise_that_needs_no_host_is_known_as_one_of_this_machine() -> None:
@@ -130,7 +130,7 @@ def test_nothing_is_sent_to_this_machine_itself(app: Flask, monkeypatch: pytest.
     notices.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
     assert target(one).fine is False
-    assert target(one).said.startswith("Such an address leads to this machine itself.")
+    assert target(one).said.startswith("Such an address points to this machine itself.")
     assert written == []
 
 
@@ -223,7 +223,7 @@ def test_who_wants_it_is_told_of_an_operation(app: Flask, progress: Progress, ev
 
 @pytest.mark.parametrize(
     ("language", "title", "line"),
-    [("en", "Notes was installed", "All is done."), ("de", "Notes wurde installiert", "Alles ist erledigt.")],
+    [("en", "Notes was installed", "Done."), ("de", "Notes wurde installiert", "Fertig.")],
 )
 def test_each_target_is_told_in_its_language(app: Flask, language: str, title: str, line: str) -> None:
     others = {"en": "de", "de": "en"}
@@ -282,7 +282,7 @@ def test_images_that_are_newly_newer_are_told(app: Flask, monkeypatch: pytest.Mo
     jobs.look_for_updates(0)
     jobs.look_for_updates(0)
     [found] = db.session.scalars(select(NoticeMessage))
-    assert found.title == "Newer images of Fresh"
+    assert found.title == "Update available for Fresh"
     assert found.body.endswith("https://apps.example.org/updates")
 
 
@@ -299,7 +299,7 @@ def test_the_watcher_tells_of_little_room_and_of_docker_s_absence(app: Flask, mo
     notices.process_notices()
     notices.process_notices()
     titles = [message.title for message in db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.id))]
-    assert titles == ["There is little room for images", "Docker does not answer"]
+    assert titles == ["Little free space for images", "Docker does not answer"]
 
 
 def test_the_watcher_puts_what_is_due_on_the_queue(app: Flask) -> None:

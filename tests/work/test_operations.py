@@ -1,5 +1,6 @@
 """Operations are begun, cancelled and repeated in one transaction each; no engine is asked."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -134,6 +135,15 @@ def test_operations_of_different_rock_ons_wait_side_by_side(instance: Instance) 
     assert db.session.query(Operation).filter_by(progress=Progress.QUEUED).count() == 3
 
 
+STATE_WORDS = {
+    State.AVAILABLE: "not installed",
+    State.PENDING_INSTALL: "being installed",
+    State.INSTALL_FAILED: "not installed (installation failed)",
+    State.PENDING_UPDATE: "being changed",
+    State.PENDING_UNINSTALL: "being uninstalled",
+}
+
+
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("kind", [Kind.START, Kind.STOP, Kind.RESTART, Kind.UNINSTALL])
 def test_what_a_state_allows(instance: Instance, state: State, kind: Kind) -> None:
@@ -145,7 +155,7 @@ def test_what_a_state_allows(instance: Instance, state: State, kind: Kind) -> No
         operations.submit_operation(rockon, blank_request(kind), "me")
         assert rockon.is_pending
     else:
-        with pytest.raises(Conflict, match=f"App is {state.replace('_', ' ')}"):
+        with pytest.raises(Conflict, match=f"App is {re.escape(STATE_WORDS[state])}\\."):
             operations.submit_operation(rockon, blank_request(kind), "me")
         assert instance.rows_of() == before
 
@@ -153,7 +163,7 @@ def test_what_a_state_allows(instance: Instance, state: State, kind: Kind) -> No
 def test_an_installed_rock_on_is_not_installed_over(instance: Instance) -> None:
     rockon = installed(instance)
     before = instance.rows_of()
-    with pytest.raises(Conflict, match="App is installed"):
+    with pytest.raises(Conflict, match="App is already installed"):
         instance.submit_review(instance.prepare_install(rockon))
     assert instance.rows_of() == before
 
@@ -168,7 +178,7 @@ def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(i
     before = instance.rows_of()
     with pytest.raises(Conflict) as caught:
         instance.submit_review(theirs)
-    assert caught.value.sentence == f"Host port {number} (tcp) was taken meanwhile by the rock-on First."
+    assert caught.value.sentence == f"Host port {number} (tcp) is now in use by the rock-on First."
     assert instance.rows_of() == before
     # A rock-on that is not installed holds nothing.
     ended(1, Progress.FAILED)
@@ -201,7 +211,7 @@ def test_what_has_ended_can_not_be_cancelled(instance: Instance, progress: Progr
     operations.cancel_operation(operation_id)
     assert db.session.get_one(Operation, operation_id).cancel_requested
     ended(operation_id, progress)
-    with pytest.raises(Conflict, match="ended already"):
+    with pytest.raises(Conflict, match="already ended"):
         operations.cancel_operation(operation_id)
 
 

@@ -56,7 +56,7 @@ def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
     with pytest.raises(ValueError, match="token"):
         runner.run(operation_id)
     operation = db.session.get_one(Operation, operation_id, populate_existing=True)
-    assert (operation.progress, operation.error) == ("failed", "Rockonweb itself failed: ValueError.")
+    assert (operation.progress, operation.error) == ("failed", "Internal error in Rockonweb: ValueError.")
     assert [step.progress for step in operation.steps] == ["failed"]
     assert "t0ken" not in instance.rows_of()
 

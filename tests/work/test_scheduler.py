@@ -101,4 +101,4 @@ def test_what_does_not_fit_any_more_ends_with_a_sentence(instance: Instance) -> 
         rockon.state = State.AVAILABLE
     assert not scheduler.claim_operation(second)
     found = db.session.get_one(Operation, second)
-    assert (found.progress, found.error) == ("failed", "App is available.")
+    assert (found.progress, found.error) == ("failed", "App is not installed.")

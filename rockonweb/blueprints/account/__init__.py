@@ -1,4 +1,4 @@
-"""One's own account: password, second step, sessions, tokens."""
+"""The user's own account: password, second factor, sessions, API tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ blueprint = RoleBlueprint("account", __name__, Role.VIEWER, url_prefix="/account
 
 @blueprint.get("")
 def index() -> str:
-    """Show the account."""
+    """Show the account page."""
     return _render_account()
 
 
@@ -37,13 +37,13 @@ def password() -> ResponseReturnValue:
     if not form.validate() or not password_confirmed(form.present):
         return _render_account(password_form=form), 422
     users.set_password(_logged_in_user(), form.password.data, kept_session=_current_session_id())
-    flash(_("The password is changed, and all your other sessions have ended."), "success")
+    flash(_("The password was changed, and all your other sessions were ended."), "success")
     return redirect_to_view("account.index")
 
 
 @blueprint.post("/second-step")
 def prepare() -> ResponseReturnValue:
-    """Make a key for the second step."""
+    """Create a TOTP key, pending until its first code."""
     form = CurrentPasswordForm(prefix="step-")
     if not form.validate() or not password_confirmed(form.present):
         return _render_account(step_form=form), 422
@@ -53,13 +53,13 @@ def prepare() -> ResponseReturnValue:
 
 @blueprint.get("/second-step")
 def key() -> ResponseReturnValue:
-    """Show the key that waits for its first code, as a picture and in letters."""
+    """Show the pending TOTP key as a QR code and as text."""
     return _render_pending_key(EnableSecondStepForm()) or redirect_to_view("account.index")
 
 
 @blueprint.post("/second-step/on")
 def enable() -> ResponseReturnValue:
-    """Turn the second step on, and show the recovery codes this once: they are in this answer and nowhere else."""
+    """Turn two-factor authentication on and show the recovery codes, which are shown only in this response."""
     form = EnableSecondStepForm()
     try:
         if form.validate():
@@ -74,14 +74,14 @@ def enable() -> ResponseReturnValue:
 
 @blueprint.post("/second-step/<any(codes, off):what>")
 def change_step(what: str) -> ResponseReturnValue:
-    """Make new recovery codes, which are in this answer and nowhere else, or turn the second step off."""
+    """Create new recovery codes, shown only in this response, or turn two-factor authentication off."""
     form = CurrentPasswordForm(prefix="step-")
     if not form.validate() or not password_confirmed(form.present):
         return _render_account(step_form=form), 422
     if what == "codes":
         return render_template("account/codes.html", codes=second_step.renew_recovery_codes(_logged_in_user()))
     second_step.disable_second_step(_logged_in_user())
-    flash(_("The second step is off: the password alone lets you in."), "success")
+    flash(_("Two-factor authentication is off: the password alone is enough to log in."), "success")
     return redirect_to_view("account.index")
 
 
@@ -99,13 +99,13 @@ def end_others() -> ResponseReturnValue:
     """End all sessions but this one."""
     sessions.end_other_sessions(current_user.id, _current_session_id())
     audit.record("session.others")
-    flash(_("All your other sessions have ended."), "success")
+    flash(_("All your other sessions were ended."), "success")
     return redirect_to_view("account.index")
 
 
 @blueprint.post("/tokens")
 def make_token() -> ResponseReturnValue:
-    """Make a token, and show it this once: it is in this answer and nowhere else."""
+    """Create a token, which is shown only in this response."""
     form = TokenForm(prefix="token-")
     form.limit_roles(current_user.role)
     if not form.validate() or not password_confirmed(form.present):
@@ -124,7 +124,7 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
     """Revoke a token."""
     if not tokens.revoke_token(current_user.id, token_id):
         abort(404)
-    flash(_("The token is revoked."), "success")
+    flash(_("The token was revoked."), "success")
     return redirect_to_view("account.index")
 
 

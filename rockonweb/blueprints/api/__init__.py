@@ -1,4 +1,4 @@
-"""The original's JSON API: its addresses, bodies and field names, over the same functions as the pages."""
+"""Rockstor's JSON API for rock-ons: its URLs, bodies and field names, on the same functions as the pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rockonweb.web.permissions import require_role
 from rockonweb.work import operations
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
-csrf.exempt(blueprint)  # a script has no form; `api_login` asks a browser's session for its token
+csrf.exempt(blueprint)  # `login.require_api_role` checks the CSRF token where a browser's session is used
 
 REFRESH_SECONDS = 600
 POLL_SECONDS = 0.3
@@ -28,7 +28,7 @@ POLL_SECONDS = 0.3
 @blueprint.get("", strict_slashes=False)
 @require_role(Role.VIEWER)
 def guide() -> str:
-    """Show how to use it."""
+    """Show the guide to the API."""
     return render_template("api/index.html", address=request.host_url.rstrip("/"))
 
 
@@ -42,11 +42,13 @@ def index(_account: User) -> ResponseReturnValue:
 @blueprint.post("/rockons/update", strict_slashes=False)
 @login.require_api_role(Role.OWNER)
 def refresh(account: User) -> ResponseReturnValue:
-    """Refresh the catalogue; the answer comes when that is done."""
+    """Refresh the catalogue and wait for the end, `REFRESH_SECONDS` at most; return the report."""
     operation = _wait_for_operation(operations.submit_refresh(account.name))
     if operation.is_active:
         message = _("The refresh has not ended within %(n)s seconds.", n=REFRESH_SECONDS)
-        return api_errors.api_error(503, message, _("It goes on: /operations/%(id)s tells how.", id=operation.id))
+        return api_errors.api_error(
+            503, message, _("It is still running: /operations/%(id)s shows its progress.", id=operation.id)
+        )
     if operation.progress is not Progress.DONE:
         return api_errors.api_error(503, operation.error or _("The refresh was cancelled."), operation.hint)
     report = RefreshReport.load_latest(db.session())
@@ -63,7 +65,7 @@ def show(_account: User, rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/install", strict_slashes=False)
 @login.require_api_role(Role.OWNER)
 def install(account: User, rockon_id: int) -> ResponseReturnValue:
-    """Begin an install."""
+    """Submit an install."""
     actions.submit_api_install(_get_installation(rockon_id), request.get_data(), account.name)
     return _rockon_response(rockon_id)
 
@@ -71,7 +73,7 @@ def install(account: User, rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/update", strict_slashes=False)
 @login.require_api_role(Role.OWNER)
 def update(account: User, rockon_id: int) -> ResponseReturnValue:
-    """Begin a change of settings."""
+    """Submit a change of settings."""
     actions.submit_api_change(_get_installation(rockon_id), request.get_data(), account.name)
     return _rockon_response(rockon_id)
 
@@ -79,7 +81,7 @@ def update(account: User, rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart):kind>", strict_slashes=False)
 @login.require_api_role(Role.OPERATOR)
 def act(account: User, rockon_id: int, kind: str) -> ResponseReturnValue:
-    """Begin a start, stop or restart; a body means nothing, as in the original."""
+    """Submit a start, stop or restart; the body is ignored, as in Rockstor."""
     operations.submit_operation(_get_installation(rockon_id), blank_request(Kind(kind)), account.name)
     return _rockon_response(rockon_id)
 
@@ -87,7 +89,7 @@ def act(account: User, rockon_id: int, kind: str) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/uninstall", strict_slashes=False)
 @login.require_api_role(Role.OWNER)
 def uninstall(account: User, rockon_id: int) -> ResponseReturnValue:
-    """Begin an uninstall."""
+    """Submit an uninstall."""
     operations.submit_operation(_get_installation(rockon_id), UninstallRequest(), account.name)
     return _rockon_response(rockon_id)
 
@@ -95,7 +97,7 @@ def uninstall(account: User, rockon_id: int) -> ResponseReturnValue:
 @blueprint.get(f"/rockons/<any({', '.join(fields.FIELD_LISTERS)}):part>/<int:rockon_id>", strict_slashes=False)
 @login.require_api_role(Role.VIEWER)
 def settings(_account: User, part: str, rockon_id: int) -> ResponseReturnValue:
-    """List what a rock-on has of something."""
+    """List one kind of a rock-on's settings; `part` is a key of `FIELD_LISTERS`."""
     return envelope.paginate_list(fields.FIELD_LISTERS[part](_get_installation(rockon_id)))
 
 
@@ -108,14 +110,14 @@ def containers(_account: User, rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.after_request
 def forbid_caching(response: Response) -> Response:
-    """What an account may read is for no cache."""
+    """Forbid caching what only an account may read."""
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 @blueprint.errorhandler(RockonwebError)
 def render_api_error(error: RockonwebError) -> Response:
-    """Answer in JSON; a fault in what was sent is 400 here, and what Docker refuses 503."""
+    """Return an error as JSON; unlike on the pages, bad input is 400 and an error of Docker 503."""
     status = (
         400
         if isinstance(error, BadInput)
@@ -139,7 +141,7 @@ def _abort_unknown_rockon(rockon_id: int) -> NoReturn:
 
 
 def _wait_for_operation(operation_id: int) -> Operation:
-    """Return an operation when it has ended, or as it is when that takes too long."""
+    """Return an operation when it has ended, or still active after `REFRESH_SECONDS`."""
     until = time.monotonic() + REFRESH_SECONDS
     while (operation := db.session.get_one(Operation, operation_id)).is_active and time.monotonic() < until:
         db.session.rollback()

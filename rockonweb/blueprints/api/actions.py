@@ -1,4 +1,4 @@
-"""Installs and changes that scripts ask for, over the same functions as the pages."""
+"""Installs and changes submitted through the API, on the same functions as the pages."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rockonweb.work.review import review_or_refuse, submit_review
 
 
 def submit_api_install(installation: Installation, body: bytes, user: str) -> int:
-    """Begin the install that a body asks for; return the operation's id.
+    """Submit the install that a JSON body describes; return the operation's id.
 
-    Raises BadInput, Conflict where something on the host speaks against it, EngineError or QueueUnreachable.
+    Raises BadInput, Conflict where the state or a finding of the preflight forbids it, EngineError or QueueUnreachable.
     """
     data = rockstor_api.parse_body(body)
     _refuse_state(Kind.INSTALL, installation)
@@ -37,8 +37,8 @@ def submit_api_install(installation: Installation, body: bytes, user: str) -> in
 
 
 def submit_api_change(installation: Installation, body: bytes, user: str) -> int:
-    """Begin the change of an installed rock-on that a body asks for; return the operation's id. Raises as
-    `submit_api_install`.
+    """Submit the change of an installed rock-on that a JSON body describes; return the operation's id. Raises the
+    same errors as `submit_api_install`.
     """
     data = rockstor_api.parse_body(body)
     _refuse_state(Kind.CHANGE, installation)
@@ -66,7 +66,7 @@ def _row_numbers(installation: Installation) -> ClientIds:
 
 
 def _stored_answers(installation: Installation) -> Answers:
-    """Return the answers of an earlier install. After an uninstall all ports are to be published again."""
+    """Return the answers of an earlier install; after an uninstall, unpublished ports get their default again."""
     answers = repository.load_answers(installation)
     if installation.state is State.INSTALL_FAILED:
         return answers

@@ -1,4 +1,4 @@
-"""The envelope that the original puts around its lists: `count`, `next`, `previous`, `results`, page by page."""
+"""Pagination as in Rockstor's API: each page has `count`, `next`, `previous` and `results`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MAX_PAGE_SIZE = 10_000
 
 @dataclass(frozen=True)
 class PageSlice:
-    """The part of a list that is asked for."""
+    """The requested part of a list."""
 
     offset: int
     size: int
 
 
 def paginate(count: int, results: Callable[[PageSlice], list[dict[str, Any]]]) -> Response:
-    """Return the asked page of a list that has `count` rows in all; a page that is not there is 404."""
+    """Return the requested page of a list of `count` rows; `results` loads the rows of a slice. Aborts with 404."""
     size = _requested_page_size()
     last_page = max(1, -(-count // size))
     page = _requested_page(last_page)
@@ -40,7 +40,7 @@ def paginate(count: int, results: Callable[[PageSlice], list[dict[str, Any]]]) -
 
 
 def paginate_list(rows: list[dict[str, Any]]) -> Response:
-    """Return the asked page of a list that is known whole."""
+    """Return the requested page of a list that is in memory."""
     return paginate(len(rows), lambda page_slice: rows[page_slice.offset : page_slice.offset + page_slice.size])
 
 
@@ -49,7 +49,9 @@ def _requested_page_size() -> int:
     if not size_text:
         return DEFAULT_PAGE_SIZE
     if not (size_text.isascii() and size_text.isdecimal() and size_text.strip("0")):
-        raise BadInput(t('"%(given)s" is no page_size: it is a whole number from 1.', given=size_text))
+        raise BadInput(
+            t('"%(given)s" is not a valid page_size: it must be a whole number, at least 1.', given=size_text)
+        )
     return int(size_text[-9:]) if len(size_text) < 6 else MAX_PAGE_SIZE
 
 
@@ -67,7 +69,7 @@ def _requested_page(last_page: int) -> int:
 
 
 def _page_address(page: int) -> str:
-    """Return the address of another page of the same list; the first one needs no number."""
+    """Return the URL of another page of the same list; the first one needs no number."""
     parameters = [(key, value) for key, value in request.args.items(multi=True) if key != "page"]
     parameters += [("page", str(page))] if page > 1 else []
     return f"{request.base_url}?{urlencode(parameters)}" if parameters else request.base_url

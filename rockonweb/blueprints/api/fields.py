@@ -1,7 +1,7 @@
-"""Rock-ons and their settings under the names that the original gives to their fields.
+"""Rock-ons and their settings with the field names of Rockstor's API.
 
-What the original keeps in tables that do not exist here is given by name: `dimage` is the image, `share` the share's
-name, `connection` the network's.
+Where Rockstor has the id of a row in a table that does not exist here, the name is given: `dimage` is the image,
+`share` the share's name, `connection` the network's.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ UiPort = Port | SuggestedPort
 
 
 def count_rockons() -> int:
-    """Return how many rock-ons there are."""
+    """Return the number of rock-ons that the list shows."""
     query = select(func.count()).select_from(RockOn).outerjoin(Installation, Installation.entry_id == RockOn.id)
     return db.session.scalar(query.where(VISIBLE_ROCKONS)) or 0
 
 
 def list_rockon_fields(page_slice: PageSlice) -> list[Fields]:
-    """Return a part of the list of rock-ons, in the order of their names."""
+    """Return a slice of the list of rock-ons, by name."""
     query = select(RockOn).where(VISIBLE_ROCKONS).order_by(RockOn.sort_name, RockOn.name)
     return _load_rockon_fields(query.offset(page_slice.offset).limit(page_slice.size))
 
@@ -70,14 +70,14 @@ def _load_rockon_fields(query: Select[RockOn]) -> list[Fields]:
 
 
 def _ports_by_key(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
-    """Return the ports of apps by app, container and number; which is that of its own page, a definition says."""
+    """Return the ports of installations by installation id, container name and container port."""
     query = select(Container.installation_id, Container.name, Port).join(Port.container)
     port_rows = db.session.execute(query.where(Container.installation_id.in_(ids)).options(raiseload("*")))
     return {(rockon_id, name, port.number): port for rockon_id, name, port in port_rows}
 
 
 def _parsed_definition(installation: Installation) -> Definition | None:
-    """Return the definition that counts now; None for one that an older version of this program took."""
+    """Return the current definition; None for one that an older version of Rockonweb accepted and this one does not."""
     try:
         return ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
     except InvalidDefinition:
@@ -125,7 +125,7 @@ def _catalogue_port(installation: Installation, port_key: tuple[str, int]) -> Su
 
 
 def _host_port_number(port: UiPort, *, on_host_network: bool) -> int:
-    """Return the host port, or the one that is suggested; a container on the host's network can have no other."""
+    """Return the host port, or the suggested one; on the host network it is always the container port."""
     host_port = port.host if isinstance(port, Port) else None
     return port.number if on_host_network else port.suggested if host_port is None else host_port
 
@@ -138,7 +138,7 @@ def _is_published(port: UiPort, installation: Installation) -> bool:
 
 
 def container_fields(installation: Installation) -> list[Fields]:
-    """Return its containers, in launch order."""
+    """Return the containers of a rock-on, in launch order."""
     specs = installation.current_definition.containers
     return [
         {
@@ -156,7 +156,7 @@ def container_fields(installation: Installation) -> list[Fields]:
 def _row_lister(
     relationship: str, fields: Callable[[Any, Container, Installation], Fields]
 ) -> Callable[[Installation], list[Fields]]:
-    """Return what lists a part of all containers; `fields` has those of a row beside its id and its container's."""
+    """Return a function that lists the rows of a relationship for all containers; `fields` adds a row's own fields."""
     return lambda rockon: [
         {"id": row.id, "container": container.id, **fields(row, container, rockon)}
         for container in rockon.containers
@@ -165,7 +165,7 @@ def _row_lister(
 
 
 def _volume_fields(volume: Volume, *_: object) -> Fields:
-    """The path that a share is mounted on; `uservol` marks one that was added after the install."""
+    """The mount of a share; `uservol` marks one that was added after the install."""
     return {
         "share": volume.share,
         "share_name": volume.share,
@@ -190,17 +190,17 @@ def _variable_fields(variable: Environment, container: Container, installation: 
 
 
 def _added_label_fields(label: Label, container: Container, _: object) -> Fields:
-    """A label that was added: as in the original, `key` is the container and `val` the label."""
+    """An added label: as in Rockstor, `key` is the container and `val` the label."""
     return {"key": container.name, "val": label.value}
 
 
 def _network_member_fields(member: NetworkMember, container: Container, _: object) -> Fields:
-    """A network that a container was put on after the install."""
+    """A network that a container joined after the install."""
     return {"container_name": container.name, "connection": member.network, "docker_name": member.network}
 
 
 def port_fields(installation: Installation) -> list[Fields]:
-    """Return its ports, published or not."""
+    """Return the ports of a rock-on, published or not."""
     specs = installation.current_definition.containers
     return [
         {
@@ -223,7 +223,7 @@ def port_fields(installation: Installation) -> list[Fields]:
 
 
 def custom_config_fields(installation: Installation) -> list[Fields]:
-    """Return its settings as a whole, secrets masked."""
+    """Return the custom config of a rock-on, secrets masked."""
     return [
         {
             "id": setting.id,

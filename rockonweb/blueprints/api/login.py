@@ -1,4 +1,4 @@
-"""Who calls the API: HTTP Basic or a token; and the pages of this Rockonweb, by their session and its form token."""
+"""Authentication of the API: HTTP Basic, a bearer token, or a browser's session with its CSRF token."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ View = Callable[..., ResponseReturnValue]
 
 
 class LoginCache:
-    """Logins that were right a short while ago: checking a password takes a quarter of a second on purpose.
+    """A cache of recent valid HTTP Basic logins, since checking a password takes a quarter of a second by design.
 
-    Neither names nor passwords are kept, only a hash of both with a key that ends with the process. A changed
-    password or a removed account counts at once.
+    Names and passwords are not stored, only an HMAC of both with a random key of this process. A changed password
+    or a removed account invalidates an entry at once.
     """
 
     def __init__(self) -> None:
@@ -44,13 +44,13 @@ class LoginCache:
         self._logins: dict[bytes, tuple[int, str, float]] = {}
 
     def find_user(self, name: str, password: str) -> User | None:
-        """Return the account that a login was right for."""
+        """Return the user of a cached login; None where it is unknown, expired or outdated."""
         user_id, password_hash, expires = self._logins.get(self._hash_login(name, password), (0, "", 0.0))
         user = db.session.get(User, user_id) if time.monotonic() < expires else None
         return user if user and user.password_hash == password_hash else None
 
     def store_login(self, name: str, password: str, user: User) -> None:
-        """Remember a login that was right; the oldest is forgotten where there are many."""
+        """Add a valid login; beyond `MAX_CACHED_LOGINS` the oldest is dropped."""
         with self._lock:
             if len(self._logins) >= MAX_CACHED_LOGINS:
                 del self._logins[next(iter(self._logins))]
@@ -65,9 +65,9 @@ login_cache = LoginCache()
 
 
 def require_api_role(role: Role) -> Callable[[View], View]:
-    """Refuse a call to those who are not logged in or whose role does not include `role`.
+    """Refuse an API call with 401 without a login, with 403 where the role does not include `role`.
 
-    The view gets the account as its first argument.
+    The view gets the user as its first argument.
     """
 
     def decorate_api_view(view: View) -> View:
@@ -90,7 +90,7 @@ def require_api_role(role: Role) -> Callable[[View], View]:
 
 
 def _authenticate_caller() -> User | Response:
-    """Return the account that calls, or the answer that refuses. What is sent as a login counts, not a cookie too."""
+    """Return the calling user, or an error response. An Authorization header takes precedence over a cookie."""
     if "Authorization" in request.headers:
         if request.method == "POST" and _is_cross_site():
             return api_errors.api_error(403, _("A page of another site sent this, so nothing was done."))
@@ -112,7 +112,7 @@ def _authenticate_caller() -> User | Response:
 def _authenticate_header() -> User | Response:
     try:
         authorization = request.authorization
-    except ValueError:  # not even letters of ASCII
+    except ValueError:  # not ASCII
         authorization = None
     scheme = authorization.type if authorization else ""
     if authorization and scheme == "bearer":
@@ -130,9 +130,9 @@ def _authenticate_header() -> User | Response:
         login_throttle.record_failed_login(name)
         return _unauthorized_response()
     if user.totp_since is not None:
-        sentence = _("This account has a second step, which HTTP Basic can't ask for.")
+        sentence = _("This account uses two-factor authentication, which HTTP Basic does not support.")
         return api_errors.api_error(
-            401, sentence, _("Make a token on the page /account and send it as a bearer token.")
+            401, sentence, _("Create a token on the page /account and send it as a bearer token.")
         )
     return user
 
@@ -142,7 +142,7 @@ def _unauthorized_response() -> Response:
 
 
 def _is_cross_site() -> bool:
-    """Whether a browser says that another site sends this: it adds a remembered HTTP Basic login by itself."""
+    """Whether a browser reports that another site sends this: browsers add stored HTTP Basic logins automatically."""
     if site := request.headers.get("Sec-Fetch-Site"):
         return site not in ("same-origin", "none")
     origin = request.headers.get("Origin")

@@ -1,4 +1,4 @@
-"""Who did what, when, and from where; for owners."""
+"""The audit log: who did what, when, and from which address; for owners."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rockonweb.web.permissions import require_role
 
 blueprint = Blueprint("audit", __name__)
 PAGE_SIZE = 100
-MAX_FILTER_LENGTH = 200  # letters of a filter
+MAX_FILTER_LENGTH = 200  # characters
 
 
 @blueprint.get("/audit")
 @require_role(Role.OWNER)
 def index() -> str:
-    """List what was done, newest first; by one person or with a text where the address says so."""
+    """List audit entries, newest first, filtered by user (`who`) and text (`q`) of the URL."""
     who, text = (request.args.get(key, "").replace("\0", "").strip()[:MAX_FILTER_LENGTH] for key in ("who", "q"))
     conditions = _filter_conditions(who, text)
     total = db.session.scalar(select(func.count()).select_from(AuditEntry).where(*conditions)) or 0
@@ -40,7 +40,7 @@ def index() -> str:
 
 
 def _filter_conditions(who: str, text: str) -> list[ColumnElement[bool]]:
-    """Return the conditions of a filter; the text may also stand in the words that the page shows."""
+    """Return the SQL conditions of a filter; the text also matches the translated labels of actions."""
     conditions: list[ColumnElement[bool]] = [AuditEntry.who == who] if who else []
     if text:
         matching_actions = [

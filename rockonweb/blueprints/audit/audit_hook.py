@@ -1,7 +1,7 @@
-"""The audit's line for every change by a page or the API, and the words in which the audit's page shows them.
+"""An audit entry for every change through pages or API, and the labels of actions on the audit page.
 
-Logins, operations and what concerns accounts write lines of their own, which say more. Everything else that was asked
-for by POST and succeeded gets a line here, so that a new view can't forget it.
+Logins, operations and changes to accounts write entries of their own with more details. Every other POST that succeeded
+gets an entry here, so that a new view can't forget it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from rockonweb.accounts import audit
 from rockonweb.models import Operation, db, repository
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Pages of a form that is not sent yet (sending it begins an operation, which writes a line), and what concerns one
-# browser alone.
+# Drafts of forms (submitting one starts an operation, which writes an entry), and preferences of one browser.
 UNRECORDED_ENDPOINTS = (
     "account.prepare",
     "install.begin",
@@ -31,26 +30,26 @@ UNRECORDED_ENDPOINTS = (
 ACTION_LABELS: dict[str, LazyString] = {
     "login.done": _l("logged in"),
     "login.failed": _l("failed to log in"),
-    "login.code": _l("gave a wrong code at the login"),
+    "login.code": _l("entered a wrong code at login"),
     "login.ended": _l("logged out"),
-    "password.wrong": _l("gave a wrong password to confirm something"),
+    "password.wrong": _l("entered a wrong password to confirm an action"),
     "session.ended": _l("ended a session"),
     "session.others": _l("ended all other sessions"),
-    "user.added": _l("made an account"),
+    "user.added": _l("created an account"),
     "user.password": _l("set a password"),
     "user.role": _l("changed a role"),
     "user.removed": _l("removed an account"),
-    "token.made": _l("made a token"),
+    "token.made": _l("created a token"),
     "token.revoked": _l("revoked a token"),
-    "totp.on": _l("turned the second step on"),
-    "totp.off": _l("turned the second step off"),
-    "totp.codes": _l("made new recovery codes"),
-    "totp.recovery": _l("logged in by a recovery code"),
-    "secret.revealed": _l("had a secret shown"),
+    "totp.on": _l("turned on two-factor authentication"),
+    "totp.off": _l("turned off two-factor authentication"),
+    "totp.codes": _l("created new recovery codes"),
+    "totp.recovery": _l("logged in with a recovery code"),
+    "secret.revealed": _l("viewed a secret"),
     "secret.hidden": _l("marked as a secret"),
-    "secret.unhidden": _l("marked as no secret"),
-    "secret.plan": _l("had a plan printed with its secrets"),
-    "secret.answers": _l("had answers printed, with the secrets"),
+    "secret.unhidden": _l("marked as not a secret"),
+    "secret.plan": _l("printed a plan with its secrets"),
+    "secret.answers": _l("printed answers with the secrets"),
     "secret.exported": _l("exported for Docker Compose with the secrets"),
     "operation.install": _l("installed"),
     "operation.uninstall": _l("uninstalled"),
@@ -66,53 +65,53 @@ ACTION_LABELS: dict[str, LazyString] = {
     "metastores.add": _l("added a metastore"),
     "metastores.change": _l("changed a metastore"),
     "metastores.remove": _l("removed a metastore"),
-    "definitions.create": _l("made a definition"),
+    "definitions.create": _l("created a definition"),
     "definitions.change": _l("changed a definition"),
     "definitions.remove": _l("removed a definition"),
-    "networks.make": _l("made a network"),
+    "networks.make": _l("created a network"),
     "networks.change": _l("changed a network"),
-    "networks.restore": _l("made a lost network again"),
+    "networks.restore": _l("recreated a missing network"),
     "networks.remove": _l("removed a network"),
-    "shares.make": _l("made a share"),
-    "shares.remove_aside": _l("removed data that lay aside"),
-    "backup.make": _l("made a backup"),
-    "backup.take": _l("took up a backup to restore"),
-    "backup.begin": _l("began a restore"),
-    "backup.forget": _l("dismissed a restore"),
+    "shares.make": _l("created a share"),
+    "shares.remove_aside": _l("removed data kept from before a rollback"),
+    "backup.make": _l("created a backup"),
+    "backup.take": _l("uploaded a backup to restore"),
+    "backup.begin": _l("started a restore"),
+    "backup.forget": _l("discarded a restore"),
     "backup.send_export": _l("exported for Docker Compose"),
     "images.remove": _l("removed images"),
-    "notices.add": _l("made a notice"),
-    "notices.change": _l("changed a notice"),
-    "notices.remove": _l("removed a notice"),
-    "notices.test": _l("sent a notice to try it"),
-    "updates.look": _l("looked for newer images"),
-    "updates.look_at": _l("looked for newer images"),
+    "notices.add": _l("added a notification"),
+    "notices.change": _l("changed a notification"),
+    "notices.remove": _l("removed a notification"),
+    "notices.test": _l("sent a test notification"),
+    "updates.look": _l("checked for updates"),
+    "updates.look_at": _l("checked for updates"),
     "updates.take_all": _l("updated everything"),
     "updates.automatic": _l("changed automatic updates"),
-    "openvpn.download": _l("downloaded a VPN client's file"),
+    "openvpn.download": _l("downloaded a VPN client profile"),
 }
 
 
 def record_change(response: Response) -> Response:
-    """Write a line for a change that succeeded, unless the view wrote one."""
+    """Write an audit entry for a change that succeeded, unless the view wrote one; an `after_request` function."""
     if request.method in SAFE_METHODS or response.status_code >= 400 or not request.endpoint or audit.was_recorded():
         return response
     if request.endpoint in UNRECORDED_ENDPOINTS or not (current_user.is_authenticated or "actor" in g):
         return response
     try:
         audit.record(request.endpoint, _describe_subject())
-    except SQLAlchemyError as error:  # what was done is done, and its answer stays true
+    except SQLAlchemyError as error:  # the change itself was made, so its response stays valid
         current_app.logger.error("the audit has no line for %s: %s", request.endpoint, error)
     return response
 
 
 def describe_action(action: str) -> str:
-    """Return an action in plain words; one without words of its own by its name."""
+    """Return the label of an action, derived from its name where it has none."""
     return str(ACTION_LABELS.get(action) or action.replace("rq_dashboard", "jobs").replace("_", " ").replace(".", ": "))
 
 
 def _describe_subject() -> str:
-    """Return the name of what was changed, as far as the address or the form says it."""
+    """Return the names of what was changed, as far as the URL or the form has them."""
     view_args = dict(request.view_args or {})
     names = []
     if rockon_id := view_args.pop("rockon_id", None):

@@ -1,4 +1,4 @@
-"""The first page: the home screen of the house."""
+"""The dashboard, the first page after login."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("dashboard", __name__)
 @blueprint.get("/")
 @require_role(Role.VIEWER)
 def index() -> ResponseReturnValue:
-    """Show what is installed and how it is; a page that polls and has seen everything gets no content."""
+    """Show installed apps and their states; a polling page that is up to date gets 204."""
     home_screen = overview.build_home_page(rockon_page.request_hostname())
     return (
         ("", 204)

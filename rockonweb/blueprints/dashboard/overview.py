@@ -1,6 +1,6 @@
-"""What the first page shows: how the host is, what is installed, what to look at, and what was done lately.
+"""What the dashboard shows: the host's capacities, installed apps, alerts, and recent operations.
 
-Docker is not asked: rows, the queue's server and the kernel know it all. The number of statements does not grow.
+Reads the database, Redis and the kernel, never Docker. The number of SQL statements is fixed.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
 
 MAX_RECENT = 6  # operations
-FAILURE_MAX_AGE = timedelta(days=7)  # for how long a failure is told that nobody made up for
+FAILURE_MAX_AGE = timedelta(days=7)  # how long an unresolved failure is shown
 _WITH_INSTALLATION = joinedload(Operation.installation).load_only(Installation.name, Installation.status)
 _LOAD_OPTIONS = (defer(Operation.reviewed), _WITH_INSTALLATION)
-# What a failed operation wanted came about all the same, by Docker's own restart or by hand.
+# A failed operation whose goal was reached all the same, by Docker's restart policy or by hand.
 _REACHED_ANYWAY = {(Kind.START, Status.STARTED), (Kind.RESTART, Status.STARTED), (Kind.STOP, Status.STOPPED)}
 
 
 @dataclass(frozen=True)
 class HomePage:
-    """The first page."""
+    """The contents of the dashboard."""
 
     cards: Sequence[catalogue_listing.RockonCard]
     running: int
@@ -46,7 +46,7 @@ class HomePage:
 
     @property
     def home_fingerprint(self) -> str:
-        """A fingerprint of what can change, rooms coarsely, so that a page that polls is sent only news."""
+        """A fingerprint of what can change, capacities rounded, so that a polling page gets only changes."""
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.has_newer_image,
              card.icon, card.link, card.operation, card.newer)
@@ -62,7 +62,7 @@ class HomePage:
 
 
 def build_home_page(hostname: str) -> HomePage:
-    """Return the first page."""
+    """Collect the contents of the dashboard; `hostname` is for the links to apps."""
     cards = catalogue_listing.installed_cards(hostname)
     engine = heartbeat.engine_status()
     disk = get_host().disk(str(current_config().shares_root))
@@ -102,7 +102,7 @@ def _installed_app(card: catalogue_listing.RockonCard) -> InstalledApp:
 
 
 def _recent_failures() -> list[FailedOperation]:
-    """Return what failed lately, where it is the last that was done to its rock-on."""
+    """Return recent failed operations, each only where it is the last that ended on its rock-on."""
     last_ids = select(func.max(Operation.id)).where(Operation.finished.is_not(None)).group_by(Operation.installation_id)
     query = select(Operation).where(
         Operation.id.in_(last_ids),
@@ -120,7 +120,7 @@ def _recent_failures() -> list[FailedOperation]:
 
 
 def _image_capacity(engine: EngineStatus) -> Capacity:
-    """Return the room for images as the watcher told it; how large the disk is, where it can be seen from here."""
+    """Return the free space for images as reported by the watcher, and the disk's size where it can be read."""
     if engine.free is None:
         return Capacity()
     disk = get_host().disk(engine.images_folder)

@@ -1,4 +1,4 @@
-"""The definitions of one's own: the files of the local metastore."""
+"""The user's own definitions: the files of the local metastore."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ blueprint = RoleBlueprint("definitions", __name__, Role.OWNER, url_prefix="/defi
 
 @blueprint.get("")
 def index() -> str:
-    """List the files of the local metastore, and offer what the catalogue has as a starting point."""
+    """List the files of the local metastore, and the catalogue's rock-ons that can be copied."""
     settings = current_config()
     catalogue_rows = db.session.execute(select(RockOn.id, RockOn.name).where(RockOn.in_catalogue))
     rockons = sorted(((row.name, row.id) for row in catalogue_rows), key=lambda entry: entry[0].casefold())
@@ -57,13 +57,13 @@ def new() -> str:
 
 @blueprint.post("/new")
 def create() -> ResponseReturnValue:
-    """Check, try or save a new definition."""
+    """Check, preview or save a new definition."""
     return _handle_submission("")
 
 
 @blueprint.get("/<file>/edit")
 def edit(file: str) -> str:
-    """Show the editor with a file and everything that is wrong with it."""
+    """Show the editor with a file and its faults."""
     form = DefinitionForm()
     form.text.data, faults = _read_or_404(file), []
     if form.text.data:
@@ -73,14 +73,14 @@ def edit(file: str) -> str:
 
 @blueprint.post("/<file>/edit")
 def change(file: str) -> ResponseReturnValue:
-    """Check, try or save a file."""
+    """Check, preview or save a file."""
     _read_or_404(file)
     return _handle_submission(file)
 
 
 @blueprint.get("/<file>/remove")
 def confirm_remove(file: str) -> str:
-    """Say what goes and what stays, and ask."""
+    """Show which rock-ons a file's removal removes and which stay, and ask for confirmation."""
     _read_or_404(file)
     definition_file = next(
         (candidate for candidate in local.list_local_files(current_config()) if candidate.name == file), None
@@ -128,7 +128,7 @@ def _handle_submission(file: str) -> ResponseReturnValue:
         return _render_editor(form, file, faults), 422
     if form.save.data:
         saved = local.save_definition(current_config(), text, file)
-        refresh_soon(_("The definition is saved as %(file)s.", file=saved))
+        refresh_soon(_("The definition was saved as %(file)s.", file=saved))
         return redirect_to_view("definitions.index")
     trials = (
         [preview.preview_definition(parsed.definition) for parsed in parse_definitions(text)]
@@ -139,7 +139,7 @@ def _handle_submission(file: str) -> ResponseReturnValue:
 
 
 def _render_editor(form: DefinitionForm, file: str = "", faults: Sequence[DefinitionFault] = (), **extra: Any) -> str:
-    """Show the editor; `extra` is what else its page has: what was `copied`, that it was `checked`, the `trials`."""
+    """Show the editor; `extra` is more template context: `copied` (a RockOn), `checked` (bool), `trials` (previews)."""
     names = _defined_rockon_names(form.normalized_text)
     return render_template("definitions/edit.html", form=form, file=file, faults=faults, names=names, **extra)
 

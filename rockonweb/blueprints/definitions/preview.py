@@ -1,4 +1,4 @@
-"""What a definition would ask and do, with what is suggested as the answers: nothing is touched or remembered."""
+"""Preview of a definition with suggested answers: its questions and its plan. Changes and stores nothing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rockonweb.models import RockOn
 from rockonweb.models.repository import blank_installation
 from rockonweb.work.collect_facts import gather_facts
 
-OPEN_ANSWER = "…"  # stands for an answer that only the person knows
+OPEN_ANSWER = "…"  # placeholder for an answer that only the user knows
 
 
 @dataclass(frozen=True)
 class DefinitionPreview:
-    """The questions by page, with the suggested answers, and the plan for these."""
+    """The questions by page, with suggested answers, and the plan for these."""
 
     definition: Definition
     sections: list[tuple[str, list[wizard.ReviewedAnswer]]]
@@ -25,7 +25,7 @@ class DefinitionPreview:
 
 
 def preview_definition(definition: Definition) -> DefinitionPreview:
-    """Return what would be asked and done. Docker is not asked, so what only it knows is not in it."""
+    """Return the preview of a definition. Docker is not called, so the plan lacks what only Docker knows."""
     host = get_host()
     existing_shares = host.shares.shares_by_name()
     values = wizard.suggest_shares(definition)

@@ -1,4 +1,4 @@
-"""What runs, waits and ran."""
+"""Operations: list, progress, log, cancel and retry."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE)
 @blueprint.get("/operations")
 @require_role(Role.VIEWER)
 def index() -> ResponseReturnValue:
-    """List what runs and waits, and what ran, newest first; some of them where the address says so."""
+    """List operations, the active ones first, then the newest; filtered by rock-on, outcome and kind of the URL."""
     rockon_id = request.args.get("rockon", 0, type=int)
     installation = repository.find_installation(rockon_id) if 0 < rockon_id < 2**31 else None
     outcome, kind = request.args.get("outcome", ""), request.args.get("kind", "")
@@ -47,7 +47,7 @@ def index() -> ResponseReturnValue:
     conditions += [Operation.kind == Kind(kind)] if kind else []
     pages = max(1, -(-(db.session.scalar(select(func.count(Operation.id)).where(*conditions)) or 0) // PAGE_SIZE))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
-    # What waits and runs comes first, on the first page, however long it takes.
+    # Active ones come first, so that a long one does not move to a later page.
     query = (
         select(Operation)
         .where(*conditions)
@@ -69,9 +69,9 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/operations/<int:operation_id>")
 @require_role(Role.VIEWER)
 def show(operation_id: int) -> ResponseReturnValue:
-    """Show an operation; while it waits or runs, its page asks for this again and again.
+    """Show an operation; while it is active, its page polls this.
 
-    `shown` is the percentage that the page shows, `told` what it has told people who don't see the bar.
+    In the URL, `shown` is the percentage that the page shows already, `told` the key of its last announcement.
     """
     operation = db.get_or_404(Operation, operation_id)
     rockons = [operation.installation] if operation.installation else []
@@ -85,7 +85,7 @@ def show(operation_id: int) -> ResponseReturnValue:
 @blueprint.get("/operations/<int:operation_id>/log")
 @require_role(Role.VIEWER)
 def log(operation_id: int) -> ResponseReturnValue:
-    """Give all that is known of an operation as plain text, to read or, with `download`, as a file."""
+    """Send an operation's log as plain text, inline or, with `download` in the URL, as an attachment."""
     operation = db.get_or_404(Operation, operation_id)
     disposition = "attachment" if "download" in request.args else "inline"
     return send_download(
@@ -98,7 +98,7 @@ def log(operation_id: int) -> ResponseReturnValue:
 @blueprint.get("/operations/<int:operation_id>/line")
 @require_role(Role.VIEWER)
 def line(operation_id: int) -> ResponseReturnValue:
-    """Show in one line how far an operation is, for its card."""
+    """Show an operation's progress in one line, for its card."""
     progress_line = running_now.load_progress_line(operation_id, _shown_percentage()) or abort(404)
     return render_template("operations/_line.html", line=progress_line)
 
@@ -106,7 +106,7 @@ def line(operation_id: int) -> ResponseReturnValue:
 @blueprint.get("/operations/running")
 @require_role(Role.VIEWER)
 def running() -> ResponseReturnValue:
-    """Show how many operations run, for the top bar, and tell of those that have ended since a page was loaded."""
+    """Show the number of active operations in the top bar, and notify of those that ended since the last poll."""
     watch = [int(value) for value in request.args.get("watch", "").split(",")[:100] if value.isdecimal()]
     last = request.args.get("last", type=int)
     valid = last is not None and 0 <= last < 2**31
@@ -121,7 +121,7 @@ def running() -> ResponseReturnValue:
 @blueprint.post("/operations/<int:operation_id>/cancel")
 @require_role(Role.OPERATOR)
 def cancel(operation_id: int) -> ResponseReturnValue:
-    """Ask an operation to stop and take back what it did."""
+    """Cancel an operation, which rolls back what it did."""
     _get_controllable(operation_id)
     operations.cancel_operation(operation_id)
     return redirect_to_view("operations.show", operation_id=operation_id)
@@ -130,25 +130,25 @@ def cancel(operation_id: int) -> ResponseReturnValue:
 @blueprint.post("/operations/<int:operation_id>/retry")
 @require_role(Role.OPERATOR)
 def retry(operation_id: int) -> ResponseReturnValue:
-    """Begin again what failed."""
+    """Submit a failed operation again."""
     _get_controllable(operation_id)
     new_operation_id = operations.retry_operation(operation_id, current_user.name)
     return redirect_to_view("operations.show", operation_id=new_operation_id)
 
 
 def _shown_percentage() -> int | None:
-    """Return the percentage that the page which asks shows already."""
+    """Return the percentage that the polling page shows already."""
     return request.args.get("shown", type=int)
 
 
 def _current_page_operation() -> int | None:
-    """Return the operation on whose page the asking top bar stands: that one tells its end itself."""
+    """Return the id of the operation whose page sent this request: that page shows its end itself."""
     match = OPERATION_PATH.fullmatch(urlsplit(request.headers.get("HX-Current-URL", "")).path)
     return int(match[1]) if match else None
 
 
 def _may_control(operation: Operation) -> bool:
-    """Whether the person may cancel and repeat it: whoever may begin it may."""
+    """Whether the current user may cancel and retry it: whoever may submit it may."""
     return user_has_role(Role.OPERATOR if operation.kind in OPERATOR_KINDS else Role.OWNER)
 
 

@@ -1,4 +1,4 @@
-"""An operation as plain text, for a file, a mail or a report: all that its page shows, secrets masked as there."""
+"""An operation as plain text, for a file or a report: all that its page shows, secrets masked likewise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rockonweb.web.labels import PROGRESS_PILLS, duration, title_of
 
 
 def format_operation_log(operation: Operation) -> str:
-    """Return the log of an operation."""
+    """Return an operation's title, outcome, warnings, steps with output, and commands."""
     return "\n".join(_replace_unprintable(line) for line in _operation_lines(operation)) + "\n"
 
 
@@ -46,7 +46,7 @@ def _format_timestamp(moment: datetime | None) -> str:
 
 
 def _replace_unprintable(line: str) -> str:
-    """Return a line without what a terminal would obey: another program wrote some of it."""
+    """Replace control characters, which other programs may have written and a terminal would execute."""
     return "".join(
         character if character.isprintable() or character == "\t" else "\N{REPLACEMENT CHARACTER}" for character in line
     )

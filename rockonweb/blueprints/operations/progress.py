@@ -1,4 +1,4 @@
-"""What runs now, in short: for the top bar of every page, for the cards, and for the page of an operation."""
+"""Progress of active operations: for the top bar of every page, for cards, and for the page of an operation."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rockonweb.models.operation import IS_ACTIVE
 from rockonweb.web.labels import ended_title, left_words, size, title_of
 from rockonweb.work import scheduler
 
-HISTORY_OPERATIONS = 12  # operations of a rock-on whose steps tell how long such steps take
-HISTORY_STEPS = 300  # of all rock-ons
-MAX_WATCHED = 50  # operations that a page waits for
-MAX_ENDED = 5  # ends that a page is told of at once; the list has them all
+HISTORY_OPERATIONS = 12  # per rock-on; their steps predict how long such steps take
+HISTORY_STEPS = 300  # per rock-on, and of all rock-ons together
+MAX_WATCHED = 50  # operations whose end a page waits for
+MAX_ENDED = 5  # ended operations that a page is notified of at once; the list has them all
 
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """An operation in one line: how much of it is done, and the words for that."""
+    """An operation's progress in one line: its percentage and a summary."""
 
     operation: int
     percent: int
@@ -34,26 +34,26 @@ class ProgressLine:
 
 @dataclass(frozen=True)
 class TopBar:
-    """What the top bar shows, and what its page asks for the next time: what ended since then.
+    """What the top bar shows, and what its page sends with the next poll to learn what has ended since.
 
-    `last` is the newest operation that there is, `watched` are those that run and wait. `ended` are those of which
-    the page is told now.
+    `last` is the id of the newest operation, `watched` those of active ones; `ended` are the operations that the page
+    is notified of now.
     """
 
     active_count: int
     last: int = 0
     watched: tuple[int, ...] = ()
-    line: ProgressLine | None = None  # of the only one
+    line: ProgressLine | None = None  # where exactly one is active
     ended: Sequence[Operation] = field(default=())
 
     @property
     def watch_argument(self) -> str:
-        """The operations that a page waits for, as its address says them."""
+        """The watched ids as an argument of the polled URL."""
         return ",".join(map(str, self.watched))
 
 
 _operations = Operation.__table__.alias()
-# Made once: each page asks it, and making it takes longer than its answer.
+# Built once: each page executes it, and building it takes longer than the query.
 _ACTIVE_COUNT_AND_LAST = (
     select(func.count(), select(func.max(_operations.c.id)).scalar_subquery())
     .select_from(Operation.__table__)
@@ -62,10 +62,10 @@ _ACTIVE_COUNT_AND_LAST = (
 
 
 def build_top_bar(last: int | None = None, watch: Collection[int] = (), excluded_id: int | None = None) -> TopBar:
-    """Return what the top bar shows: by one statement while nothing runs.
+    """Return what the top bar shows; one SQL statement while nothing is active.
 
-    `last` and `watch` are what the page was told before, None where it is a new page; the end of the operation
-    `excluded_id` is not told.
+    `last` and `watch` are `TopBar.last` and `TopBar.watched` of the page's previous poll, None and empty on a new
+    page; the operation `excluded_id` is left out of `ended`.
     """
     active_count, newest_id = db.session.execute(_ACTIVE_COUNT_AND_LAST).one()
     active_operations = _load_active() if active_count else []
@@ -82,7 +82,7 @@ def build_top_bar(last: int | None = None, watch: Collection[int] = (), excluded
 
 
 def _ended_operations(last: int, watch: Collection[int], excluded_id: int | None) -> list[Operation]:
-    """Return what has ended of those that a page waited for, and of those that were begun since; the oldest first."""
+    """Return ended operations among the watched ones and those submitted since; the oldest first."""
     condition: ColumnElement[bool] = Operation.id > last
     if watch:
         condition |= Operation.id.in_(sorted(watch)[-MAX_WATCHED:])
@@ -97,7 +97,7 @@ _LOAD_BRIEFLY = (defer(Operation.reviewed), joinedload(Operation.installation).l
 
 
 def _load_active() -> list[Operation]:
-    """Return what runs and waits, with its steps; loaded once for a page."""
+    """Return active operations with their steps; loaded once per request."""
     if "active_operations" not in g:
         query = select(Operation).where(IS_ACTIVE).order_by(Operation.id)
         named = joinedload(Operation.installation).load_only(Installation.name)
@@ -107,7 +107,7 @@ def _load_active() -> list[Operation]:
 
 
 def step_histories(operations: Iterable[Operation]) -> Mapping[int | None, DurationHistory]:
-    """Return how long steps took before, by rock-on, by one statement."""
+    """Return how long steps took before, by installation id, None for any other; one SQL statement."""
     rockons = sorted({operation.installation_id for operation in operations if operation.installation_id is not None})
     latest = select(Operation.id).where(Operation.installation_id.in_(rockons)).order_by(Operation.id.desc())
     own_steps = (
@@ -144,7 +144,7 @@ def estimate_operation(
     known_histories: Mapping[int | None, DurationHistory] | None = None,
     min_percent: int | None = None,
 ) -> Estimate:
-    """Return how far an operation is; `min_percent` is the percentage that its page shows already."""
+    """Return an operation's progress; `min_percent` is the percentage that its page shows already."""
     if not operation.is_active:
         return estimate_progress((), DurationHistory(), done=operation.progress is Progress.DONE)
     steps = [
@@ -167,32 +167,32 @@ def estimate_operation(
 
 @dataclass(frozen=True)
 class Announcement:
-    """What those are told who don't see the bar; `key` changes when there is something new to tell."""
+    """A text for screen readers; `key` changes when there is something new to announce."""
 
     key: str
     text: str
 
 
 def build_announcement(operation: Operation, percent: int) -> Announcement:
-    """Return what is worth telling of an operation: each step, each quarter, the end; not each second."""
+    """Return the announcement for an operation: it changes with each step, each 25 percent, and at the end."""
     if not operation.is_active:
         return Announcement(operation.progress, ended_title(operation))
     index, current_step = next(
         ((n, step.title) for n, step in enumerate(operation.steps) if step.progress is Progress.RUNNING),
-        (-1, str(_("It runs.") if operation.progress is Progress.RUNNING else _("It waits."))),
+        (-1, str(_("Running.") if operation.progress is Progress.RUNNING else _("Waiting."))),
     )
     return Announcement(f"{operation.progress}-{index}-{percent // 25}", f"{percent} % · {current_step}")
 
 
 def load_progress_line(operation_id: int, min_percent: int | None = None) -> ProgressLine | None:
-    """Return an operation in one line; None where there is none."""
+    """Return an operation's progress in one line; None where it does not exist."""
     query = select(Operation).where(Operation.id == operation_id)
     operation = db.session.scalar(query.options(selectinload(Operation.steps)))
     return build_progress_line(operation, None, min_percent) if operation else None
 
 
 def card_progress_line(operation_id: int) -> ProgressLine | None:
-    """Return an operation that runs or waits in one line, for one of many cards: all of them by three statements."""
+    """Return an active operation's progress in one line, for a card; three SQL statements for all cards."""
     if "card_lines" not in g:
         active_operations = _load_active()
         known_histories = step_histories(active_operations) if active_operations else {}
@@ -208,7 +208,7 @@ def build_progress_line(
     known_histories: Mapping[int | None, DurationHistory] | None = None,
     min_percent: int | None = None,
 ) -> ProgressLine:
-    """Return an operation in one line."""
+    """Return an operation's progress in one line."""
     progress = estimate_operation(operation, known_histories, min_percent)
     texts = [
         describe_progress(operation),
@@ -218,11 +218,11 @@ def build_progress_line(
 
 
 def describe_progress(operation: Operation) -> str:
-    """Return how far an operation is, in a few words."""
+    """Return an operation's progress in short: `step 2 of 5 · 10 MB of 40 MB`."""
     if not operation.is_active:
         return str(_("ended"))
     if operation.cancel_requested:
-        return str(_("stopping"))
+        return str(_("cancelling"))
     ended_count = sum(step.finished is not None for step in operation.steps)
     step_text = _("step %(n)s of %(all)s", n=min(ended_count + 1, len(operation.steps)), all=len(operation.steps))
     for step in operation.steps:
@@ -233,12 +233,12 @@ def describe_progress(operation: Operation) -> str:
 
 
 def queue_position(operation_id: int) -> str:
-    """Return what an operation that waits waits for, and its place in the line; blank where its turn has come."""
+    """Return a waiting operation's position in the queue and what it waits for; blank where nothing blocks it."""
     operation = db.session.get(Operation, operation_id)
     earlier = scheduler.blocking_operations(operation) if operation else []
     if not earlier:
         return ""
     earliest_title = title_of(earlier[0])
     if len(earlier) == 1:
-        return str(_("Waiting: next, after %(what)s.", what=earliest_title))
-    return str(_("Waiting: number %(n)s in line, after %(what)s.", n=len(earlier), what=earliest_title))
+        return str(_("Waiting: next in the queue, after %(what)s.", what=earliest_title))
+    return str(_("Waiting: number %(n)s in the queue, after %(what)s.", n=len(earlier), what=earliest_title))

@@ -1,4 +1,4 @@
-"""The further pages of one rock-on: its head alone, logs, resources, history, definition."""
+"""Further pages of a rock-on: the head alone, logs, resources, history, definition."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rockonweb.web.responses import file_stem, send_download
 from rockonweb.work import metrics
 
 blueprint = Blueprint("rockon", __name__, url_prefix="/rockons/<int:rockon_id>")
-HISTORY_PAGE_SIZE = 25  # operations on a page of the history
+HISTORY_PAGE_SIZE = 25  # operations
 
 
 @blueprint.get("/head")
 @require_role(Role.VIEWER)
 def head(rockon_id: int) -> ResponseReturnValue:
-    """Show the head of a rock-on's pages, for a page to keep it true; one that has seen it gets no content."""
+    """Return the head of a rock-on's pages, which they poll; 204 where it is unchanged."""
     context = rockon_page.head_context(rockon_page.rockon_or_404(rockon_id))
     return ("", 204) if not_modified(context["head_mark"]) else render_template("rockons/_head.html", **context)
 
@@ -35,7 +35,7 @@ def head(rockon_id: int) -> ResponseReturnValue:
 @blueprint.get("/logs")
 @require_role(Role.OPERATOR)
 def logs(rockon_id: int) -> ResponseReturnValue:
-    """Show what its containers wrote last; a page that follows them and has seen all gets no content."""
+    """Show the newest log lines of its containers; a page that follows them gets 204 where nothing is new."""
     installation = rockon_page.rockon_or_404(rockon_id)
     log_query = _read_log_query(installation)
     container_tails = container_logs.read_container_logs(installation, log_query)
@@ -51,7 +51,7 @@ def logs(rockon_id: int) -> ResponseReturnValue:
 @blueprint.get("/logs/<container>")
 @require_role(Role.OPERATOR)
 def log_file(rockon_id: int, container: str) -> ResponseReturnValue:
-    """Give the log of one container as a text file."""
+    """Send the log of one container as a text file."""
     installation = rockon_page.rockon_or_404(rockon_id)
     if container not in [member.name for member in installation.containers]:
         raise NotFound
@@ -62,7 +62,7 @@ def log_file(rockon_id: int, container: str) -> ResponseReturnValue:
 @blueprint.get("/resources")
 @require_role(Role.VIEWER)
 def resources(rockon_id: int) -> ResponseReturnValue:
-    """Show what its containers used over the last hour; with `charts` the drawings alone, to keep them true."""
+    """Show what its containers used over the last hour; with `charts` in the URL the charts alone, for polling."""
     installation = rockon_page.rockon_or_404(rockon_id)
     samples_by_container = metrics.sample_history(container.name for container in installation.containers)
     now = time.time()
@@ -82,7 +82,7 @@ def resources(rockon_id: int) -> ResponseReturnValue:
 @blueprint.get("/history")
 @require_role(Role.VIEWER)
 def history(rockon_id: int) -> ResponseReturnValue:
-    """Show every operation of it, newest first."""
+    """Show all its operations, active ones first, then the newest."""
     installation = rockon_page.rockon_or_404(rockon_id)
     total = db.session.scalar(select(func.count(Operation.id)).where(Operation.installation_id == installation.id)) or 0
     pages = max(1, -(-total // HISTORY_PAGE_SIZE))
@@ -100,7 +100,7 @@ def history(rockon_id: int) -> ResponseReturnValue:
 @blueprint.get("/source")
 @require_role(Role.VIEWER)
 def definition(rockon_id: int) -> ResponseReturnValue:
-    """Show the definition that it was installed from; of one that is not installed the catalogue's."""
+    """Show the definition it was installed from, or where it is not installed that of the catalogue."""
     installation = rockon_page.rockon_or_404(rockon_id)
     return rockon_page.render_tab(
         installation, rockon_page.DEFINITION, source=escape_invisible(_definition_source(installation))
@@ -110,7 +110,7 @@ def definition(rockon_id: int) -> ResponseReturnValue:
 @blueprint.get("/source.json")
 @require_role(Role.VIEWER)
 def definition_file(rockon_id: int) -> ResponseReturnValue:
-    """Give the definition as a file that a metastore can hold."""
+    """Send the definition as a JSON file in the format of metastores."""
     installation = rockon_page.rockon_or_404(rockon_id)
     return send_download(
         _definition_source(installation),

@@ -1,4 +1,4 @@
-"""What a rock-on's containers wrote, fit for a page: bounded, without secrets and without a terminal's signs."""
+"""Logs of a rock-on's containers for a page: bounded, secrets masked, without terminal control codes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from rockonweb.languages import translate
 from rockonweb.models import Installation
 from rockonweb.web.partials import fingerprint_of
 
-LINE_CHOICES = (100, 200, 1000, 5000)  # of lines that a person may choose
+LINE_CHOICES = (100, 200, 1000, 5000)  # numbers of lines that can be chosen
 DEFAULT_LINES = 200
-MAX_SEARCHED_LINES = 5000  # lines that are looked through for words
+MAX_SEARCHED_LINES = 5000  # the newest lines, which a search reads
 MAX_SEARCH_TEXT = 200  # characters
-MAX_LOG_BYTES = 1_000_000  # bytes of a log on a page
-MAX_FILE_LINES, MAX_FILE_BYTES = 100_000, 20_000_000  # lines and bytes of a file
+MAX_LOG_BYTES = 1_000_000  # of a log on a page
+MAX_FILE_LINES, MAX_FILE_BYTES = 100_000, 20_000_000  # of a downloaded log
 # Colours and cursor movements of terminals, and control characters other than tab and newline.
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class LogQuery:
-    """What a person wants to see. A blank container stands for all; `follow` looks again and again."""
+    """What to show of the logs. A blank container stands for all; `follow` makes the page poll."""
 
     container: str = ""
     lines: int = DEFAULT_LINES
@@ -37,7 +37,7 @@ class LogQuery:
 
     @classmethod
     def read_args(cls, args: Mapping[str, str], containers: list[str]) -> LogQuery:
-        """Return what an address says. What it does not know is left out."""
+        """Return the query of a URL's arguments; unknown values are ignored."""
         lines, container = args.get("lines", ""), args.get("container", "")
         return cls(
             container=container if container in containers else "",
@@ -48,7 +48,7 @@ class LogQuery:
         )
 
     def url_args(self, **changes: Any) -> dict[str, Any]:
-        """Return an address's arguments for this wish with changes, without those that say nothing."""
+        """Return the URL's arguments for this query with changes, None for defaults."""
         query = replace(self, **changes)
         return {
             "container": query.container or None,
@@ -59,25 +59,25 @@ class LogQuery:
         }
 
 
-TextFragment = tuple[str, bool]  # a part of a line, and whether it is what was searched for
+TextFragment = tuple[str, bool]  # a part of a line, and whether it matches the search
 
 
 @dataclass(frozen=True)
 class ContainerLog:
-    """The log of one container, or the sentence that says why it can't be had.
+    """The log of one container, or the sentence that says why it can't be read.
 
-    `matches` are the lines with what was searched for, in pieces; None where nothing was searched for.
+    `matches` are the matching lines, split into fragments; None without a search.
     """
 
     container: str
     text: str = ""
     error: str = ""
     matches: tuple[tuple[TextFragment, ...], ...] | None = None
-    searched_lines: int = 0  # lines
+    searched_lines: int = 0  # read for the search
 
 
 def read_container_logs(installation: Installation, query: LogQuery | None = None) -> list[ContainerLog]:
-    """Ask Docker for the logs of a rock-on's containers. Secrets that were given as answers are masked."""
+    """Return the logs of a rock-on's containers from Docker. Answers that are secrets are masked."""
     query = query or LogQuery()
     names = [container.name for container in installation.containers if query.container in ("", container.name)]
     try:
@@ -88,24 +88,24 @@ def read_container_logs(installation: Installation, query: LogQuery | None = Non
 
 
 def read_full_log(installation: Installation, container: str, *, timestamps: bool) -> str:
-    """Return the log of a container as a text, masked like on the page. Raises EngineError."""
+    """Return the log of a container as text, secrets masked. Raises EngineError."""
     with get_host(installation).connect_docker() as engine:
         raw = engine.read_logs(container, MAX_FILE_LINES, timestamps=timestamps, most=MAX_FILE_BYTES)
     return redact_secrets(strip_terminal_codes(raw), installation.secret_values)
 
 
 def logs_fingerprint(logs: list[ContainerLog]) -> str:
-    """Return a word that changes with what logs say: a page that follows them need not get the same again."""
+    """Return a fingerprint of logs, so that a page that follows them is not sent the same again."""
     return fingerprint_of(*((log.container, log.text, log.error, log.matches) for log in logs))
 
 
 def strip_terminal_codes(text: str) -> str:
-    """Return a log without what only a terminal understands."""
+    """Return a log without terminal codes and invisible characters."""
     return INVISIBLE_CHARACTERS.sub("", _TERMINAL_CODES.sub("", text.replace("\r\n", "\n")))
 
 
 def search_lines(text: str, terms: str, max_lines: int) -> tuple[tuple[TextFragment, ...], ...]:
-    """Return the last lines, at most so many, that have all these words somewhere, whatever their case; in pieces."""
+    """Return the last `max_lines` lines with all words of `terms`, ignoring case, split into fragments."""
     escaped_terms = sorted({re.escape(term) for term in terms.split()}, key=len, reverse=True)
     patterns = [re.compile(term, re.IGNORECASE) for term in escaped_terms]
     lines = [line for line in text.splitlines() if all(pattern.search(line) for pattern in patterns)]

@@ -1,4 +1,4 @@
-"""Samples of what containers use as charts: paths to draw, and the words that say the same."""
+"""Charts of resource samples of containers: SVG paths, and texts that say the same."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from rockonweb.core.instance.resources import Sample
 from rockonweb.models.base import utc_now as moment_now
 from rockonweb.web.labels import size
 
-TABLE_SECONDS = 300.0  # between the lines of the table
+TABLE_SECONDS = 300.0  # between rows of the table
 MIN_CPU_SCALE, MIN_MEMORY_SCALE, MIN_RATE_SCALE = (
     10.0,
     16e6,
     10e3,
-)  # what a chart reaches at least: rest looks like rest
+)  # least tops of scales (percent, bytes, bytes per second): idle must look idle
 
 
 @dataclass(frozen=True)
 class ChartLine:
-    """One line of a chart: its name, blank where it is alone, its path, and the area below it."""
+    """A line of a chart: its label, blank for a single line, its SVG path, and that of the area below it."""
 
     label: str
     path: str
@@ -31,7 +31,7 @@ class ChartLine:
 
 @dataclass(frozen=True)
 class Chart:
-    """One thing over the last hour. `description` says in words what the drawing shows."""
+    """One metric over the last hour; `description` is the text alternative of the drawing."""
 
     key: str
     title: str
@@ -43,7 +43,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class ContainerCharts:
-    """What one container used: charts, and the lines of a table; neither where nothing was sampled."""
+    """What one container used: charts, and the rows of a table; both empty where nothing was sampled."""
 
     name: str
     charts: list[Chart] = field(default_factory=list)
@@ -51,28 +51,28 @@ class ContainerCharts:
 
 
 def format_percent(value: float) -> str:
-    """Return percent of one core."""
+    """Format a share of one CPU core, in percent."""
     return f"{format_decimal(round(value, 1 if value < 10 else 0))} %"
 
 
 def format_memory(value: float) -> str:
-    """Return an amount of memory."""
+    """Format an amount of memory in bytes."""
     return size(round(value))
 
 
 def format_rate(value: float) -> str:
-    """Return bytes each second."""
+    """Format a rate in bytes per second."""
     return str(gettext("%(size)s/s", size=size(round(value))))
 
 
 def build_container_charts(name: str, samples: Sequence[Sample], now: float) -> ContainerCharts:
-    """Return the charts of a container; `now` is a moment in seconds since 1970, at their right edge."""
+    """Return the charts of a container; `now`, a Unix time, is their right edge."""
     if not samples:
         return ContainerCharts(name)
     limit = samples[-1].limit
-    memory_title = gettext("Memory") if not limit else gettext("Memory, of %(limit)s", limit=format_memory(limit))
+    memory_title = gettext("Memory") if not limit else gettext("Memory (of %(limit)s)", limit=format_memory(limit))
     specs = (
-        ("cpu", gettext("CPU, of one core"), format_percent, MIN_CPU_SCALE, {"cpu": ""}),
+        ("cpu", gettext("CPU (percent of one core)"), format_percent, MIN_CPU_SCALE, {"cpu": ""}),
         ("memory", memory_title, format_memory, MIN_MEMORY_SCALE, {"memory": ""}),
         (
             "network",
@@ -106,7 +106,7 @@ def _build_chart(
     min_scale: float,
     series_names: Mapping[str, str],
 ) -> Chart | None:
-    """Return a chart of one or two lines, of these kinds and under these names; None where nothing of it is counted."""
+    """Return a chart with a line for each `Sample` field in `series_names` (field to label); None without data."""
     plotted = [(name, resources.time_series(samples, kind)) for kind, name in series_names.items()]
     plotted = [(name, points) for name, points in plotted if points]
     if not plotted:
@@ -129,7 +129,7 @@ def _build_chart(
 
 def _describe_series(name: str, values: list[float], format_value: Callable[[float], str]) -> str:
     summary = gettext(
-        "now %(now)s, on average %(mean)s, at most %(most)s",
+        "now %(now)s, average %(mean)s, peak %(most)s",
         now=format_value(values[-1]),
         mean=format_value(sum(values) / len(values)),
         most=format_value(max(values)),

@@ -28,15 +28,15 @@ from rockonweb.work import operations
 from rockonweb.work.review import review_or_refuse, submit_review
 
 blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
-ICON_SECONDS = 30 * 24 * 3600  # pages name a picture with its version
-ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG is a document of a stranger's
-RECENT_OPERATIONS = 5  # operations on a rock-on's page; all of them stand on a page of their own
+ICON_SECONDS = 30 * 24 * 3600  # the URLs of icons contain their version
+ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # a third party's SVG may contain scripts
+RECENT_OPERATIONS = 5  # on a rock-on's page; the history has them all
 
 
 @blueprint.get("/rockons")
 @require_role(Role.VIEWER)
 def index() -> ResponseReturnValue:
-    """Show the catalogue; a page that polls and has seen everything gets no content."""
+    """Show the catalogue; a polling page that is up to date gets 204."""
     listing = catalogue_listing.list_catalogue(
         catalogue_listing.CatalogueQuery.parse_args(request.args), rockon_page.request_hostname()
     )
@@ -49,14 +49,14 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("/rockons/refresh")
 def refresh() -> ResponseReturnValue:
-    """Refresh the catalogue, as a job."""
+    """Submit a refresh of the catalogue."""
     return redirect_to_view("operations.show", operation_id=operations.submit_refresh(current_user.name))
 
 
 @blueprint.get("/rockons/report")
 @require_role(Role.VIEWER)
 def report() -> str:
-    """Show what the last refresh brought."""
+    """Show the report of the last refresh."""
     newest = RefreshReport.load_latest(db.session())
     data = newest.report_data if newest else {}
     changed_names = {*data.get("added", ()), *data.get("changed", ())}
@@ -71,7 +71,7 @@ def report() -> str:
 @blueprint.get("/rockons/<int:rockon_id>")
 @require_role(Role.VIEWER)
 def show(rockon_id: int) -> ResponseReturnValue:
-    """Show one rock-on: what it is, what it is connected to, its settings and what was done with it lately."""
+    """Show a rock-on: its description, connections, settings and recent operations."""
     installation = rockon_page.rockon_or_404(rockon_id)
     return rockon_page.render_tab(
         installation,
@@ -84,7 +84,7 @@ def show(rockon_id: int) -> ResponseReturnValue:
 @blueprint.get("/rockons/<int:rockon_id>/icon")
 @require_role(Role.VIEWER)
 def icon(rockon_id: int) -> ResponseReturnValue:
-    """Send the kept picture of a rock-on, or the tile with its letter."""
+    """Send the stored icon of a rock-on, or a tile with its first letter."""
     name, url = db.session.execute(select(RockOn.name, RockOn.icon).where(RockOn.id == rockon_id)).one_or_none() or (
         abort(404)
     )
@@ -103,7 +103,7 @@ def icon(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart, update):kind>")
 @require_role(Role.OPERATOR)
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
-    """Start, stop, restart, or bring to the newest images."""
+    """Submit a start, stop, restart or update."""
     installation = rockon_page.rockon_or_404(rockon_id)
     confirmed_steps = frozenset(request.form.getlist("asked"))
     operation_request = UpdateRequest(asked=confirmed_steps) if Kind(kind) is Kind.UPDATE else blank_request(Kind(kind))
@@ -114,7 +114,7 @@ def act(rockon_id: int, kind: str) -> ResponseReturnValue:
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
 def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
-    """Say what goes and what stays, and ask."""
+    """Show what an uninstall removes and what stays, and ask for confirmation."""
     installation = rockon_page.rockon_or_404(rockon_id)
     if installation.state not in (State.INSTALLED, State.INSTALL_FAILED):
         return redirect_to_view("rockons.show", rockon_id=installation.id)
@@ -129,7 +129,7 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/rockons/<int:rockon_id>/uninstall")
 def uninstall(rockon_id: int) -> ResponseReturnValue:
-    """Uninstall, with those of its images that were ticked and that nothing else uses."""
+    """Submit an uninstall that also removes the ticked images, unless another rock-on uses them."""
     installation = rockon_page.rockon_or_404(rockon_id)
     own_images = uninstall_preview.find_exclusive_images(installation)
     selected_images = tuple(image for image in request.form.getlist("images") if own_images.get(image))
@@ -139,12 +139,14 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")
 def reinstall(rockon_id: int) -> ResponseReturnValue:
-    """Install again with the answers of last time; of one that is installed, make all containers anew."""
+    """Install again with the previous answers; where it is installed, recreate all its containers."""
     installation = rockon_page.rockon_or_404(rockon_id)
     if installation.is_installed:
         reviewed = review_or_refuse(installation, ChangeRequest(rebuild=True))
     elif rockon_page.was_answered_before(installation):
-        reviewed = review_or_refuse(installation, InstallRequest(), t("Press Install instead: it asks again."))
+        reviewed = review_or_refuse(
+            installation, InstallRequest(), t("Use Install instead: it asks the questions again.")
+        )
     else:
         return redirect_to_view("install.begin", rockon_id=installation.id)
     return redirect_to_view("operations.show", operation_id=submit_review(reviewed, current_user.name))

@@ -1,4 +1,4 @@
-"""What of this machine is connected to what in a rock-on's containers, for the picture on its page."""
+"""Connections between this machine and a rock-on's containers (ports, shares, devices, networks), for its page."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rockonweb.web import ui_link
 
 @dataclass(frozen=True)
 class ContainerConnection:
-    """One connection: `outside` on this machine and `inside` the container.
+    """One connection: what on this machine (`outside`) is connected to what in the container (`inside`).
 
-    A blank `outside` is something that is not connected, such as a port that isn't published.
+    `outside` is blank where nothing is connected, such as for a port that isn't published.
     """
 
     kind: str  # port, share, device, network
@@ -25,7 +25,7 @@ class ContainerConnection:
 
 @dataclass(frozen=True)
 class ContainerConnections:
-    """The connections of one container. `host_network`: all its ports are the machine's own."""
+    """The connections of one container; with `host_network` its ports are directly the machine's."""
 
     name: str
     connections: list[ContainerConnection] = field(default_factory=list)
@@ -66,7 +66,7 @@ def _container_connections(container: Container, definition: Definition) -> Cont
 
 
 def _container_networks(container: Container, definition: Definition, on_host: bool) -> list[str]:
-    """Return the networks of a container by name, without Docker's own and the machine's."""
+    """Return the names of a container's networks, without Docker's own and the host network."""
     names = [link.network for link in definition.network_links if container.name in (link.source, link.target)]
     spec = definition.containers.get(container.name)
     networks = () if on_host or spec is None else spec.run_options.networks

@@ -1,4 +1,4 @@
-"""What an uninstall leaves on this host: shares, volumes that Docker made, networks and images."""
+"""What remains on this host after an uninstall: shares, volumes created by Docker, and images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rockonweb.work.collect_facts import collect_volumes
 
 @dataclass(frozen=True)
 class UninstallPreview:
-    """What stays. `volumes` are by container, `own_images` are used by nothing else, `shared_images` by others too."""
+    """What remains. `volumes` are by container name; other rock-ons use `shared_images`, but not `own_images`."""
 
     shares: list[str]
     volumes: dict[str, tuple[VolumeMount, ...]]
@@ -24,7 +24,7 @@ class UninstallPreview:
 
 
 def preview_uninstall(installation: Installation) -> UninstallPreview:
-    """Return what an uninstall leaves, with what Docker knows where it answers."""
+    """Return what remains after an uninstall; without volumes where Docker does not answer."""
     exclusive_by_image = find_exclusive_images(installation)
     mounts, _ = get_host(installation).call_with_engine(
         lambda docker: collect_volumes(installation, docker, docker.list_containers() if docker else None)
@@ -38,9 +38,9 @@ def preview_uninstall(installation: Installation) -> UninstallPreview:
 
 
 def find_exclusive_images(installation: Installation) -> dict[str, bool]:
-    """Return the rock-on's images, and of each whether no other rock-on is installed with it.
+    """Return whether each image of a rock-on is used by no other installed rock-on, by image reference.
 
-    Docker itself keeps one that any other container uses.
+    Docker itself refuses to remove an image that any container uses.
     """
     query = select(Container.image).join(Container.installation)
     others = query.where(Installation.id != installation.id, Installation.state != State.AVAILABLE).distinct()

@@ -1,4 +1,4 @@
-"""Going back to what a rock-on was before a change: look at what will happen, and do it."""
+"""Rolling a rock-on back to its state before a change: review and submit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ blueprint.add_app_template_global(points.list_rollback_rows, "rollback_points")
 
 @blueprint.get("/<int:point_id>")
 def show(rockon_id: int, point_id: int) -> ResponseReturnValue:
-    """Show what going back to a point will do, with the data or without."""
+    """Show what a rollback to a point will do; with `data` in the URL including the data of shares."""
     point = _get_point(rockon_id, point_id)
     data = bool(request.args.get("data")) and bool(point.shares)
     return _render_rollback(point, _review_rollback(point, data=data))
@@ -34,7 +34,7 @@ def show(rockon_id: int, point_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:point_id>")
 def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
-    """Go back."""
+    """Submit the reviewed rollback."""
     point = _get_point(rockon_id, point_id)
     data, confirmed_steps = (
         bool(request.form.get("data")) and bool(point.shares),
@@ -50,14 +50,14 @@ def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
 
 
 def _get_point(rockon_id: int, point_id: int) -> RollbackPoint:
-    """Return a point that one can go back to now. Raises Conflict where the rock-on is busy or not installed."""
+    """Return a rollback point. Raises Conflict where the rock-on is busy or not installed."""
     installation = rockon_page.rockon_or_404(rockon_id)
-    operations.refuse_unchangeable(installation, t("There is nothing to go back from. Install it."))
+    operations.refuse_unchangeable(installation, t("There is nothing to roll back. Install it."))
     return rollback.get_point(installation, point_id)
 
 
 def _review_rollback(point: RollbackPoint, *, data: bool, confirmed_steps: frozenset[str] = frozenset()) -> Review:
-    """Return what going back would do today."""
+    """Return the review of a rollback: its plan and findings on this host now."""
     _, answers = rollback.load_point(point)
     change_request = ChangeRequest(answers, point.definition, point=point.id, data=data, asked=confirmed_steps)
     return review_request(point.installation, change_request)
@@ -67,7 +67,7 @@ def _render_rollback(
     point: RollbackPoint, reviewed: Review, error: RockonwebError | None = None, *, changed: bool = False
 ) -> str:
     change_request = reviewed.request
-    assert isinstance(change_request, ChangeRequest)  # noqa: S101 - it was made of one
+    assert isinstance(change_request, ChangeRequest)  # noqa: S101 - `_review_rollback` builds one
     installation = point.installation
     definition, answers = rollback.load_point(point)
     shown_review = reviewed if not change_request.asked else _review_rollback(point, data=change_request.data)

@@ -1,4 +1,4 @@
-"""What pages show of rollback points: what was changed after each, its images, and of which shares there is data."""
+"""Rollback points as pages show them: the change after each, its images, and the shares with snapshots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rockonweb.work.collect_facts import other_users
 
 @dataclass(frozen=True)
 class RollbackRow:
-    """A rollback point; `was_rollback` tells that the change after it was itself a way back."""
+    """A rollback point; `was_rollback` says that the change after it was itself a rollback."""
 
     point: RollbackPoint
     version: str
@@ -25,21 +25,21 @@ class RollbackRow:
 
 
 def list_rollback_rows(installation: Installation) -> list[RollbackRow]:
-    """Return the rollback points of an installed rock-on, the newest first."""
+    """Return the rollback points of a rock-on, the newest first; none where it is not installed."""
     return (
         [build_rollback_row(point) for point in rollback.list_points(installation)] if installation.is_installed else []
     )
 
 
 def build_rollback_row(point: RollbackPoint) -> RollbackRow:
-    """Return what is shown of a point."""
+    """Return the row of a rollback point."""
     definition, _ = rollback.load_point(point)
     was_rollback = point.operation is not None and point.operation.is_rollback
     return RollbackRow(point, definition.version, was_rollback, tuple(point.kept.items()), tuple(sorted(point.shares)))
 
 
 def snapshot_scopes_of(point: RollbackPoint) -> list[SnapshotScope]:
-    """Return the shares that the rock-on had then, and whether the data of each can be put back."""
+    """Return the shares that the rock-on had at a point, and whether the data of each can be restored."""
     host = get_host(point.installation)
     share_facts = {
         name: replace(facts, nested=host.snapshots.nested_subvolumes(name)) if facts.snapshots else facts
@@ -51,7 +51,7 @@ def snapshot_scopes_of(point: RollbackPoint) -> list[SnapshotScope]:
     return [
         *restorable_scopes(point.shares, facts),
         *(
-            SnapshotScope(share, why_not=t("There is no snapshot of it from then."))
+            SnapshotScope(share, why_not=t("There is no snapshot of it from that time."))
             for share in answers.used_shares()
             if share not in point.shares
         ),

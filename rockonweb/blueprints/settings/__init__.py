@@ -1,4 +1,4 @@
-"""Settings of an installed rock-on: look, change, review, apply. A URL per page, nothing happens before Apply."""
+"""Settings of an installed rock-on: show, change, review, apply. A URL per page; nothing happens before Apply."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ APPLY = _l("Apply")
 
 @dataclass(frozen=True)
 class SettingsContext(questions.RockonPageContext):
-    """Where a person is in the settings of a rock-on, and what they want."""
+    """The rock-on, page and pending changes of this request."""
 
     pending: pending_changes.PendingChanges
 
     @property
     def changed_pages(self) -> set[str]:
-        """The pages on which something is changed and not applied yet."""
+        """The pages with changes that are not applied yet."""
         differences = settings.diff_settings(self.definition, self.pending.current, self.pending.answers)
         return {difference.page for difference in differences}
 
     def removable(self, ask: wizard.Question) -> bool:
-        """Whether a question is about something that was added, and can be removed."""
+        """Whether a question belongs to an added mount or variable, which can be removed."""
         return ask.page == "storage" or (
             ask.page == "environment" and ask.key not in self.definition.containers[ask.container].environment
         )
@@ -72,8 +72,8 @@ class SettingsContext(questions.RockonPageContext):
 
 @dataclass(frozen=True)
 class PageForms:
-    """The forms of a page: what is there, and rows for more. `unknown_fields` are fields that were sent and belong
-    nowhere.
+    """The forms of a page: existing settings, and rows to add more. `unknown_fields` were sent and belong to no
+    question.
     """
 
     form: Any  # PageForm, LabelsForm or MembershipsForm
@@ -82,12 +82,12 @@ class PageForms:
 
     @property
     def faulty(self) -> bool:
-        """Whether something is wrong with what was sent."""
+        """Whether the sent form has errors."""
         return bool(self.unknown_fields) or self._first_fault is not None
 
     @property
     def focus(self) -> Any:
-        """The field that gets the focus: the first with an error, a new row's, or one that was asked to be shown."""
+        """The field that gets the focus: the first with an error, one of a new row, or a revealed secret."""
         others = (self.rows and self.rows.focused_input, getattr(self.form, "focused_field", None))
         return self._first_fault or next(filter(None, others), None)
 
@@ -99,7 +99,7 @@ class PageForms:
 
 @blueprint.get("")
 def begin(rockon_id: int) -> ResponseReturnValue:
-    """Lead to the first page that applies."""
+    """Redirect to the first page that applies."""
     ctx = _load_settings_context(rockon_id)
     return ctx.redirect_to_page(settings.settings_pages(ctx.definition)[0])
 
@@ -113,7 +113,7 @@ def show(rockon_id: int, page: str) -> ResponseReturnValue:
 
 @blueprint.post("/<page>")
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
-    """Keep what is wanted; the buttons that add or remove a row, and those beside secrets, keep nothing."""
+    """Store the page's changes as pending; buttons for rows and those next to secrets store nothing."""
     ctx = _load_settings_context(rockon_id, page)
     page_forms = _build_page_forms(ctx)
     if {"Generate", "Reveal", "Hide"} & request.form.keys() and page in ("environment", "custom-config"):
@@ -134,7 +134,7 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
 
 @blueprint.get("/review")
 def review(rockon_id: int) -> ResponseReturnValue:
-    """Show what would change, and exactly what will be done."""
+    """Show the pending changes and the plan to apply them."""
     ctx = _load_settings_context(rockon_id, settings.REVIEW_PAGE)
     reviewed = _review_pending(ctx)
     return _render_review(ctx, reviewed, reviewed.trouble)
@@ -142,7 +142,7 @@ def review(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/review")
 def apply(rockon_id: int) -> ResponseReturnValue:
-    """Begin the change that was reviewed."""
+    """Submit the reviewed change."""
     ctx = _load_settings_context(rockon_id, settings.REVIEW_PAGE)
     reviewed, form = _review_pending(ctx), summary.SummaryForm()
     if not ctx.pending.has_changes:
@@ -160,20 +160,22 @@ def apply(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/discard")
 def discard(rockon_id: int) -> ResponseReturnValue:
-    """Forget the changes that are not applied."""
+    """Discard the changes that are not applied."""
     ctx = _load_settings_context(rockon_id)
     pending_changes.discard_pending(ctx.rockon, current_user.id)
-    flash(_("Your changes are discarded. Nothing was done to the app."), "success")
+    flash(_("Your changes were discarded. The app was not changed."), "success")
     return redirect_to_view("rockons.show", rockon_id=rockon_id)
 
 
 def _load_settings_context(rockon_id: int, page: str = settings.REVIEW_PAGE) -> SettingsContext:
-    """Return where the person is. An unknown page is 404; what is not installed or busy has a sentence for it."""
+    """Return the context; 404 for an unknown page. Raises Conflict where the rock-on is busy or not installed."""
     installation = rockon_page.rockon_or_404(rockon_id)
     definition = installation.current_definition
     if page not in (*settings.settings_pages(definition), settings.REVIEW_PAGE):
         abort(404)
-    operations.refuse_unchangeable(installation, t("Install it first; its questions are asked then."))
+    operations.refuse_unchangeable(
+        installation, t("Install it first; you answer its questions during the installation.")
+    )
     return SettingsContext(installation, definition, page, pending_changes.load_pending(installation, current_user.id))
 
 
@@ -181,7 +183,7 @@ def _load_settings_context(rockon_id: int, page: str = settings.REVIEW_PAGE) -> 
 
 
 def _build_page_forms(ctx: SettingsContext) -> PageForms:
-    """Return the forms of a page, filled with what is wanted, bound to what was sent."""
+    """Return the forms of a page with the pending values, bound to the request."""
     definition, answers = ctx.definition, ctx.pending.answers
     values = _field_values(ctx)
     rows = added.build_rows_form(definition, ctx.page) if ctx.page in added.ROW_LABELS else None
@@ -210,7 +212,7 @@ def _build_page_forms(ctx: SettingsContext) -> PageForms:
 
 
 def _merge_answers(ctx: SettingsContext, page_forms: PageForms) -> Answers | None:
-    """Return the answers with what was sent for this page; None when something is wrong, which stands on the forms."""
+    """Return the pending answers with those sent for this page; None where the forms have errors."""
     definition, answers, form = ctx.definition, ctx.pending.answers, page_forms.form
     if page_forms.rows is not None:
         if ctx.page == "environment":
@@ -232,24 +234,24 @@ def _merge_answers(ctx: SettingsContext, page_forms: PageForms) -> Answers | Non
 
 
 def _redisplay_forms(page_forms: PageForms) -> PageForms:
-    """Return the forms as they were sent: nothing of them is kept, so the secrets that were typed stay in them."""
+    """Return the forms as they were sent; since nothing is stored, typed secrets stay in their fields."""
     if isinstance(page_forms.form, PageForm):
         environment.redisplay_secrets(page_forms.form, "")
     return page_forms
 
 
 def _field_values(ctx: SettingsContext) -> dict[str, str]:
-    """Return what the fields of the questions hold, by name."""
+    """Return the values of the questions' fields, by field name."""
     return settings.settings_values(_definition_with_variables(ctx), ctx.pending.answers)
 
 
 def _definition_with_variables(ctx: SettingsContext) -> Definition:
-    """Return the definition with the added variables as questions."""
+    """Return the definition with added variables as questions."""
     return settings.add_variable_questions(ctx.definition, _entries_on_page(ctx, ctx.pending.answers.variables))
 
 
 def _entries_on_page(ctx: SettingsContext, stored: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Return what was added before; of a page that was sent, what is still on it and what it brings."""
+    """Return added settings by container and key: the stored ones, or those on the page that was sent."""
     if request.method != "POST" or ctx.page not in ("storage", "environment"):
         return stored
     defined_names = {ask.name for ask in wizard.page_questions(ctx.definition, ctx.page)}
@@ -261,7 +263,7 @@ def _entries_on_page(ctx: SettingsContext, stored: dict[str, dict[str, str]]) ->
 
 
 def _labels_on_page(ctx: SettingsContext) -> labels.LabelEntries:
-    """Return the labels that there are; of a page that was sent, those on it under the names that they have there."""
+    """Return the stored labels, or those on the page that was sent, under their field names there."""
     if request.method != "POST":
         return labels.name_labels(ctx.definition, ctx.pending.answers.labels)
     sent = field_names.parse_field_names("labels", request.form, ctx.definition.containers)
@@ -303,7 +305,7 @@ def _suggested_settings(ctx: SettingsContext, values: dict[str, str]) -> dict[st
 
 
 def _joinable_networks(ctx: SettingsContext) -> set[str]:
-    """Return the networks that can be joined: those that people made, here or elsewhere, not those of links."""
+    """Return the networks that can be joined: rocknets and unmanaged networks, but not those of links."""
     listing = rocknets.list_rocknets()
     return {network.name for network in (*listing.rocknets, *listing.unmanaged)} - set(link_networks(ctx.definition))
 
@@ -319,7 +321,7 @@ def _render_page_forms(ctx: SettingsContext, page_forms: PageForms) -> str:
 
 
 def _review_pending(ctx: SettingsContext) -> Review:
-    """Return what the changes that are wanted would do today."""
+    """Return the review of the pending changes: their plan and findings on this host now."""
     return review_request(ctx.rockon, ChangeRequest(ctx.pending.answers, new_shares=ctx.pending.new_shares))
 
 

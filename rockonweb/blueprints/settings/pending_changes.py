@@ -1,4 +1,4 @@
-"""The settings that a person wants for an installed rock-on and has not applied yet, kept in their draft."""
+"""Changes to the settings of an installed rock-on that a user has not applied yet, stored in the user's draft."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rockonweb.web import drafts
 
 @dataclass(frozen=True)
 class PendingChanges:
-    """What a person wants, and the answers that the containers were made with.
+    """The changed answers, and the current ones, with which the containers were created.
 
-    `new_shares` did not exist when they were named: they are made when the change is applied.
+    `new_shares` did not exist when they were entered: they are created when the change is applied.
     """
 
     answers: Answers
@@ -30,14 +30,14 @@ class PendingChanges:
 
 
 def load_pending(installation: Installation, user_id: int) -> PendingChanges:
-    """Return what a person wants; what stands on the rows where they changed nothing. Only reads."""
+    """Return a user's pending changes, rebased on the current answers; these alone where there are none."""
     return _read_pending(drafts.find_draft(db.session(), installation, user_id), installation)
 
 
 def save_pending(
     installation: Installation, user_id: int, answers: Answers, new_shares: frozenset[str] = frozenset()
 ) -> None:
-    """Keep what a person wants; `new_shares` are those of it that do not exist yet."""
+    """Store changed answers, or delete the draft where they equal the current ones; `new_shares` do not exist yet."""
     with transaction() as session:
         current = repository.load_answers(installation)
         if answers_equal(answers, current):
@@ -52,14 +52,14 @@ def save_pending(
 
 
 def discard_pending(installation: Installation, user_id: int) -> None:
-    """Forget what a person wanted."""
+    """Delete a user's pending changes."""
     with transaction() as session:
         if row := drafts.find_draft(session, installation, user_id):
             session.delete(row)
 
 
 def has_unapplied_changes(installation: Installation) -> bool:
-    """Whether the person who is logged in has changes of this rock-on that are not applied yet; for templates."""
+    """Whether the current user has unapplied changes of this rock-on; for templates."""
     if installation.state is not State.INSTALLED or not current_user.is_authenticated:
         return False
     row = drafts.find_draft(db.session(), installation, current_user.id)

@@ -1,4 +1,4 @@
-"""A newer definition of an installed rock-on, or its successor under another name: look, accept, ignore."""
+"""A newer definition of an installed rock-on, or its replacement under another name: review, accept, ignore."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ blueprint = RoleBlueprint("succession", __name__, Role.OWNER, url_prefix="/rocko
 
 @blueprint.get("/definition")
 def show(rockon_id: int) -> ResponseReturnValue:
-    """Show the newer definition beside the installed one, and what taking it would do."""
+    """Show the newer definition next to the installed one, and what accepting it would do."""
     return _show_offer(_newer_definition(rockon_id))
 
 
 @blueprint.post("/definition")
 def decide(rockon_id: int) -> ResponseReturnValue:
-    """Take the newer definition, or leave it aside."""
+    """Accept or ignore the newer definition."""
     return _decide_offer(_newer_definition(rockon_id))
 
 
 @blueprint.get("/successor")
 def show_successor(rockon_id: int) -> ResponseReturnValue:
-    """Show what the rock-on is called now, and what taking the new name would do; a choice where several fit."""
+    """Show the rock-on's replacement and what accepting it would do; a choice where there are several candidates."""
     installation = _get_changeable(rockon_id)
     candidates = successors.find_replacements(installation)
     if candidates.is_ambiguous and candidates.choose_candidate(_chosen_candidate_id()) is None:
@@ -53,14 +53,14 @@ def show_successor(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/successor")
 def decide_successor(rockon_id: int) -> ResponseReturnValue:
-    """Take the new name and its definition, or leave them aside."""
+    """Accept or ignore the replacement."""
     return _decide_offer(_replacement_offer(_get_changeable(rockon_id)))
 
 
 def _get_changeable(rockon_id: int) -> Installation:
-    """Return a rock-on that can be changed now. Raises Conflict where it is busy or not installed."""
+    """Return a rock-on. Raises Conflict where it is busy or not installed."""
     installation = rockon_page.rockon_or_404(rockon_id)
-    operations.refuse_unchangeable(installation, t("An install takes the newest definition by itself."))
+    operations.refuse_unchangeable(installation, t("Installing it uses the newest definition automatically."))
     return installation
 
 
@@ -69,7 +69,7 @@ def _newer_definition(rockon_id: int) -> DefinitionOffer:
     if installation.entry.source == installation.installed_source or not installation.entry.in_catalogue:
         raise Conflict(
             t("There is no newer definition of %(name)s.", name=installation.name),
-            t("Refresh the catalogue to look for one."),
+            t("Refresh the catalogue to check for one."),
         )
     return new_definition.build_offer(installation)
 
@@ -79,8 +79,8 @@ def _replacement_offer(installation: Installation) -> DefinitionOffer:
     successor = db.session.get(RockOn, candidate.id) if candidate else None
     if successor is None:
         raise Conflict(
-            t("The catalogue has nothing that takes the place of %(name)s.", name=installation.name),
-            t("What is installed stays. Refresh the catalogue to look again."),
+            t("The catalogue has no replacement for %(name)s.", name=installation.name),
+            t("What is installed stays. Refresh the catalogue to check again."),
         )
     return new_definition.build_offer(installation, successor)
 
@@ -95,7 +95,7 @@ def _show_offer(offer: DefinitionOffer) -> ResponseReturnValue:
 
 
 def _decide_offer(offer: DefinitionOffer) -> ResponseReturnValue:
-    """Do what the pressed button says; the buttons beside secrets, and the one that looks, do nothing."""
+    """Do what the pressed button says; the preview button and those next to secrets change nothing."""
     if "Ignore" in request.form:
         return _ignore_offer(offer)
     facts, error = _gather_offer_facts(offer)
@@ -127,12 +127,12 @@ def _decide_offer(offer: DefinitionOffer) -> ResponseReturnValue:
 def _ignore_offer(offer: DefinitionOffer) -> ResponseReturnValue:
     with transaction():
         offer.rockon.ignored = definition_digest(offer.source)
-    flash(_("It stays as it is. When there is a yet newer definition, you will be asked again."), "success")
+    flash(_("The installed definition is kept. You will be asked again when there is an even newer one."), "success")
     return redirect_to_view("rockons.show", rockon_id=offer.rockon.id)
 
 
 def _gather_offer_facts(offer: DefinitionOffer) -> tuple[HostFacts, EngineError | None]:
-    """Return the host's facts for the questions; without what only Docker knows where it does not answer, and why."""
+    """Return the host's facts for the questions; where Docker does not answer, without its facts and with the error."""
     if not offer.migrated.new_questions_on("ports"):
         return HostFacts(), None
     facts, error = get_host().call_with_engine(
@@ -142,7 +142,7 @@ def _gather_offer_facts(offer: DefinitionOffer) -> tuple[HostFacts, EngineError 
 
 
 def _review_offer(question_forms: NewQuestionForms) -> Review:
-    """Return what would be done today."""
+    """Return the review of accepting the offer: its plan and findings on this host now."""
     offer = question_forms.offer
     successor = offer.successor.id if offer.successor else None
     return review_request(

@@ -1,4 +1,4 @@
-"""Two JSON texts side by side, line by line, without the stretches that are the same."""
+"""Two JSON texts side by side, line by line; long unchanged parts are left out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import starmap, zip_longest
 
-CONTEXT_LINES = 3  # lines that are shown of what is the same, before and after what differs
+CONTEXT_LINES = 3  # unchanged lines shown before and after each difference
 
 
 @dataclass(frozen=True)
 class JsonDiffRow:
-    """A line of the left and one of the right text; None where one side has none. `left_out` stands for many lines."""
+    """A line of the old and of the new text, None where one has none; or the number of lines that are `left_out`."""
 
     old: str | None = None
     new: str | None = None
@@ -26,7 +26,7 @@ class JsonDiffRow:
 
 
 def diff_json(old: str, new: str) -> list[JsonDiffRow]:
-    """Return the rows of two canonical JSON texts; none when they say the same."""
+    """Return the rows for two canonical JSON texts; none when they are equal."""
     if old == new:
         return []
     return list(_diff_rows(_pretty_lines(old), _pretty_lines(new)))

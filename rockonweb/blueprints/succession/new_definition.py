@@ -1,10 +1,12 @@
-"""A newer definition that waits for an installed rock-on, its own or that of its successor, and what it asks."""
+"""A newer definition of an installed rock-on, its own or its replacement's, and the forms of its new questions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from flask_babel import gettext as _
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition, definition_digest
@@ -27,9 +29,9 @@ from rockonweb.web import questions
 
 @dataclass(frozen=True)
 class DefinitionOffer:
-    """A definition that an installed rock-on may take: `new` in place of `old`.
+    """A definition (`new`) that may replace that of an installed rock-on (`old`).
 
-    `successor` is the rock-on of the catalogue that has it, where that has another name.
+    `successor` is the catalogue's rock-on that has it, where its name is another.
     """
 
     rockon: Installation
@@ -41,12 +43,12 @@ class DefinitionOffer:
 
     @property
     def is_ignored(self) -> bool:
-        """Whether an owner left it aside."""
+        """Whether an owner ignored it."""
         return self.rockon.ignored == definition_digest(self.source)
 
 
 def build_offer(installation: Installation, successor: RockOn | None = None) -> DefinitionOffer:
-    """Return what the catalogue has for an installed rock-on, or for one whose successor is known. Only reads."""
+    """Return the offer of the catalogue's definition of an installed rock-on, or of `successor`."""
     entry = successor or installation.entry
     new_definition = installation.parse_definition(entry.source, entry.name)
     return DefinitionOffer(
@@ -61,26 +63,26 @@ def build_offer(installation: Installation, successor: RockOn | None = None) -> 
 
 @dataclass(frozen=True)
 class NewQuestionForms:
-    """The new questions as forms of the wizard, one for each of its pages that asks something."""
+    """The new questions as forms of the wizard, one for each page that has any."""
 
     offer: DefinitionOffer
-    definition: Definition  # that asks nothing else
+    definition: Definition  # reduced to the new questions
     forms: Mapping[str, PageForm]
     suggested: Mapping[str, suggestions.Suggestion]
 
     @property
     def field_texts(self) -> dict[str, str]:
-        """What all fields hold, by name."""
+        """The values of all fields, by field name."""
         return {name: value for form in self.forms.values() for name, value in form.typed_values.items()}
 
     @property
     def merged_answers(self) -> Answers:
-        """All answers: the carried ones, and what the fields hold."""
+        """All answers: the migrated ones and those of the fields."""
         return merge_new_answers(self.offer.migrated, wizard.answers_from_values(self.definition, self.field_texts))
 
     @property
     def shares_to_add(self) -> frozenset[str]:
-        """The shares that the fields name and that do not exist."""
+        """The shares named in fields that do not exist yet."""
         form = self.forms.get("shares")
         return (
             shares_form.shares_to_create(form.typed_values, get_host().shares.shares_by_name()) if form else frozenset()
@@ -88,21 +90,21 @@ class NewQuestionForms:
 
     @property
     def focus_target(self) -> Any:
-        """The field that gets the focus: the first with an error, or the one that was asked to be shown."""
+        """The field that gets the focus: the first with an error, or a revealed secret."""
         return next((form.focused_field for form in self.forms.values() if form.focused_field), None)
 
     @property
     def contains_secrets(self) -> bool:
-        """Whether a field holds a secret, with buttons of its own."""
+        """Whether a field is for a secret, which has buttons of its own."""
         return any(form.has_secret_fields for form in self.forms.values())
 
     def validate_forms(self) -> bool:
-        """Check all fields, so that every fault is told at once."""
+        """Validate all forms, so that all faults are shown at once."""
         results = [form.validate() for form in self.forms.values()]
         return all(results)
 
     def redisplay_with_secret(self, generated: str, revealed: str) -> None:
-        """Let the page be looked at as it was sent, with a new secret, or with one to be read."""
+        """Prepare sent forms for display again, with a secret generated or revealed for the field of that name."""
         for form in self.forms.values():
             if generated in form:
                 environment.fill_generated_secret(form, generated, self.suggested)
@@ -111,7 +113,7 @@ class NewQuestionForms:
 
 
 def build_question_forms(offer: DefinitionOffer, facts: HostFacts) -> NewQuestionForms:
-    """Return the forms for what is new, filled with what is suggested, bound to what was sent."""
+    """Return the forms of the new questions with suggested values, bound to the request."""
     reduced, migrated = new_questions_only(offer.new, offer.migrated), offer.migrated
     values = wizard.values_from_answers(offer.new, migrated.answers)
     forms: dict[str, PageForm] = {}
@@ -135,7 +137,7 @@ def build_question_forms(offer: DefinitionOffer, facts: HostFacts) -> NewQuestio
 
 
 def _new_shares_form(offer: DefinitionOffer, reduced: Definition) -> PageForm:
-    share_context = questions.load_share_context(offer.rockon, t("Accept"))
+    share_context = questions.load_share_context(offer.rockon, _("Accept"))
     suggested = questions.suggest_free_shares(reduced, share_context, offer.migrated.answers.used_shares())
     return shares_form.build_shares_form(reduced, suggested, share_context)
 

@@ -1,1 +1,1 @@
-"""What a person answered: the values of a definition's questions, and the names of the fields that ask them."""
+"""A user's answers to a definition's questions, and the names of the form fields that ask them."""

@@ -1,4 +1,4 @@
-"""A person's answers to a rock-on's questions, by name, as the wizard, the answers file and the rows hold them."""
+"""A user's answers to a rock-on's questions, by name, as wizard, answers file and database have them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 BUILT_IN_NETWORK_NAMES = ("host", "none", "default")  # Docker's own
 VARIABLE_NAME = re.compile(r"[^\s=\0-\x1f\x7f-\x9f]{1,200}")
 SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
-MAX_QUOTED = 300  # characters of a name that is refused
+MAX_QUOTED = 300  # characters of a refused name in a message
 MAX_FOLDER_NAME = 255  # bytes of a folder's name on any file system
 MAX_FOLDER_PATH = 2_000  # bytes of a folder inside a share; a whole path has 4,096
-# What divides a path, or `-v`, and what looks as if it did.
+# Separators of a path or of `-v`, and characters that look like them.
 SEPARATORS = {
     *"/\\:",
     *"\u2044\u2215\u29f8\u2571\u27cb\u3033\u1735",
     *"\u2216\u29f5\u29f9\u2572",
     *"\u2236\ua789\u02d0\u0589\u05c3",
 }
-OPTIONAL_PARTS = ("storage", "variables", "labels", "networks")  # what was added after the install
+OPTIONAL_PARTS = ("storage", "variables", "labels", "networks")  # what users add after the install
 PARTS = ("shares", "ports", "devices", "environment", "custom_config", *OPTIONAL_PARTS)
 LIST_PARTS = ("labels", "networks")
-MISSING = object()  # the value of what is not there
+MISSING = object()  # in place of an answer that does not exist
 
 PerContainer = dict[str, dict[str, str]]
 AnswerKey = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
@@ -58,7 +58,7 @@ class Answers:
     networks: dict[str, list[str]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what an answers file holds."""
+        """Return the JSON object of an answers file."""
         data = {part: getattr(self, part) for part in PARTS if part not in OPTIONAL_PARTS or getattr(self, part)}
         data["ports"] = {
             container: {str(port): host for port, host in ports.items()} for container, ports in self.ports.items()
@@ -67,7 +67,7 @@ class Answers:
 
     @property
     def share_mounts(self) -> list[tuple[str, str]]:
-        """The container and the place of each share or folder that is mounted."""
+        """Container and share path of each mounted share or folder."""
         mounts = (*self.shares.items(), *self.storage.items())
         return [(container, share_path) for container, share_paths in mounts for share_path in share_paths.values()]
 
@@ -76,13 +76,13 @@ class Answers:
         return list(dict.fromkeys(split_share_path(share_path)[0] for _, share_path in self.share_mounts))
 
     def device_paths(self) -> list[str]:
-        """Return the host's paths of the devices that are handed on."""
+        """Return the host's paths of the devices that containers get."""
         values = (value for values in self.devices.values() for value in values.values())
         return [value.partition(":")[0] for value in values if value]
 
 
 def answers_from_json(data: Mapping[str, Any]) -> Answers:
-    """Return the answers that `Answers.to_json` gave; checks nothing."""
+    """Return the answers from a stored `Answers.to_dict`; validates nothing."""
     ports = {
         container: {int(port): host for port, host in by_port.items()}
         for container, by_port in data.get("ports", {}).items()
@@ -90,11 +90,11 @@ def answers_from_json(data: Mapping[str, Any]) -> Answers:
     return Answers(**{part: data[part] for part in PARTS if part in data and part != "ports"}, ports=ports)
 
 
-# -- answers, one by one ----------------------------------------------------------------------------------------------
+# -- flat answers -----------------------------------------------------------------------------------------------------
 
 
 def flatten_answers(answers: Answers) -> dict[AnswerKey, Any]:
-    """Return every answer by its part, container and key; a label or network is there or not."""
+    """Return every answer by its part, container and key; a label or network has the value True."""
     flat: dict[AnswerKey, Any] = {}
     for part in PARTS:
         part_answers = getattr(answers, part)
@@ -105,7 +105,7 @@ def flatten_answers(answers: Answers) -> dict[AnswerKey, Any]:
 
 
 def build_answers(flat: Mapping[AnswerKey, Any]) -> Answers:
-    """Return the answers that these are."""
+    """Return the answers of a flat mapping: the inverse of `flatten_answers`."""
     parts: dict[str, Any] = {part: {} for part in PARTS}
     for (part, container, key), value in flat.items():
         if part == "custom_config":
@@ -118,9 +118,9 @@ def build_answers(flat: Mapping[AnswerKey, Any]) -> Answers:
 
 
 def rebase_answers(base: Answers, edited: Answers, current: Answers) -> Answers:
-    """Return the `current` answers with what `edited` changed of `base`: others may have changed them meanwhile.
+    """Return `current` with what `edited` changed of `base` (a three-way merge): others may have changed it since.
 
-    A change of a question that is no longer asked is left out.
+    A change to a question that is no longer asked is left out.
     """
     old, new, latest = flatten_answers(base), flatten_answers(edited), flatten_answers(current)
     merged: dict[AnswerKey, Any] = {}
@@ -134,11 +134,11 @@ def rebase_answers(base: Answers, edited: Answers, current: Answers) -> Answers:
 
 
 def answers_equal(left: Answers, right: Answers) -> bool:
-    """Whether two answers say the same."""
+    """Whether two sets of answers are equal."""
     return flatten_answers(left) == flatten_answers(right)
 
 
-# -- what is wrong with one -------------------------------------------------------------------------------------------
+# -- validation -------------------------------------------------------------------------------------------------------
 
 
 def split_share_path(share_path: str) -> tuple[str, str]:
@@ -163,7 +163,7 @@ def share_fault(share_path: str) -> str:
 
 
 def _is_folder_name(name: str) -> bool:
-    """Whether this is the name of one folder, also for eyes and programs that take signs for what they look like."""
+    """Whether this is the name of one folder, also for readers and programs that take look-alikes for separators."""
     normalized = unicodedata.normalize("NFKC", name)
     return (
         name.isprintable()
@@ -197,8 +197,8 @@ def read_answers(
 ) -> Answers:
     """Return complete answers from the object of an answers file.
 
-    An omitted port takes `suggest(container, port)`, an omitted device is blank. `shares` are those that there are, if
-    that is known. Raises BadInput with a sentence for each answer that is missing, unknown or out of range.
+    An omitted port takes `suggest(container, port)`, an omitted device is blank. `shares` are the existing ones, None
+    where unknown. Raises BadInput with a sentence for each answer that is missing, unknown or out of range.
     """
     reader = _AnswersReader(definition, data)
     reader.read_container_questions("shares", lambda spec: spec.volumes)
@@ -218,14 +218,14 @@ def read_answers(
 
 
 def missing_shares(answers: Answers, existing: Collection[str] | None) -> Iterator[str]:
-    """Yield a sentence for each share that is used and is not among those that are known; None: nobody looked."""
+    """Yield a sentence for each used share that is not among the `existing` ones; None means that these are unknown."""
     for share in answers.used_shares() if existing is not None else ():
         if share not in (existing or ()) and not share_fault(share):
-            yield t('There is no share "%(share)s". Make it: rockonweb share add %(share)s', share=share)
+            yield t('There is no share "%(share)s". Create it: rockonweb share add %(share)s', share=share)
 
 
 def answer_faults(definition: Definition, answers: Answers) -> Iterator[str]:
-    """Yield a sentence for each answer that is out of range, whoever gave it."""
+    """Yield a sentence for each answer that is out of range."""
     for (part, container, key), value in flatten_answers(answers).items():
         path = ".".join(filter(None, (part, container, "" if part in LIST_PARTS else key)))
         spec = definition.containers.get(container)
@@ -262,7 +262,7 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
 
 
 def label_fault(label: str) -> str:
-    """Return a sentence on what is wrong with a label, blank when nothing is. Docker takes no blanks in its key."""
+    """Return a sentence on what is wrong with a label, blank when nothing is. Docker accepts no spaces in its key."""
     key = label.partition("=")[0]
     if (
         not key.isprintable()
@@ -272,14 +272,15 @@ def label_fault(label: str) -> str:
         or INVISIBLE_CHARACTERS.search(label)
     ):
         return t(
-            '"%(label)s" is no label: use KEY or KEY=VALUE, without spaces in the key, not %(ours)s…',
+            '"%(label)s" is not a valid label: use KEY or KEY=VALUE, without spaces in the key and not starting '
+            "with %(ours)s…",
             label=label,
             ours=LABEL_PREFIX,
         )
     return ""
 
 
-# What is wrong with an answer of each part: functions of its key, its value, and the container.
+# The checks of each part's answers: functions of key, value and container, which return a fault or a blank text.
 _FAULT_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], ...]] = {
     "shares": (lambda _, place, __: share_fault(place),),
     "ports": (lambda _, port, __: "" if port is None else host_port_fault(port),),
@@ -294,14 +295,14 @@ _FAULT_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], 
 
 
 def as_text(value: object) -> str | None:
-    """Return a value of JSON as an answer has it; None for what is no text, number or truth."""
+    """Return a JSON value as the text of an answer; None for what is no text, number or boolean."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else None
 
 
 class _AnswersReader:
-    """Takes answers out of untyped JSON and collects what is wrong with it."""
+    """Reads answers from untyped JSON and collects its faults."""
 
     def __init__(self, definition: Definition, data: Mapping[str, Any]) -> None:
         self.definition = definition
@@ -344,7 +345,7 @@ class _AnswersReader:
     def read_questions(
         self, part: str, container: str, value: Any, questions: Iterable[str], default: str | None = None
     ) -> None:
-        """Take the answers to questions; those without a default must be there."""
+        """Read the answers to questions; without a default, each is required."""
         prefix = f"{part}.{container}" if container else part
         entries = self.expect_known_keys(prefix, value, questions)
         for key in questions:

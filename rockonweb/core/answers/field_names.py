@@ -1,7 +1,7 @@
-"""The names of the fields that ask something of a container: the one place that makes and reads them.
+"""The names of the form fields of questions: built and parsed only here.
 
-A name is PAGE-CONTAINER-KEY, such as `shares-syncthing-/config`. Containers and keys may have dashes too, so it is read
-with the longest container that fits. Where another one was meant it is PAGE-/CONTAINER/KEY: no container has a slash.
+A name is PAGE-CONTAINER-KEY, such as `shares-syncthing-/config`. Containers and keys may have dashes too, so the
+longest container that matches is taken. Where that is wrong, it is PAGE-/CONTAINER/KEY: no container has a slash.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 
 def field_name(page: str, container: str, key: str, containers: Collection[str]) -> str:
-    """Return the name of a field, which no other one has. `containers` are all those of the definition."""
+    """Return the unique name of a field. `containers` are all those of the definition."""
     plain_name = plain_field_name(page, container, key)
     return (
         plain_name
@@ -25,7 +25,7 @@ def plain_field_name(page: str, container: str, key: str) -> str:
 
 
 def page_field_names(page: str, names: Iterable[str]) -> list[str]:
-    """Return the names that are those of a page's fields, whatever they ask."""
+    """Return those of the names that are fields of a page."""
     return [name for name in names if name.startswith(f"{page}-")]
 
 
@@ -43,7 +43,7 @@ def parse_field_names(page: str, names: Iterable[str], containers: Collection[st
 
 
 def _longest_container(page: str, name: str, containers: Collection[str]) -> str:
-    """Return the longest container that a name in its plain form can be about, a blank one when there is none."""
+    """Return the longest container that a plain name can refer to, blank when there is none."""
     return max(
         (container for container in containers if name.startswith(plain_field_name(page, container, ""))),
         key=len,

@@ -1,1 +1,1 @@
-"""What one container comes to: its `docker run`, whose files it writes, and the networks that it is on."""
+"""Containers: their `docker run` command lines, the users that they run as, and their networks."""

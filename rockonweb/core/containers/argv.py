@@ -1,7 +1,7 @@
-"""The `docker run` of a container: one small function per group of flags.
+"""The `docker run` command line of a container: one small function per group of options.
 
-The groups come in the order of the framework's own command, because a later flag wins: what a definition's options
-say beats the defaults before them, and a person's answers beat the options.
+The groups come in the order of Rockstor's own command, because a later option wins: a definition's options override the
+defaults before them, and a user's answers override those.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Argv = tuple[str, ...]
 class HandlerAdditions:
     """What a handler adds to a container's command line; each goes into its own group.
 
-    `handler_mount_options` are paths of the host and of the container, `link_options` containers and the names by which
-    they are called.
+    `mounts` are pairs of a path on the host and one in the container, `links` pairs of a container and its alias,
+    `environment` variables by name.
     """
 
     mounts: tuple[tuple[str, str], ...] = ()
@@ -47,7 +47,7 @@ def docker_run_argv(
     facts: HostFacts,
     additions: HandlerAdditions = NO_ADDITIONS,
 ) -> Argv:
-    """Return the whole command line that makes and starts `container`."""
+    """Return the whole command line that creates and starts `container`."""
     spec = definition.containers[container]
     return (
         *("docker", "run", *DETACH_OPTIONS, "--name", container),
@@ -68,7 +68,7 @@ def docker_run_argv(
 
 
 def share_facts(share_path: str, facts: HostFacts) -> ShareFacts:
-    """Return path and owner of "SHARE" or "SHARE/FOLDER"; one that is yet to be made is root's unless it is given."""
+    """Return path and owner of "SHARE" or "SHARE/FOLDER"; a share yet to be created is root's by default."""
     share, folder = split_share_path(share_path)
     new_owner = facts.new_owners.get(share, (0, 0))
     base = facts.shares.get(share) or ShareFacts(f"{facts.shares_root}/{share}", *new_owner)
@@ -76,7 +76,7 @@ def share_facts(share_path: str, facts: HostFacts) -> ShareFacts:
 
 
 def volume_options(container: str, spec: ContainerSpec, answers: Answers, facts: HostFacts) -> Iterator[str]:
-    """Shares on the definition's volumes, in its order, then storage that the user added, then kept volumes."""
+    """Shares on the definition's volumes, in its order, then added storage, then the old container's volumes."""
     answered = answers.shares.get(container, {})
     storage = answers.storage.get(container, {})
     mounts = [(destination, answered[destination]) for destination in spec.volumes if destination in answered]
@@ -103,7 +103,7 @@ def device_options(container: str, spec: ContainerSpec, answers: Answers) -> Ite
 
 
 def user_option(container: str, spec: ContainerSpec, answers: Answers, facts: HostFacts) -> Iterator[str]:
-    """`-u UID[:GID]`, where the definition gives a uid; -1 is the owner of the first volume's share."""
+    """`-u UID[:GID]`, where the definition has a uid; -1 is the owner of the first volume's share."""
     if spec.uid is None:
         return
     owner = first_share(container, spec, answers, facts)
@@ -114,13 +114,13 @@ def user_option(container: str, spec: ContainerSpec, answers: Answers, facts: Ho
 
 
 def first_share(container: str, spec: ContainerSpec, answers: Answers, facts: HostFacts) -> ShareFacts | None:
-    """Return the share of the container's first volume."""
+    """Return the share of the container's first volume, None without one."""
     share_path = answers.shares.get(container, {}).get(next(iter(spec.volumes), ""))
     return share_facts(share_path, facts) if share_path else None
 
 
 def host_port(definition: Definition, container: str, port: int, answers: Answers) -> int | None:
-    """Return the port of the host that really reaches `port`; None for one that is not published.
+    """Return the host port that reaches `port` of a container; None for one that is not published.
 
     On the host's network a container's own port is the host's.
     """
@@ -130,7 +130,7 @@ def host_port(definition: Definition, container: str, port: int, answers: Answer
 
 
 def resolve_host_ports(definition: Definition, answers: Answers) -> Answers:
-    """Return the answers with the ports of host-network containers as they really are."""
+    """Return the answers with the actual host ports of containers on the host network."""
     ports = {
         name: {port: host_port(definition, name, port, answers) for port in by_port}
         for name, by_port in answers.ports.items()
@@ -148,7 +148,7 @@ def publish_options(container: str, spec: ContainerSpec, answers: Answers) -> It
 
 
 def definition_options(spec: ContainerSpec) -> Iterator[str]:
-    """The definition's options as they are, repeated ones too; a blank value means the flag alone."""
+    """The definition's options unchanged, repeated ones too; a blank value means the option alone."""
     return _flatten_pairs(spec.opts)
 
 
@@ -185,14 +185,14 @@ def label_options(container: str, answers: Answers) -> Iterator[str]:
 
 
 def management_label_options(definition: Definition, facts: HostFacts) -> Iterator[str]:
-    """Labels by which a container is known to be ours, whatever its name."""
+    """Labels that mark a container as managed by this instance, whatever its name."""
     yield from ("--label", f"{ROCKON_LABEL}={definition.name}")
     if facts.instance:
         yield from ("--label", f"{INSTANCE_LABEL}={facts.instance}")
 
 
 def without_management_labels(argv: Sequence[str]) -> list[str]:
-    """Return a command line without our management labels."""
+    """Return a command line without the labels of Rockonweb."""
     return run_options.remove_flags(argv, lambda flag: flag.name == "label" and flag.value.startswith(LABEL_PREFIX))
 
 
@@ -202,7 +202,7 @@ def mounted_paths(argv: Sequence[str]) -> list[str]:
 
 
 def command_arguments(spec: ContainerSpec) -> Iterator[str]:
-    """What follows the image; a blank second word of a pair is left out."""
+    """What follows the image; a blank second part of a pair is left out."""
     return _flatten_pairs(spec.cmd_arguments)
 
 

@@ -1,4 +1,4 @@
-"""Networks that people make: who can be on one, and whether what is asked for can be had."""
+"""Networks that users create: which containers can join one, and whether a specification is valid."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Subnet = IPv4Network | IPv6Network
 @with_config(extra="forbid")
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network as an owner asks for it. What is blank is left to Docker; without a subnet it chooses all addresses.
+    """A network to be created. What is blank is left to Docker; without a subnet it chooses all addresses.
 
-    `aux_addresses` are addresses that Docker gives to nobody, each with a name. `host_binding` is the address of this
-    machine on which ports of the containers are published.
+    `aux_addresses` are pairs of a name and an address that Docker assigns to no container. `host_binding` is the
+    address of this machine on which ports of the containers are published.
     """
 
     name: str
@@ -59,7 +59,7 @@ class NetworkSpec:
 
     @property
     def driver_options(self) -> dict[str, str]:
-        """The options of Docker's bridge driver, without those that say what it does anyway."""
+        """The options of Docker's bridge driver, without those that equal its defaults."""
         options = {
             "com.docker.network.bridge.enable_icc": "" if self.icc else "false",
             "com.docker.network.bridge.enable_ip_masquerade": "" if self.ip_masquerade else "false",
@@ -71,8 +71,8 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class NetworkConstraints:
-    """What a network must fit beside: the names and subnets of the other networks, the subnets that this machine
-    reaches (by interface) and its own addresses.
+    """What a network must be compatible with: names and subnets of the other networks, the subnets that this machine
+    reaches (by interface), and this machine's own addresses.
     """
 
     taken_names: Collection[str] = ()
@@ -82,7 +82,7 @@ class NetworkConstraints:
 
 
 class NetworkFault(NamedTuple):
-    """What is wrong, and with which part of the specification."""
+    """What is wrong, and with which field (`part`) of a NetworkSpec."""
 
     part: str
     sentence: TranslatableText
@@ -92,11 +92,14 @@ def join_refusal(spec: ContainerSpec) -> TranslatableText | None:
     """Return why a container can't join a network; None when it can."""
     network = spec.network or ""
     if network == "host":
-        return t("It uses the host's own network, and Docker lets it join no other one beside that.")
+        return t("It uses the host network, so Docker doesn't let it join any other network.")
     if network == "none":
-        return t("Its definition keeps it off every network, and Docker lets it join none beside that.")
+        return t("Its definition turns networking off, so Docker doesn't let it join any network.")
     if other := container_of(network):
-        return t("It uses the network of %(other)s and is wherever that one is: let that one join.", other=other)
+        return t(
+            "It uses the network of %(other)s and is in the same networks: let that container join instead.",
+            other=other,
+        )
     return None
 
 
@@ -110,12 +113,12 @@ def read_aux_addresses(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def network_faults(spec: NetworkSpec, constraints: NetworkConstraints) -> Iterator[NetworkFault]:
-    """Yield a fault for each part of a network that can't be had, in a sentence."""
-    name_taken = t('A network named "%(name)s" exists already: choose another name.', name=spec.name)
+    """Yield a fault for each invalid field of a network."""
+    name_taken = t('A network named "%(name)s" already exists: choose another name.', name=spec.name)
     if why := network_name_fault(spec.name) or (name_taken if spec.name in constraints.taken_names else None):
         yield NetworkFault("name", why)
     if len(spec.comment) > MAX_COMMENT:
-        yield NetworkFault("comment", t("A comment has no more than %(most)s characters.", most=MAX_COMMENT))
+        yield NetworkFault("comment", t("A comment can have at most %(most)s characters.", most=MAX_COMMENT))
     subnet, fault = _parse_subnet("subnet", spec.subnet)
     if fault:
         yield fault
@@ -125,21 +128,21 @@ def network_faults(spec: NetworkSpec, constraints: NetworkConstraints) -> Iterat
     else:
         for part in ("gateway", "ip_range", "aux_addresses"):
             if getattr(spec, part):
-                yield NetworkFault(part, t("This needs a subnet: without one Docker chooses all addresses itself."))
+                yield NetworkFault(part, t("This needs a subnet: without one, Docker chooses all addresses itself."))
     yield from _mtu_faults(spec)
     if spec.host_binding:
         yield from _host_binding_faults(spec.host_binding, constraints)
 
 
 def network_name_fault(name: str) -> TranslatableText | None:
-    """Return why Docker would not take a name for a network, or has it itself."""
+    """Return why a network can't have this name: Docker reserves or refuses it. None when it can."""
     if name in BUILT_IN_NETWORKS:
-        return t('"%(name)s" is a name of Docker\'s own: choose another.', name=name)
+        return t('"%(name)s" is reserved by Docker: choose another name.', name=name)
     if len(name) > MAX_NETWORK_NAME:
-        return t("A network's name has no more than %(most)s characters.", most=MAX_NETWORK_NAME)
+        return t("A network's name can have at most %(most)s characters.", most=MAX_NETWORK_NAME)
     if not NETWORK_NAME.fullmatch(name):
         return t(
-            'Docker does not take "%(name)s": use letters, digits, dots, dashes and underscores, and begin with a '
+            'Docker does not accept "%(name)s": use letters, digits, dots, dashes and underscores, and start with a '
             "letter or digit.",
             name=name,
         )
@@ -166,9 +169,9 @@ def _parse_subnet(part: str, text: str) -> tuple[Subnet | None, NetworkFault | N
 
 
 def _subnet_faults(subnet: Subnet, constraints: NetworkConstraints) -> Iterator[TranslatableText]:
-    """Yield why a subnet can't be had."""
+    """Yield why a subnet can't be used."""
     if subnet.num_addresses < 4:
-        yield t("%(subnet)s has no room for a gateway and a container.", subnet=str(subnet))
+        yield t("%(subnet)s is too small for a gateway and a container.", subnet=str(subnet))
     special = (
         subnet.prefixlen < MIN_PREFIX_LENGTH[subnet.version]
         or subnet.network_address in THIS_NETWORK
@@ -180,7 +183,8 @@ def _subnet_faults(subnet: Subnet, constraints: NetworkConstraints) -> Iterator[
     )
     if special:
         yield t(
-            "%(subnet)s is set apart for other uses: take one such as 10.5.0.0/24 or fd00:5::/64.", subnet=str(subnet)
+            "%(subnet)s is reserved for other uses: use a subnet such as 10.5.0.0/24 or fd00:5::/64.",
+            subnet=str(subnet),
         )
         return
     for name, other in _overlapping_subnets(subnet, constraints.network_subnets):
@@ -231,7 +235,7 @@ def _address_faults(spec: NetworkSpec, subnet: Subnet) -> Iterator[NetworkFault]
                 t('"%(entry)s" has no name: write nas=10.5.0.2, for example.', entry=f"{name}={address}".strip("=")),
             )
         elif name in names:
-            yield NetworkFault("aux_addresses", t('The name "%(name)s" stands here twice.', name=name))
+            yield NetworkFault("aux_addresses", t('The name "%(name)s" is listed twice.', name=name))
         else:
             yield from _subnet_address_faults("aux_addresses", address, subnet, taken)
         names.add(name)
@@ -252,16 +256,19 @@ def _subnet_address_faults(part: str, text: str, subnet: Subnet, taken: dict[Add
     if address not in subnet:
         yield NetworkFault(part, t("%(text)s is not inside the subnet %(subnet)s.", text=text, subnet=str(subnet)))
     elif address == subnet.network_address or (subnet.version == 4 and address == subnet.broadcast_address):
-        yield NetworkFault(part, t("%(text)s stands for the whole subnet: take another one of it.", text=text))
+        yield NetworkFault(
+            part,
+            t("%(text)s is the network or broadcast address of the subnet: choose another address in it.", text=text),
+        )
     elif address in taken:
-        yield NetworkFault(part, t("%(text)s is wanted twice.", text=text))
+        yield NetworkFault(part, t("%(text)s is used twice.", text=text))
     taken[address] = part
 
 
 def _mtu_faults(spec: NetworkSpec) -> Iterator[NetworkFault]:
     least = MIN_MTU[6 if spec.is_ipv6 else 4]
     if spec.mtu is not None and not least <= spec.mtu <= MAX_MTU:
-        yield NetworkFault("mtu", t("The MTU is a number from %(least)s to %(most)s.", least=least, most=MAX_MTU))
+        yield NetworkFault("mtu", t("The MTU must be a number from %(least)s to %(most)s.", least=least, most=MAX_MTU))
 
 
 def _host_binding_faults(text: str, constraints: NetworkConstraints) -> Iterator[NetworkFault]:
@@ -270,7 +277,7 @@ def _host_binding_faults(text: str, constraints: NetworkConstraints) -> Iterator
         yield NetworkFault("host_binding", t('"%(text)s" is not an address.', text=text))
         return
     if address.version != 4:
-        yield NetworkFault("host_binding", t("Docker takes only an IPv4 address here."))
+        yield NetworkFault("host_binding", t("Docker accepts only an IPv4 address here."))
     elif (
         constraints.host_addresses
         and text not in constraints.host_addresses

@@ -1,6 +1,6 @@
-"""Whose a share should be: the user and group that a container works as, as its definition or a person's answer says.
+"""The owner that a share should have: the user and group that a container runs as, by its definition or an answer.
 
-`uid` of a definition is Docker's `-u`; PUID, PGID and their like are variables by which an image's own start changes
+`uid` of a definition is Docker's `-u`; PUID, PGID and their like are variables by which an image's entrypoint changes
 to a user.
 """
 
@@ -15,19 +15,19 @@ from rockonweb.core.definition.definition import MAX_NUMBER, ContainerSpec, Defi
 from rockonweb.core.facts import HostFacts, SharePathFacts
 
 _UID_GID_VARIABLE = re.compile(r"(?:^|_)P?([UG])ID$", re.IGNORECASE)
-_USER_GROUP_ID_VARIABLE = re.compile(r"^(USER|GROUP)_?ID$", re.IGNORECASE)  # or the name of an account somewhere
+_USER_GROUP_ID_VARIABLE = re.compile(r"^(USER|GROUP)_?ID$", re.IGNORECASE)  # or an account: its label decides
 _UID_GID_LABEL = re.compile(r"\b[UG]ID\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class ContainerUser:
-    """The user that a container works as, and the group, None where nothing says which."""
+    """The user and group that a container runs as; `gid` is None where unknown."""
 
     uid: int
     gid: int | None = None
 
     def can_write(self, folder: SharePathFacts) -> bool:
-        """Whether the permissions of a folder let this user make files in it."""
+        """Whether the permissions of a folder let this user create files in it."""
         if self.uid == 0:
             return True
         shift = 6 if folder.uid == self.uid else 3 if folder.gid == self.gid else 0
@@ -36,7 +36,7 @@ class ContainerUser:
 
 @dataclass(frozen=True)
 class OwnerMismatch:
-    """A place that a container has, and may not write to."""
+    """A share path (`place`) that a container mounts but can't write to; `now` is its present state."""
 
     place: str
     container: str
@@ -45,12 +45,12 @@ class OwnerMismatch:
 
     @property
     def owner(self) -> tuple[int, int]:
-        """User and group that it should be given to."""
+        """The uid and gid that it should have."""
         return self.user.uid, self.now.gid if self.user.gid is None else self.user.gid
 
 
 def account_kind(key: str, label: str) -> str:
-    """Return whether a variable is the number of a "user" or a "group"; blank when it is neither."""
+    """Return whether a variable is the id of a "user" or a "group"; blank when it is neither."""
     match = _UID_GID_VARIABLE.search(key)
     if not match and _UID_GID_LABEL.search(label):
         match = _USER_GROUP_ID_VARIABLE.search(key)
@@ -58,9 +58,9 @@ def account_kind(key: str, label: str) -> str:
 
 
 def container_user(container: str, spec: ContainerSpec, answers: Answers) -> ContainerUser | None:
-    """Return who a container works as; None where neither its definition nor an answer says it.
+    """Return the user that a container runs as; None where neither its definition nor an answer says it.
 
-    Whoever works as the owner of its first volume has no share of somebody else's there.
+    None also where it runs as the owner of its first volume (a negative uid), who can write there anyway.
     """
     if spec.uid is not None:
         return (
@@ -79,7 +79,7 @@ def container_user(container: str, spec: ContainerSpec, answers: Answers) -> Con
 
 
 def users_by_path(definition: Definition, answers: Answers) -> dict[str, ContainerUser]:
-    """Return who works in each share and folder: the first container that has it and is known to work as somebody."""
+    """Return the user by share path: that of the first container that mounts it and whose user is known."""
     users: dict[str, ContainerUser] = {}
     for name, spec, share_path in _mounted_share_paths(definition, answers):
         if user := container_user(name, spec, answers):
@@ -90,18 +90,18 @@ def users_by_path(definition: Definition, answers: Answers) -> dict[str, Contain
 
 
 def new_path_owners(definition: Definition, answers: Answers, new_paths: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Return user and group of shares and folders that are made: whoever works there; root's where nobody is known."""
+    """Return uid and gid of shares and folders to be created, where a container's user is known; others are root's."""
     users = users_by_path(definition, answers)
     return {share_path: (user.uid, user.gid or 0) for share_path, user in users.items() if share_path in new_paths}
 
 
 def used_share_paths(definition: Definition, answers: Answers) -> set[str]:
-    """Return every share and folder that a container has."""
+    """Return every share path that a container mounts."""
     return {share_path for _, _, share_path in _mounted_share_paths(definition, answers)}
 
 
 def find_owner_mismatches(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[OwnerMismatch]:
-    """Yield the places that a container may not write to, each once for a container."""
+    """Yield the share paths that a container can't write to, each once for a container."""
     reported: set[tuple[str, str]] = set()
     for name, spec, share_path in _mounted_share_paths(definition, answers):
         user, folder = container_user(name, spec, answers), facts.places.get(share_path)
@@ -111,7 +111,7 @@ def find_owner_mismatches(definition: Definition, answers: Answers, facts: HostF
 
 
 def ownership_offers(definition: Definition, answers: Answers, facts: HostFacts) -> dict[str, OwnerMismatch]:
-    """Return the places that may be given to whoever works there, each once."""
+    """Return the share paths whose owner may be changed to the container's user, each with its first mismatch."""
     offered: dict[str, OwnerMismatch] = {}
     for mismatch in find_owner_mismatches(definition, answers, facts):
         offered.setdefault(mismatch.place, mismatch)

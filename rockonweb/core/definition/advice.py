@@ -1,4 +1,4 @@
-"""What is allowed in a definition but hardly meant: for those who write them. No reason to refuse anything."""
+"""Warnings for authors of definitions: what is allowed but probably a mistake. No reason to reject anything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUESTION_PARTS = ("ports", "volumes", "environment", "devices")
 
 
 def collect_warnings(definition: Definition, body: Mapping[str, Any]) -> list[DefinitionFault]:
-    """Return what the author of a definition may want to look at; `body` is the JSON object that it came from."""
+    """Return the warnings for the author of a definition; `body` is the JSON object that it was parsed from."""
     return [
         *_unknown_keys(body),
         *_unusable_links(definition, body),
@@ -33,39 +33,37 @@ def _unknown_keys(body: Mapping[str, Any]) -> Iterator[DefinitionFault]:
     except ValidationError as error:
         for detail in error.errors():
             if detail["type"] == "extra_forbidden":
-                yield DefinitionFault(".".join(map(str, detail["loc"])), t("is a key that nothing reads"))
+                yield DefinitionFault(".".join(map(str, detail["loc"])), t("is an unknown key and has no effect"))
 
 
 def _unusable_links(definition: Definition, body: Mapping[str, Any]) -> Iterator[DefinitionFault]:
-    """Yield the addresses that no browser is sent to."""
+    """Yield the URLs that are ignored, because a browser could not open them."""
     for key, url in (("website", definition.website), ("icon", definition.icon)):
         if body.get(key) and not url:
-            yield DefinitionFault(key, t("is no address that begins with https:// or http://, so it is left out"))
+            yield DefinitionFault(key, t("is not an address that starts with https:// or http:// and is ignored"))
 
 
 def _ui_port_warnings(definition: Definition) -> Iterator[DefinitionFault]:
-    """Yield what is odd about the app's own page."""
+    """Yield warnings about the port of the app's own page."""
     ui_ports = [
         (name, port, port_spec.host_default or port)
         for name, port, port_spec in definition.container_ports
         if port_spec.ui
     ]
     if definition.ui.slug and not ui_ports:
-        yield DefinitionFault("ui", t("has no effect: no port says that it is the app's own page"))
+        yield DefinitionFault("ui", t("has no effect: no port is marked as the app's page"))
     for name, port, _ in ui_ports[1:]:
         yield DefinitionFault(
             f"containers.{name}.ports.{port}.ui",
-            t("says that this is the app's own page, as another port before it does; that one is taken"),
+            t("marks this port as the app's page, but an earlier port is marked already; the earlier one is used"),
         )
     for name, port, host in ui_ports:
         if host in BLOCKED_PORTS:
-            yield DefinitionFault(
-                f"containers.{name}.ports.{port}", t("browsers refuse to open port %(port)s", port=host)
-            )
+            yield DefinitionFault(f"containers.{name}.ports.{port}", t("browsers block port %(port)s", port=host))
 
 
 def _question_warnings(definition: Definition) -> Iterator[DefinitionFault]:
-    """Yield the questions that a person can't understand, or that don't come in the order that was meant."""
+    """Yield the questions without a label, and those whose `index` can't be their position."""
     questions_by_path = {
         f"containers.{name}.{part}": getattr(spec, part)
         for name, spec in definition.containers.items()
@@ -78,14 +76,14 @@ def _question_warnings(definition: Definition) -> Iterator[DefinitionFault]:
                 yield DefinitionFault(f"{path}.{key}.label", t("is blank: people see the key instead"))
             if question.index is not None and not 1 <= question.index <= len(questions):
                 yield DefinitionFault(
-                    f"{path}.{key}.index", t("is none of the places 1 to %(count)d", count=len(questions))
+                    f"{path}.{key}.index", t("is not a position from 1 to %(count)d", count=len(questions))
                 )
             elif positions[question.index] > 1:
-                yield DefinitionFault(f"{path}.{key}.index", t("is the place of another question too"))
+                yield DefinitionFault(f"{path}.{key}.index", t("is also the position of another question"))
 
 
 def _conflicting_ports(definition: Definition) -> Iterator[DefinitionFault]:
-    """Yield the ports whose suggestion can't be had."""
+    """Yield the ports that suggest a host port which an earlier one suggests already."""
     first_claims: dict[tuple[int, str], str] = {}
     for name, port, port_spec in definition.container_ports:
         path, host = f"containers.{name}.ports.{port}", port_spec.host_default or port

@@ -1,4 +1,4 @@
-"""Badges: what a person should know of a rock-on before installing it, told by its definition."""
+"""Badges: what users should know about a rock-on before they install it, derived from its definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Badge(enum.StrEnum):
     LOCAL = "local"
 
 
-CAUTION_BADGES = (Badge.HOST_NETWORK, Badge.PRIVILEGED, Badge.DOCKER_SOCKET)  # these give an app power over the host
+CAUTION_BADGES = (Badge.HOST_NETWORK, Badge.PRIVILEGED, Badge.DOCKER_SOCKET)  # these give an app privileges on the host
 
 
 def find_badges(definition: Definition, *, local: bool = False) -> tuple[Badge, ...]:

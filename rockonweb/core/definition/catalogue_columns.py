@@ -1,4 +1,4 @@
-"""What the catalogue shows of a rock-on, and finds it by, so that a list of a thousand need not read definitions."""
+"""The catalogue's columns, derived from definitions once, so that listing a thousand rock-ons need not parse any."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rockonweb.core.definition.badges import Badge, find_badges
 from rockonweb.core.definition.categories import Category, categorize_rockon
 from rockonweb.core.definition.definition import Definition
 
-# Raise it when `summarize_definition` gives something else for the same definition: rows are then described again.
+# Increment it when `summarize_definition` returns something else for the same definition: rows are then recomputed.
 SUMMARY_VERSION = 3
-MAX_SUMMARY = 240  # characters; a card has room for three lines
+MAX_SUMMARY = 240  # characters; a card shows three lines
 
 
 @dataclass(frozen=True)
 class CatalogueSummary:
-    """`sort_name` gives the order of names, `search` is what searches look through, in lower case without markup."""
+    """`sort_name` is for sorting by name, `search` is the text to search in, lower case without markup."""
 
     sort_name: str
     search: str
@@ -44,13 +44,13 @@ def summarize_definition(definition: Definition, *, local: bool = False) -> Cata
 
 
 def strip_html(html: str) -> str:
-    """Return the words of a piece of HTML."""
+    """Return the text of a piece of HTML."""
     html = re.sub(r"</?(?:a|abbr|b|code|em|i|kbd|q|s|small|span|strong|sub|sup|u)\b[^>]*>", "", html)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
 def shorten_summary(text: str) -> str:
-    """Return text that is no longer than a summary, ended between two words where there are words."""
+    """Return text cut to MAX_SUMMARY characters, between two words where possible."""
     if len(text) <= MAX_SUMMARY:
         return text
     head = text[:MAX_SUMMARY]

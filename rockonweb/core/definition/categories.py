@@ -1,4 +1,4 @@
-"""Categories: a small map of our own, because definitions name none. Adding an app or a word here is all it takes."""
+"""Categories: a small built-in map, because definitions name none. To extend it, add an app or a word here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Category(enum.StrEnum):
     OTHER = "other"
 
 
-# Apps as they are called, without spaces and dashes. What their name says counts more than any description.
+# Names of apps, without spaces and dashes. A match here takes precedence over words of a description.
 APP_NAMES: dict[Category, str] = {
     Category.MEDIA: """airsonic ampache audiobookshelf bazarr beets booksonic calibre cops emby filebot funkwhale gonic
         handbrake headphones jellyfin jellyseerr kavita kodi komga koel lidarr logitechmediaserver makemkv mediaelch
@@ -74,7 +74,7 @@ APP_NAMES: dict[Category, str] = {
     Category.GAMES: """ark bedrock csgo emulatorjs factorio foundryvtt gaseous luanti minecraft minetest palworld
         pocketmine pocketminemp pterodactyl retroarch romm satisfactory steamcmd terraria valheim""",
 }
-# What serves another container: it says nothing of the rock-on, unless the rock-on is nothing else.
+# Images of supporting services: ignored, unless a rock-on has no others.
 HELPER_IMAGES = {"alpine", "busybox", "mariadb", "memcached", "mongo", "mysql", "nginx", "postgres", "redis", "valkey"}
 # Words of descriptions; a * stands for any ending.
 DESCRIPTION_WORDS: dict[Category, str] = {
@@ -108,9 +108,9 @@ _PATTERNS = {
 
 
 def categorize_rockon(name: str, text: str, images: Iterable[str]) -> tuple[Category, ...]:
-    """Return what a rock-on is for: by its name and images where they are known, else by the words of its description.
+    """Return a rock-on's categories: by its name and images where known, else the best match of its description.
 
-    `text` is the description without markup. At least one, at most MOST.
+    `text` is the description without markup. At least one, at most MAX_CATEGORIES.
     """
     for names in (_name_words(name), _image_names(list(images))):
         found = {category for app in names for category in _CATEGORIES_BY_APP.get(app, ())}

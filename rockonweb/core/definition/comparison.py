@@ -1,4 +1,4 @@
-"""Two definitions of a rock-on compared, in people's terms."""
+"""Comparison of two definitions of a rock-on, as texts for users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DifferenceKind = Literal["added", "removed", "changed"]
 
 @dataclass(frozen=True)
 class DefinitionDifference:
-    """One thing that differs: of which container (blank: of the whole rock-on), in words, before and after.
+    """One difference: its container (blank: the whole rock-on), what differs, and the values before and after.
 
     `before` and `after` are short texts, blank where there is nothing to show.
     """
@@ -28,7 +28,7 @@ class DefinitionDifference:
 
 
 def compare_definitions(old: Definition, new: Definition) -> list[DefinitionDifference]:
-    """Return what differs: containers first, then what they consist of, then what concerns the whole rock-on."""
+    """Return the differences: containers first, then their contents, then what concerns the whole rock-on."""
     return [
         *_compare_containers(old, new),
         *(
@@ -46,28 +46,24 @@ def compare_definitions(old: Definition, new: Definition) -> list[DefinitionDiff
 def _compare_containers(old: Definition, new: Definition) -> Iterator[DefinitionDifference]:
     for name, spec in new.launch_order:
         if name not in old.containers:
-            yield DefinitionDifference("added", name, t("a new container"), after=spec.image_reference)
+            yield DefinitionDifference("added", name, t("container added"), after=spec.image_reference)
     for name, spec in old.launch_order:
         if name not in new.containers:
-            yield DefinitionDifference("removed", name, t("the container is gone"), before=spec.image_reference)
+            yield DefinitionDifference("removed", name, t("container removed"), before=spec.image_reference)
     old_order = [name for name, _ in old.launch_order if name in new.containers]
     new_order = [name for name, _ in new.launch_order if name in old.containers]
     if old_order != new_order:
-        yield DefinitionDifference(
-            "changed", "", t("the order of starting"), ", ".join(old_order), ", ".join(new_order)
-        )
+        yield DefinitionDifference("changed", "", t("start order changed"), ", ".join(old_order), ", ".join(new_order))
 
 
 def _compare_container(name: str, old: Definition, new: Definition) -> Iterator[DefinitionDifference]:
     before, after = old.containers[name], new.containers[name]
     if before.image_reference != after.image_reference:
         same_image = before.image_reference.rpartition(":")[0] == after.image_reference.rpartition(":")[0]
-        what = t("another version of the image") if same_image else t("another image")
+        what = t("image version changed") if same_image else t("image changed")
         yield DefinitionDifference("changed", name, what, before.image_reference, after.image_reference)
     if (before.uid, before.gid) != (after.uid, after.gid):
-        yield DefinitionDifference(
-            "changed", name, t("the user that it runs as"), _user_text(before), _user_text(after)
-        )
+        yield DefinitionDifference("changed", name, t("run-as user changed"), _user_text(before), _user_text(after))
     yield from _compare_questions(name, _VOLUME_LABELS, before.volumes, after.volumes)
     yield from _compare_questions(
         name,
@@ -77,29 +73,29 @@ def _compare_container(name: str, old: Definition, new: Definition) -> Iterator[
     )
     yield from _compare_questions(name, _VARIABLE_LABELS, before.environment, after.environment)
     yield from _compare_questions(name, _DEVICE_LABELS, before.devices, after.devices)
-    yield from _compare_pairs(name, t("an option of Docker"), before.opts, after.opts)
-    yield from _compare_pairs(name, t("an argument of its command"), before.cmd_arguments, after.cmd_arguments)
+    yield from _compare_pairs(name, t("Docker option"), before.opts, after.opts)
+    yield from _compare_pairs(name, t("command argument"), before.cmd_arguments, after.cmd_arguments)
 
 
 def _user_text(spec: ContainerSpec) -> str:
     if spec.uid is None:
-        return t("as its image says")
+        return t("as set in the image")
     owner = t("the owner of its first share")
     user = owner if spec.uid == -1 else str(spec.uid)
     return user if spec.gid is None else join_texts(" : ", (user, str(spec.gid)))
 
 
-# What a question is called when it is new, gone, and changed.
+# The labels of a question that was added, removed, or changed.
 _QuestionLabels = tuple[TranslatableText, TranslatableText, TranslatableText]
 _VOLUME_LABELS: _QuestionLabels = (
-    t("a new folder of the app"),
-    t("a folder of the app is gone"),
-    t("a folder of the app"),
+    t("app folder added"),
+    t("app folder removed"),
+    t("app folder changed"),
 )
-_PORT_LABELS: _QuestionLabels = (t("a new port"), t("a port is gone"), t("a port"))
-_VARIABLE_LABELS: _QuestionLabels = (t("a new variable"), t("a variable is gone"), t("a variable"))
-_DEVICE_LABELS: _QuestionLabels = (t("a new device"), t("a device is gone"), t("a device"))
-_SETTING_LABELS: _QuestionLabels = (t("a new setting"), t("a setting is gone"), t("a setting"))
+_PORT_LABELS: _QuestionLabels = (t("port added"), t("port removed"), t("port changed"))
+_VARIABLE_LABELS: _QuestionLabels = (t("variable added"), t("variable removed"), t("variable changed"))
+_DEVICE_LABELS: _QuestionLabels = (t("device added"), t("device removed"), t("device changed"))
+_SETTING_LABELS: _QuestionLabels = (t("setting added"), t("setting removed"), t("setting changed"))
 
 
 def _compare_questions(
@@ -130,7 +126,7 @@ def _question_title(key: str, question: QuestionSpec) -> str:
 
 
 def _question_facts(question: QuestionSpec) -> dict[str, Any]:
-    """Return what counts of a question, each under the word for it."""
+    """Return the compared properties of a question, by the keys of _FACT_LABELS."""
     facts: dict[str, Any] = {"label": question.label, "description": question.description}
     if isinstance(question, PortSpec):
         facts |= {"suggested": question.host_default, "protocol": "+".join(question.published_protocols)}
@@ -158,8 +154,8 @@ _FACT_LABELS = {
     "description": t("description"),
     "suggested": t("suggested port"),
     "protocol": t("protocol"),
-    "own page": t("the app's own page"),
-    "size": t("least size"),
+    "own page": t("the app's page"),
+    "size": t("minimum size"),
 }
 
 
@@ -186,7 +182,7 @@ def _compare_links(old: Definition, new: Definition) -> Iterator[DefinitionDiffe
     descriptions = {
         link: f"{link.network}: {link.source}, {link.target}" for link in (*old.network_links, *new.network_links)
     }
-    what = t("a network between containers")
+    what = t("network between containers")
     yield from (
         DefinitionDifference("added", "", what, after=descriptions[link])
         for link in new.network_links
@@ -200,24 +196,28 @@ def _compare_links(old: Definition, new: Definition) -> Iterator[DefinitionDiffe
 
 
 def _compare_metadata(old: Definition, new: Definition) -> Iterator[DefinitionDifference]:
-    """Yield what concerns no container: some with their values, some too long for that."""
+    """Yield differences that concern no container; long texts are without their values."""
     for subject, before, after in (
-        (t("the name"), old.name, new.name),
-        (t("the version"), old.version, new.version),
-        (t("the website"), old.website, new.website),
-        (t("the address of the app's own page"), _ui_address(old), _ui_address(new)),
+        (t("name changed"), old.name, new.name),
+        (t("version changed"), old.version, new.version),
+        (t("website changed"), old.website, new.website),
+        (t("address of the app's page changed"), _ui_address(old), _ui_address(new)),
     ):
         if before != after:
             yield DefinitionDifference("changed", "", subject, before, after)
     for subject, old_text, new_text in (
-        (t("the description"), old.description, new.description),
-        (t("the further information"), old.more_info, new.more_info),
-        (t("the picture"), old.icon, new.icon),
+        (t("description changed"), old.description, new.description),
+        (t("further information changed"), old.more_info, new.more_info),
+        (t("icon changed"), old.icon, new.icon),
     ):
         if old_text != new_text:
             yield DefinitionDifference("changed", "", subject)
     if old.volume_add_support != new.volume_add_support:
-        what = t("storage may be added") if new.volume_add_support else t("the author does not expect added storage")
+        what = (
+            t("additional storage allowed")
+            if new.volume_add_support
+            else t("additional storage not intended by the author")
+        )
         yield DefinitionDifference("changed", "", what)
 
 

@@ -1,7 +1,7 @@
-"""A rock-on definition: parsed, checked with all its faults at once, and sanitised.
+"""A rock-on definition: parsed, validated with all faults reported at once, and sanitised.
 
-Source of the format: the registry's published definitions and the framework's own description of its keys.
-Values that say unambiguously what they mean are taken as such, a number written as text for example.
+Source of the format: the registry's published definitions and Rockstor's own description of their keys.
+Unambiguous values of another type are converted, a number written as text for example.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?)?$"
 MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
 MAX_QUESTIONS = 1_000  # of a rock-on; the published one with the most has 32
-MAX_HTML = 20_000  # characters; cleaning takes time that grows with the square of what is nested in it
+MAX_HTML = 20_000  # characters; sanitising takes time that grows with the square of the nesting
 MAX_FAULTS = 50
 MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
 MAX_SIZE = 2**63 - 1  # in bytes
-HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture would send whoever looks to a stranger
+HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # an image would make the reader's browser contact a third party
 URL_SCHEMES = {"http", "https", "mailto"}
-VALIDATION_SENTENCES = {  # for pydantic's kinds of faults; it fills their places
+VALIDATION_SENTENCES = {  # by pydantic's error type; the error's context fills the placeholders
     "missing": t("is required"),
     "string_type": t("must be text"),
     "string_pattern_mismatch": t('"%(given)s" is not allowed here'),
@@ -47,10 +47,10 @@ VALIDATION_SENTENCES = {  # for pydantic's kinds of faults; it fills their place
     **dict.fromkeys(("bool_type", "bool_parsing"), t("must be true or false")),
     **dict.fromkeys(("dict_type", "model_type", "dataclass_type", "model_attributes_type"), t("must be an object")),
     "tuple_type": t("must be a list"),
-    "too_short": t("has %(actual_length)s entries, and needs %(min_length)s"),
+    "too_short": t("has %(actual_length)s entries but needs at least %(min_length)s"),
     "too_long": t("has more than %(max_length)s entries"),
     "string_too_long": t("has more than %(max_length)s characters"),
-    "unexpected_keyword_argument": t("is not known"),
+    "unexpected_keyword_argument": t("is unknown"),
 }
 
 
@@ -63,7 +63,7 @@ class DefinitionFault:
 
     @property
     def message_with_path(self) -> str:
-        """Where and what, as a sentence that can still be shown in the reader's language."""
+        """Path and message as one text that stays translatable."""
         return join_texts(": ", (self.path, self.message))
 
     def __str__(self) -> str:
@@ -71,10 +71,10 @@ class DefinitionFault:
 
 
 class InvalidDefinition(Exception):
-    """A file holds no usable rock-on; `faults` has every reason."""
+    """A definition file is invalid; `faults` has every reason."""
 
     def __init__(self, faults: list[DefinitionFault]) -> None:
-        # They quote the file.
+        # Faults quote the file.
         cleaned = [DefinitionFault(one_line(fault.path), map_text_values(fault.message, one_line)) for fault in faults]
         super().__init__("; ".join(map(str, cleaned)))
         self.faults = cleaned
@@ -87,7 +87,7 @@ def _coerce_text(value: object) -> object:
 
 
 def _text_validator(convert: Callable[[str], object]) -> BeforeValidator:
-    """Change a text, or a number or truth in place of one; anything else is left for pydantic to refuse."""
+    """Convert a text, or a number or boolean in place of one; anything else is left for pydantic to reject."""
 
     def convert_value(value: object) -> object:
         value = _coerce_text(value)
@@ -97,7 +97,7 @@ def _text_validator(convert: Callable[[str], object]) -> BeforeValidator:
 
 
 def _strip_unseen(text: str) -> str:
-    """Leave out signs that steer a terminal or turn the writing around: text that is only read needs none."""
+    """Remove invisible characters: text that is only displayed needs none."""
     return INVISIBLE_CHARACTERS.sub("", text)
 
 
@@ -111,13 +111,13 @@ def _coerce_number(value: object) -> object:
 
 
 def _coerce_size(value: object) -> object:
-    """A size is shown as a hint and nothing else: one that is no number of bytes is no reason to refuse."""
+    """Return a size in bytes, None for an invalid one: it is only a hint, and no reason to reject a definition."""
     size = None if isinstance(value, bool) else _coerce_number(value)
     return size if isinstance(size, int) and 0 <= size <= MAX_SIZE else None
 
 
 def _sanitize_url(value: object) -> object:
-    """A link that a browser may follow; anything else (`javascript:`, nonsense) becomes empty."""
+    """Return a URL that a browser may open; any other text (`javascript:`, nonsense) becomes blank."""
     if not isinstance(value, str):
         return value
     try:
@@ -168,7 +168,7 @@ PlainText = Annotated[str, _text_validator(_strip_unseen)]
 Html = Annotated[str, _text_validator(_sanitize_html), OR_BLANK]
 Url = Annotated[str, BeforeValidator(_sanitize_url), OR_BLANK]
 Flag = Annotated[bool, BeforeValidator(lambda value: False if value in (None, "") else value), STRIPPED]
-# What limits a value stands before what spells it: pydantic applies them from the inside outwards.
+# Limits are in the inner Annotated, so that pydantic checks them after the outer BeforeValidator has converted.
 PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_coerce_number)]
 Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_coerce_number)]
 Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_coerce_number)]
@@ -187,7 +187,7 @@ SecretChoices = Mapping[str, Mapping[str, bool]]  # by container (blank: the who
 
 
 class QuestionSpec(_DefinitionModel):
-    """What a person is asked: a short label and a longer description. `index` orders questions from 1."""
+    """A question to the user: a short label and a longer description. `index` orders questions from 1."""
 
     label: PlainText = ""
     description: PlainText = ""
@@ -232,7 +232,11 @@ class ContainerSpec(_DefinitionModel):
     def _check_single_tag(self) -> ContainerSpec:
         if self.tag and self._has_tag and not self.image.endswith(f":{self.tag}"):
             raise ValueError(
-                t('the image "%(image)s" names a tag already, and "tag" says "%(tag)s"', image=self.image, tag=self.tag)
+                t(
+                    'the image "%(image)s" already includes a tag, but "tag" is "%(tag)s"',
+                    image=self.image,
+                    tag=self.tag,
+                )
             )
         return self
 
@@ -243,11 +247,11 @@ class ContainerSpec(_DefinitionModel):
 
     @property
     def image_reference(self) -> str:
-        """IMAGE:TAG as Docker takes it. An image that names a tag or digest of its own keeps it."""
+        """IMAGE:TAG as Docker expects it. An image that names a tag or digest of its own keeps it."""
         return self.image if self._has_tag else f"{self.image}:{self.tag or 'latest'}"
 
     def ordered_questions(self, part: str) -> list[tuple[str, Any]]:
-        """Return the questions of a part in their order; a port is written as a number is."""
+        """Return the questions of a part in their order; a port's key is normalised as a number."""
         questions = sort_questions(getattr(self, part))
         return [(str(int(key)), question) for key, question in questions] if part == "ports" else questions
 
@@ -258,17 +262,17 @@ class ContainerSpec(_DefinitionModel):
 
     @property
     def run_options(self) -> run_options.DockerOptions:
-        """What its options say."""
+        """Its parsed Docker options."""
         return run_options.options_from_pairs(self.opts)
 
     @property
     def network(self) -> str | None:
-        """The network that an option of its own puts the container on; the last one counts for Docker."""
+        """The network of its last `--network` option, which is the one that counts for Docker; None without one."""
         return next(reversed(self.run_options.networks), None)
 
     @property
     def on_host_network(self) -> bool:
-        """Docker ignores published ports on the host's network."""
+        """Whether it is on the host's network, where Docker ignores published ports."""
         return self.network == "host"
 
 
@@ -288,7 +292,7 @@ class LinkSpec(_DefinitionModel):
 
 
 class UiSpec(_DefinitionModel):
-    """How the link to the app's own page ends and begins."""
+    """The path (`slug`) and scheme of the app's own page."""
 
     slug: Annotated[str, _text_validator(lambda text: _strip_unseen(text.strip()).lstrip("/")), OR_BLANK] = ""
     https: Flag = False
@@ -308,16 +312,16 @@ class Definition(_DefinitionModel):
     containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
     container_links: Entries[tuple[LinkSpec, ...]] = {}
     custom_config: Entries[QuestionSpec] = {}
-    _secrets: SecretChoices = PrivateAttr(default_factory=dict)  # what people chose; not of the file
+    _secrets: SecretChoices = PrivateAttr(default_factory=dict)  # chosen by users; not of the file
 
     def with_secrets(self, choices: SecretChoices) -> Definition:
-        """Return the same definition with what people chose to be a secret, or not to be one."""
+        """Return a copy with the users' choices of what is a secret and what is not."""
         definition = self.model_copy()
         definition._secrets = choices
         return definition
 
     def hides_answer(self, container: str, key: str, label: str = "") -> bool:
-        """Whether an answer is a secret: by choice, or else by its name and label. A blank container is the whole."""
+        """Whether an answer is a secret: by choice, else by name and label. A blank container is the whole rock-on."""
         return self._secrets.get(container, {}).get(key, is_secret(key, label))
 
     @property
@@ -341,7 +345,7 @@ class Definition(_DefinitionModel):
 
     @property
     def container_ports(self) -> Iterator[tuple[str, int, PortSpec]]:
-        """The ports of all containers: whose, which, and what is asked of it, in launch order."""
+        """Container, port number and specification of all ports, in launch order."""
         for name, spec in self.launch_order:
             yield from ((name, port, port_spec) for port, port_spec in spec.port_specs.items())
 
@@ -358,9 +362,9 @@ def is_mount_point(path: str) -> bool:
 
 
 def sort_questions(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the items with each `index` at its place from 1 and the others around them in file order.
+    """Return the items with each `index` at its position from 1 and the others around them in file order.
 
-    An index that is beyond the count goes to the end, one that is used twice keeps file order.
+    An index beyond the count goes to the end, items with the same index keep file order.
     """
     indexed = [
         (question.index, position, key)
@@ -379,7 +383,7 @@ def sort_questions(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def canonical_json(body: Mapping[str, Any]) -> str:
-    """Return a rock-on's JSON in one spelling, with the order of its keys kept, for storing and comparing."""
+    """Return a rock-on's compact JSON, with the order of its keys kept, for storing and comparing."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -397,10 +401,7 @@ class ParsedDefinition:
 
 
 def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
-    """Return the rock-ons of a definition file, normally one.
-
-    Raises DefinitionFaults with every fault of the file.
-    """
+    """Return the rock-ons of a definition file, normally one. Raises InvalidDefinition with every fault of the file."""
     if len(text) > MAX_BYTES:
         raise InvalidDefinition(
             [DefinitionFault("", t("the file is larger than %(most)s", most=format_size(MAX_BYTES)))]
@@ -411,16 +412,18 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
         canonical_json(data).encode()
         has_nul = any("\0" in string for string in _iter_strings(data))
     except UnicodeEncodeError:
-        raise InvalidDefinition([DefinitionFault("", t("contains half a character (a lone surrogate)"))]) from None
+        raise InvalidDefinition(
+            [DefinitionFault("", t("contains an incomplete character (a lone surrogate)"))]
+        ) from None
     except RecursionError:
         raise InvalidDefinition([DefinitionFault("", t("nested too deeply"))]) from None
     except ValueError as error:
         raise InvalidDefinition([DefinitionFault("", t("not JSON: %(error)s", error=str(error)))]) from None
     if not isinstance(data, dict) or not data:
         raise InvalidDefinition([DefinitionFault("", t("must be an object whose key is the rock-on's name"))])
-    faults = [DefinitionFault("", t('the key "%(key)s" stands twice in one object', key=key)) for key in repeated]
+    faults = [DefinitionFault("", t('the key "%(key)s" appears twice in one object', key=key)) for key in repeated]
     if has_nul:
-        faults.append(DefinitionFault("", t("contains a NUL character, which no command line can carry")))
+        faults.append(DefinitionFault("", t("contains a NUL character, which can't be passed on a command line")))
     rockons = []
     for name, body in data.items():
         body_faults = (
@@ -442,9 +445,9 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
 
 
 def _check_options(definition: Definition) -> Iterator[DefinitionFault]:
-    """Yield what would be another word of the command line than it says it is.
+    """Yield the options that Docker would read as something else than one option with its value.
 
-    Only for files as they come in: an app that is installed already stays one, whatever was allowed then.
+    Only for new files: the definition of an installed app stays valid, whatever was allowed at its time.
     """
     for name, spec in definition.containers.items():
         path = f"containers.{name}"
@@ -458,11 +461,11 @@ def _check_options(definition: Definition) -> Iterator[DefinitionFault]:
 
 def _unseen_fault(text: str) -> str:
     match = INVISIBLE_CHARACTERS.search(text)
-    return t("holds a sign that nobody sees (%(sign)s)", sign=escape_invisible(match[0])) if match else ""
+    return t("contains an invisible character (%(sign)s)", sign=escape_invisible(match[0])) if match else ""
 
 
 def definition_from_body(name: str, body: Mapping[str, Any]) -> Definition:
-    """Return the definition of the rock-on `name` from its JSON object. Raises DefinitionFaults."""
+    """Return the definition of the rock-on `name` from its JSON object. Raises InvalidDefinition."""
     faults: list[DefinitionFault] = []
     definition = None
     try:
@@ -479,12 +482,12 @@ def definition_from_body(name: str, body: Mapping[str, Any]) -> Definition:
 
 
 def definition_from_source(name: str, source: str) -> Definition:
-    """Return the definition from the canonical text that `parse_definitions` gave."""
+    """Return the definition from the canonical text that `parse_definitions` returned."""
     return definition_from_body(name, load_json(source))
 
 
 def load_json(text: str | bytes, object_pairs_hook: Any = None) -> Any:
-    """Return what JSON text says; a number with a fraction stays as it is written, for a version such as 1.10."""
+    """Return the parsed JSON; a number with a fraction stays text as written, for a version such as 1.10."""
     return json.loads(text, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=object_pairs_hook)
 
 
@@ -516,22 +519,22 @@ def _iter_strings(value: object) -> Iterator[str]:
 
 
 def describe_validation_error(error: Any) -> str:
-    """Return what pydantic says of a fault, as people read it."""
+    """Return an error of pydantic as a message for users."""
     if template := VALIDATION_SENTENCES.get(error["type"]):
         return fill_template(template, given=str(error["input"])[:60], **error.get("ctx", {}))
     for argument in getattr(error.get("ctx", {}).get("error"), "args", ()):
-        if isinstance(argument, TranslatableText):  # one of ours
+        if isinstance(argument, TranslatableText):  # raised by a validator of this project
             return argument
     return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _check_rockon_name(name: str) -> Iterator[DefinitionFault]:
     if not name.strip() or len(name) > 100 or not name.isprintable():
-        yield DefinitionFault(name[:40], t("a rock-on's name has 1 to 100 printable characters"))
+        yield DefinitionFault(name[:40], t("a rock-on's name must have 1 to 100 printable characters"))
 
 
 def _check_body(body: Mapping[str, Any]) -> list[DefinitionFault]:
-    """Faults of the keys, which pydantic leaves alone, and of what refers to what."""
+    """Return the faults of keys, which pydantic does not check, and of references between containers."""
     containers = body.get("containers")
     if not isinstance(containers, dict):
         return []
@@ -542,13 +545,15 @@ def _check_body(body: Mapping[str, Any]) -> list[DefinitionFault]:
     ]
     if (count := sum(len(_as_object(questions)) for questions in question_maps)) > MAX_QUESTIONS:
         return [
-            DefinitionFault("", t("asks %(count)s questions; %(most)s are allowed", count=count, most=MAX_QUESTIONS))
+            DefinitionFault(
+                "", t("asks %(count)s questions; at most %(most)s are allowed", count=count, most=MAX_QUESTIONS)
+            )
         ]
     faults = []
     for name, container in containers.items():
         path = f"containers.{name}"
         if not CONTAINER_NAME.fullmatch(name):
-            fault = t("a container's name has two or more letters, digits, dots, dashes or underscores")
+            fault = t("a container's name must consist of two or more letters, digits, dots, dashes or underscores")
             faults.append(DefinitionFault(path, fault))
         faults += _check_container_keys(path, _as_object(container))
     for target, entries in _as_object(body.get("container_links")).items():
@@ -563,7 +568,7 @@ def _check_body(body: Mapping[str, Any]) -> list[DefinitionFault]:
 
 
 def _as_object(value: Any) -> Mapping[str, Any]:
-    """Return an object of JSON; an empty one in place of anything else, which pydantic refuses."""
+    """Return an object of JSON; an empty one in place of anything else, which pydantic rejects."""
     return value if isinstance(value, dict) else {}
 
 
@@ -571,9 +576,9 @@ def _check_container_keys(prefix: str, container: Mapping[str, Any]) -> Iterator
     numbers: set[int] = set()
     for port in _as_object(container.get("ports")):
         if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-            yield DefinitionFault(f"{prefix}.ports.{port}", t("a port is a number from 1 to 65535"))
+            yield DefinitionFault(f"{prefix}.ports.{port}", t("a port must be a number from 1 to 65535"))
         elif int(port) in numbers:
-            yield DefinitionFault(f"{prefix}.ports.{port}", t("this port stands here twice"))
+            yield DefinitionFault(f"{prefix}.ports.{port}", t("this port is listed twice"))
         else:
             numbers.add(int(port))
     opts = container.get("opts")
@@ -582,9 +587,11 @@ def _check_container_keys(prefix: str, container: Mapping[str, Any]) -> Iterator
             yield DefinitionFault(f"{prefix}.opts.{position}", t("the flag is blank"))
     for path in _as_object(container.get("volumes")):
         if not is_mount_point(path):
-            fault = t("a volume is an absolute path without a colon, and not / itself")
+            fault = t("a volume must be an absolute path without a colon, and not / itself")
             yield DefinitionFault(f"{prefix}.volumes.{path}", fault)
     for part in ("environment", "devices"):
         for key in _as_object(container.get(part)):
             if not key.isprintable() or not key.strip() or "=" in key:
-                yield DefinitionFault(f"{prefix}.{part}.{key}", t("a name here is printable and has no equals sign"))
+                yield DefinitionFault(
+                    f"{prefix}.{part}.{key}", t("a name must be printable and can't contain an equals sign")
+                )

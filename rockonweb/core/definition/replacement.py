@@ -1,4 +1,4 @@
-"""Which rock-on of the catalogue an installed one that left it has become: names change, containers keep theirs."""
+"""Which rock-on of the catalogue replaces an installed one that left it: names change, those of containers do not."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Replacements:
 
     @property
     def replacement(self) -> ReplacementCandidate | None:
-        """The one that is it; None where there is none, or where only a person can tell which."""
+        """The only candidate; None where there is none, or where the user must choose."""
         return self.candidates[0] if len(self.candidates) == 1 else None
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether a person must choose."""
+        """Whether the user must choose."""
         return len(self.candidates) > 1
 
     def choose_candidate(self, rockon_id: int | None) -> ReplacementCandidate | None:
-        """Return the one that a person chose, or the only one."""
+        """Return the candidate that the user chose by its id, or the only one."""
         return (
             next((candidate for candidate in self.candidates if candidate.id == rockon_id), None)
             if rockon_id
@@ -41,9 +41,9 @@ class Replacements:
 
 
 def match_replacements(containers: Collection[str], candidates: Iterable[ReplacementCandidate]) -> Replacements:
-    """Return what succeeds a rock-on with these containers.
+    """Return what may replace a rock-on with these containers.
 
-    That is one with exactly these; where there is none, one that has all of them and more. One that lacks a container
+    Candidates with exactly these; where there is none, those that have all of them and more. One that lacks a container
     is another app.
     """
     names = frozenset(containers)

@@ -1,4 +1,4 @@
-"""Words that a person typed, and those that they may have meant."""
+"""Search words, and the correction of misspelt ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-SHORT_WORD, LONG_WORD = 3, 6  # letters: words below SHORT are never guessed, those from LONG may have two letters wrong
+SHORT_WORD, LONG_WORD = 3, 6  # letters: words below SHORT are never corrected, those from LONG may have two mistakes
 WORD = re.compile(r"\w[\w.+-]*\w")
 
 
@@ -19,10 +19,10 @@ def split_query(query: str) -> list[str]:
 
 
 def correct_words(query_words: Sequence[str], texts: Iterable[str]) -> list[str]:
-    """Return the words with those that stand in none of the `texts` replaced by what is most like them there.
+    """Return the words, with those that none of the `texts` contains replaced by the most similar word there.
 
-    Like is what has a letter more, less, another or two swapped (two such mistakes in a long word), also at the
-    beginning of a longer word. A word of an earlier text wins. Blank where nothing is like one of the words.
+    Similar is what has a letter more, less, another or two swapped (two such mistakes in a long word), also at the
+    beginning of a longer word. A word of an earlier text wins. Empty where a word has nothing similar.
     """
     searched_text = "\n".join(texts)
     corrected = []
@@ -34,7 +34,7 @@ def correct_words(query_words: Sequence[str], texts: Iterable[str]) -> list[str]
     return corrected
 
 
-@lru_cache(maxsize=8)  # the same page asks again and again
+@lru_cache(maxsize=8)  # a page needs the same correction several times
 def _closest_word(word: str, searched_text: str) -> str:
     if len(word) < SHORT_WORD:
         return ""
@@ -47,16 +47,16 @@ def _closest_word(word: str, searched_text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _text_words(searched_text: str) -> tuple[str, ...]:
-    """Return the words of a text, each once. Kept, since a catalogue that people search seldom changes meanwhile."""
+    """Return the words of a text, each once. Cached, since the catalogue seldom changes between searches."""
     chunks = dict.fromkeys(searched_text.split())
     return tuple(dict.fromkeys(word for chunk in chunks for word in WORD.findall(chunk)))
 
 
 @lru_cache(maxsize=4)
 def _word_candidates(searched_text: str, length: int) -> tuple[str, ...]:
-    """Return the words of a text and the beginnings of longer ones that a word of so many letters may have meant.
+    """Return the words of a text and the beginnings of longer ones that may correct a word of this `length`.
 
-    Of two that are as like, the first one wins.
+    Of two that are equally similar, the first one wins.
     """
     vocabulary = _text_words(searched_text)
     lengths = range(max(SHORT_WORD, length - 1), length + 2)

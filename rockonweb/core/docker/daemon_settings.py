@@ -1,4 +1,4 @@
-"""How a Docker Engine is set up, as far as it matters to somebody who runs apps on it, and the room that it has."""
+"""The settings of a Docker Engine that matter to somebody who runs apps on it, and its disk space."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 LOW_SPACE = 10 * 10**9  # bytes; below, a few more images may fill the disk
-CONTAINERD_FOLDER = "/var/lib/containerd"  # where a system's containerd keeps images that Docker leaves to it
-SIZE_LIMITED = ("local", "journald", "syslog", "none")  # drivers of logs that stay small by themselves, or go elsewhere
+CONTAINERD_FOLDER = "/var/lib/containerd"  # where the system's containerd stores images, if it does so for Docker
+SIZE_LIMITED = ("local", "journald", "syslog", "none")  # log drivers that limit the size, or log elsewhere
 
 
 @dataclass(frozen=True)
 class Disk:
-    """The disk below a folder: how many bytes are free and there are, and its file system, blank where none is told."""
+    """The disk of a folder: free and total bytes, and its file system, blank where unknown."""
 
     free: int
     total: int
@@ -28,12 +28,12 @@ class Disk:
 
 @dataclass(frozen=True)
 class DockerSettings:
-    """The settings that matter. Texts are blank and numbers None where the engine does not tell."""
+    """Settings of a Docker Engine. Texts are blank and numbers 0 where it does not report them."""
 
     version: str = ""
     api_version: str = ""
     folder: str = ""  # Docker's own, DockerRootDir
-    images_folder: str = ""  # where images live; another one where containerd keeps them
+    images_folder: str = ""  # where images are stored; another one where containerd stores them
     storage_driver: str = ""
     backing_file_system: str = ""
     images: int = 0
@@ -45,18 +45,18 @@ class DockerSettings:
     log_driver: str = ""
     machine: str = ""  # such as x86_64
     rootless: bool = False
-    disk: Disk | None = None  # that images live on; None where it can't be seen from here
-    mirrors: bool = False  # whether it looks elsewhere first for images of the registry that names need not name
+    disk: Disk | None = None  # of the images; None where it is not visible from here
+    mirrors: bool = False  # whether it tries mirrors of Docker Hub first
 
     @property
     def containerd_images(self) -> bool:
-        """Whether images are kept by containerd."""
+        """Whether containerd stores the images."""
         return self.images_folder != self.folder
 
 
 @dataclass(frozen=True)
 class LogOptions:
-    """How the log of a container is kept; a size that is blank has no limit."""
+    """The log options of a container; a blank size means no limit."""
 
     driver: str
     max_size: str = ""
@@ -70,7 +70,7 @@ class LogOptions:
 
 @dataclass(frozen=True)
 class DockerUsage:
-    """The room that things take, in bytes, and how many there are."""
+    """The number of Docker's images, containers and volumes, and the disk space that they use in bytes."""
 
     images: int
     images_size: int
@@ -107,7 +107,7 @@ def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any]) -> Docke
 
 
 def parse_log_options(config: Mapping[str, Any]) -> LogOptions:
-    """Return the options from a container's LogConfig, which has the engine's defaults in it."""
+    """Return the options from a container's LogConfig, which includes the engine's defaults."""
     options = config.get("Config") or {}
     return LogOptions(
         str(config.get("Type") or ""), str(options.get("max-size") or ""), str(options.get("max-file") or "")

@@ -14,18 +14,18 @@ ImageDifferenceKind = Literal["added", "removed", "changed"]
 VERSION_LABEL = "org.opencontainers.image.version"
 MAX_VALUE_SHOWN = 300  # characters of a value that are shown
 
-# What each part is called: when it is new, gone, and changed.
+# The labels of each part: when it was added, removed, and changed.
 _PART_LABELS: dict[str, tuple[TranslatableText, TranslatableText, TranslatableText]] = {
-    "version": (t("a version"), t("the version is gone"), t("the version")),
-    "created": (t("a date"), t("the date is gone"), t("made on")),
-    "port": (t("a new port"), t("a port is gone"), t("a port")),
-    "volume": (t("a new folder for data"), t("a folder for data is gone"), t("a folder for data")),
-    "variable": (t("a new variable"), t("a variable is gone"), t("a variable")),
-    "user": (t("a user that it runs as"), t("it runs as root again"), t("the user that it runs as")),
-    "entrypoint": (t("a program that it starts"), t("its program is gone"), t("the program that it starts")),
-    "command": (t("a command"), t("its command is gone"), t("its command")),
-    "folder": (t("a folder that it works in"), t("its working folder is gone"), t("the folder that it works in")),
-    "health": (t("a check of its own health"), t("the check of its health is gone"), t("the check of its health")),
+    "version": (t("version added"), t("version removed"), t("version changed")),
+    "created": (t("creation date added"), t("creation date removed"), t("creation date changed")),
+    "port": (t("port added"), t("port removed"), t("port changed")),
+    "volume": (t("data folder added"), t("data folder removed"), t("data folder changed")),
+    "variable": (t("variable added"), t("variable removed"), t("variable changed")),
+    "user": (t("run-as user added"), t("runs as root again"), t("run-as user changed")),
+    "entrypoint": (t("entrypoint added"), t("entrypoint removed"), t("entrypoint changed")),
+    "command": (t("command added"), t("command removed"), t("command changed")),
+    "folder": (t("working directory added"), t("working directory removed"), t("working directory changed")),
+    "health": (t("health check added"), t("health check removed"), t("health check changed")),
 }
 _PART_ORDER = list(_PART_LABELS)
 
@@ -41,16 +41,16 @@ class ImageDifference:
 
     @property
     def what(self) -> TranslatableText:
-        """What it is, in words."""
+        """The label of the difference."""
         return _PART_LABELS[self.part][("added", "removed", "changed").index(self.kind)]
 
 
 def compare_images(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[ImageDifference]:
-    """Return what differs between two images, each as Docker's `inspect` tells it. No secret is in the answer."""
+    """Return what differs between two images, each as `docker image inspect` reports it, secrets masked."""
     before, after = _comparable_values(old), _comparable_values(new)
     changed_keys = [part_key for part_key in sorted({*before, *after}) if before.get(part_key) != after.get(part_key)]
     differences = [_make_difference(*part_key, before.get(part_key), after.get(part_key)) for part_key in changed_keys]
-    # What is gone comes last of its part; but variables stay in their order, which people look them up by.
+    # Removed entries come last in their part, except variables, which stay in alphabetical order.
     return sorted(
         differences,
         key=lambda difference: (
@@ -71,7 +71,7 @@ def unpack_differences(text: str) -> list[ImageDifference]:
 
 
 def _comparable_values(image: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-    """Return what counts of an image, by part and key; the key is blank for a part that there is but one of."""
+    """Return the compared values of an image, by part and key; the key is blank for a part with one value only."""
     config = image.get("Config") or {}
     single_values = {
         "version": str((config.get("Labels") or {}).get(VERSION_LABEL) or ""),

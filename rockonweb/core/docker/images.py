@@ -1,4 +1,4 @@
-"""The images on a host: who uses each, which may go, and which stay although nothing uses them."""
+"""The images on a host: what uses each, which may be removed, and which are kept although nothing uses them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 from rockonweb.core.facts import ContainerFacts
 
-ROLLBACK_TAG = "rockonweb/rollback-"  # begins the names that keep images to go back to
+ROLLBACK_TAG = "rockonweb/rollback-"  # prefix of the tags that keep images for a rollback
 
 
 @dataclass(frozen=True)
 class DockerImage:
-    """An image as Docker has it. `shared_bytes` are the bytes that other images have too, None where Docker does not
-    say.
+    """An image in Docker. `shared_bytes` are those that other images have too, None where Docker does not say.
 
-    `created` is in seconds since 1970; images that claim to be from then do not tell.
+    `created` is in seconds since 1970; a time close to 0 means unknown.
     """
 
     id: str
@@ -28,7 +27,7 @@ class DockerImage:
 
     @property
     def name(self) -> str:
-        """What people call it: its first tag, else the name that it was pulled by, else the beginning of its id."""
+        """The name to display: its first tag, else the name that it was pulled by, else the beginning of its id."""
         visible_tags = [tag for tag in self.tags if not tag.startswith(ROLLBACK_TAG)]
         return next(iter((*visible_tags, *(digest.partition("@")[0] for digest in self.digests))), self.short_id)
 
@@ -39,31 +38,29 @@ class DockerImage:
 
     @property
     def known_digests(self) -> frozenset[str]:
-        """The digests that may be compared with what a registry tells: those of pulls, and the id."""
+        """The digests to compare with those of a registry: those of pulls, and the id."""
         return frozenset({self.id, *(digest.partition("@")[2] for digest in self.digests)})
 
     @property
     def freed_bytes(self) -> int:
-        """The bytes that are freed when it goes."""
+        """The bytes that are freed when it is removed."""
         return max(0, self.size - (self.shared_bytes or 0))
 
 
 class HoldReason(enum.StrEnum):
-    """Why an image stays."""
+    """Why an image can't be removed."""
 
-    CONTAINER = "container"  # one was made from it, running or stopped
+    CONTAINER = "container"  # one was created from it, running or stopped
     ROCKON = "rockon"  # an installed rock-on's next start or update needs it
-    ROLLBACK = "rollback"  # a change can be taken back to it
+    ROLLBACK = "rollback"  # a rollback needs it
 
 
 @dataclass(frozen=True)
 class ImageUsage:
-    """An image with who uses it. `rockons` are rock-ons, `unmanaged_containers` are names of containers that are not
-    ours.
-    """
+    """An image and what uses it: names of rock-ons, and names of containers that are not managed."""
 
     image: DockerImage
-    pulled: bool  # by us
+    pulled: bool  # by Rockonweb
     rockons: tuple[str, ...] = ()
     unmanaged_containers: tuple[str, ...] = ()
     hold: HoldReason | None = None
@@ -75,12 +72,12 @@ class ImageUsage:
 
     @property
     def removal_suggested(self) -> bool:
-        """Whether removing it is proposed: nothing uses it, and nobody but us brought it here."""
+        """Whether removing it is proposed: nothing uses it, and Rockonweb pulled it."""
         return self.is_unused and self.pulled
 
 
 def familiar_image_name(reference: str) -> str:
-    """Return the name of an image as Docker's lists have it: without the host and folder that it takes for granted."""
+    """Return the name of an image as Docker's lists have it: without default registry and `library/`, with a tag."""
     for host in ("docker.io/", "index.docker.io/"):
         reference = reference.removeprefix(host)
     if reference.count("/") == 1:
@@ -95,11 +92,10 @@ def classify_images(
     pulled: Collection[str],
     rollback: Collection[str] = (),
 ) -> list[ImageUsage]:
-    """Return what is known of each image, the largest first.
+    """Return the usage of each image, the largest first.
 
-    `required_by` are the rock-ons that are installed, by the image that they need, as `familiar_image_name` has it;
-    `pulled` are the ids of images that an operation of ours brought, `rollback` those that a change can be taken back
-    to.
+    `required_by` are the installed rock-ons by the image that they need, named as by `familiar_image_name`;
+    `pulled` are the ids of images that an operation pulled, `rollback` those that a rollback needs.
     """
     by_image: dict[str, list[ContainerFacts]] = {}
     for container in containers:

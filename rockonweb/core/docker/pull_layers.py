@@ -1,4 +1,4 @@
-"""The layers of an image while it is pulled, from the lines that Docker tells of them. Pure."""
+"""The layers of an image while it is pulled, from the lines of progress that Docker reports. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 
 class LayerState(enum.StrEnum):
-    """How far a layer is."""
+    """The progress of a layer."""
 
     WAITING = "waiting"
     LOADING = "loading"
-    LOADED = "loaded"  # all of it is here, not unpacked yet
+    LOADED = "loaded"  # downloaded, not unpacked yet
     UNPACKING = "unpacking"
     DONE = "done"
     PRESENT = "present"  # it was on the host already
@@ -34,7 +34,7 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: its short id, how far it is, the bytes that are here and those it has; 0 while Docker has not said."""
+    """A layer: its short id, its state, and its downloaded and total bytes, 0 until Docker reports them."""
 
     id: str
     state: LayerState
@@ -49,14 +49,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class PullProgress:
-    """How far a pull is. The last of a pull has a sentence on what came of it."""
+    """The progress of a pull. The last one has a sentence on its outcome."""
 
     layers: tuple[Layer, ...] = ()
     outcome: str = ""
 
 
 def apply_pull_line(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:
-    """Take up a line of a pull; returns whether it was about a layer."""
+    """Update the layers with a line of a pull; returns whether it was about a layer."""
     state = _STATES.get(str(line.get("status", "")))
     layer_id = str(line.get("id", ""))
     if state is None or not layer_id:
@@ -73,16 +73,16 @@ def apply_pull_line(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:
 
 
 def sum_layer_bytes(layers: Iterable[Layer]) -> tuple[int, int]:
-    """Return the bytes that are here, and all of which Docker has told."""
+    """Return the downloaded and the total bytes, as far as Docker has reported them."""
     layers = list(layers)
     return sum(layer.current for layer in layers), sum(layer.total for layer in layers)
 
 
 def pack_layers(layers: Sequence[Layer]) -> str:
-    """Return layers as the text that their row keeps."""
+    """Return layers as a text that `unpack_layers` reads."""
     return json.dumps([astuple(layer) for layer in layers], separators=(",", ":"))
 
 
 def unpack_layers(text: str) -> list[Layer]:
-    """Return the layers that a row keeps."""
+    """Return the layers of a text of `pack_layers`; none of a blank one."""
     return [Layer(key, LayerState(state), current, total) for key, state, current, total in json.loads(text or "[]")]

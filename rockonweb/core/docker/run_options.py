@@ -1,6 +1,6 @@
-"""The options of `docker run`, of Docker 20.10 to 29: which there are, how the client reads them, and what they mean.
+"""The options of `docker run`, of Docker 20.10 to 29: which exist, how the CLI parses them, and what they mean.
 
-Whoever asks what an option says asks here: of a definition's pairs (`options_from_pairs`) or of a whole command line
+The only parser of options: of a definition's pairs (`options_from_pairs`) and of a whole command line
 (`parse_command_line`). A flag has one name, however it is spelled: `-itv/a:/b`, `-v=/a:/b`, `--volume=/a:/b`, `--volume
 /a:/b`.
 
@@ -39,7 +39,7 @@ REPEATABLE = frozenset(
         *("link", "link-local-ip", "log-opt", "mount", "network", "network-alias", "publish", "security-opt"),
         *("storage-opt", "sysctl", "tmpfs", "ulimit", "volume", "volumes-from"),
     )
-)  # each one counts, of any other flag the last one
+)  # each of them counts; of any other flag only the last one
 VALUED = REPEATABLE | frozenset(
     (
         *("blkio-weight", "cgroup-parent", "cgroupns", "cidfile", "cpu-count", "cpu-percent", "cpu-period"),
@@ -52,14 +52,14 @@ VALUED = REPEATABLE | frozenset(
         *("uts", "volume-driver", "workdir"),
     )
 )
-TRUE_VALUES = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # what the client takes for a switch
+TRUE_VALUES = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # what the CLI accepts as true
 FALSE_VALUES = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 LABEL_PREFIX = "rockonweb."
 BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
 ENGINE_SOCKETS = (
     *("/run/docker.sock", "/run/podman/podman.sock"),
     *("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock"),
-)  # whoever has one can ask a container engine for anything
+)  # access to one means full control of a container engine
 _RUN_FOLDER = re.compile(
     r"^(?:/var)?/run(?:/user/\d+(?=/))?(?=/|$)"
 )  # /var/run is /run; a user's engine has its own folder
@@ -81,7 +81,7 @@ class MountOption:
     """What an option mounts at the path `target` of the container.
 
     `source` is a path of the host or a volume's name, blank for a volume without one. A volume by which Docker's own
-    driver mounts a path of the host (`volume-opt=device=/PATH`) is told as that path.
+    driver mounts a path of the host (`volume-opt=device=/PATH`) is reported as that path.
     """
 
     kind: MountKind
@@ -91,20 +91,20 @@ class MountOption:
 
     @property
     def host_path(self) -> str:
-        """The path of the host as Docker takes it, blank where it is none; `./PATH` is from where the client runs."""
+        """The normalised path of the host, blank where it is none; `./PATH` is relative to the CLI's directory."""
         if self.kind is not MountKind.BIND or not self.source:
             return ""
         return self.source if self.source.startswith(".") else posixpath.normpath(self.source)
 
     @property
     def has_engine_socket(self) -> bool:
-        """Whether it is the socket of a container engine, or a folder that holds one."""
+        """Whether it is the socket of a container engine, or a folder that contains one."""
         path = _RUN_FOLDER.sub("/run", self.host_path)
         return bool(path) and any(f"{socket}/".startswith(f"{path}/") for socket in ENGINE_SOCKETS)
 
 
 class Relation(enum.Enum):
-    """What a container has of another one; the values are the flags."""
+    """What a container uses of another one; the values are the flags."""
 
     VOLUMES = "volumes-from"
     LINK = "link"
@@ -115,7 +115,7 @@ class Relation(enum.Enum):
 
 @dataclass(frozen=True)
 class ContainerReference:
-    """Another container that an option names; by `alias` a link calls it."""
+    """Another container that an option names; `alias` is its name in a link."""
 
     relation: Relation
     container: str
@@ -126,8 +126,8 @@ class ContainerReference:
 class Flag:
     """One flag by its long name. A switch has the value "true" unless it says otherwise.
 
-    `spelling` is its part of a word of several letters, and `takes_next` whether the next word is its value. Of a
-    command line, `place` is the word that it stands in, `end` the one after it and its value.
+    `spelling` is its part of a combined word of short flags, and `takes_next` whether the next word is its value. In a
+    command line, `place` is the index of its word, `end` the one after it and its value.
     """
 
     name: str
@@ -145,10 +145,10 @@ class Flag:
 
 @dataclass(frozen=True)
 class DockerOptions:
-    """What the options of a container say; `flags` are all, in their order.
+    """The parsed options of a container; `flags` are all of them, in their order.
 
-    Of a command line, `image` is the place of the image (its length when there is none), and `fault` the first word
-    that is no flag where one must be.
+    In a command line, `image` is the index of the image (its length when there is none), and `fault` the first word
+    that is no known flag where one must be.
     """
 
     flags: tuple[Flag, ...]
@@ -156,26 +156,26 @@ class DockerOptions:
     fault: str = ""
 
     def flag_values(self, name: str) -> list[str]:
-        """Return the values that count of the flags of this long name, without blank ones."""
+        """Return the effective values of the flags of this long name, without blank ones."""
         values = [flag.value.strip() for flag in self.flags if flag.name == name]
         return [value for value in (values if name in REPEATABLE else values[-1:]) if value]
 
     def last_value(self, name: str) -> str:
-        """Return the value of a flag that counts once, blank where it has none."""
+        """Return the effective value of a flag that counts once, blank where it has none."""
         return next(reversed(self.flag_values(name)), "")
 
     def is_on(self, switch: str) -> bool:
-        """Whether a switch is on; with a value that Docker refuses it counts as that."""
+        """Whether a switch is on; a value that Docker refuses counts as on."""
         return any(value not in FALSE_VALUES for value in self.flag_values(switch))
 
     @property
     def mounts(self) -> list[MountOption]:
-        """All that is mounted."""
+        """All mounts, in the order of the flags."""
         return [_MOUNT_PARSERS[flag.name](flag.value.strip()) for flag in self.flags if flag.name in _MOUNT_PARSERS]
 
     @property
     def references(self) -> list[ContainerReference]:
-        """The other containers that it needs, by what it has of them."""
+        """The other containers that it refers to, by relation."""
         return [
             parsed
             for relation in Relation
@@ -196,51 +196,51 @@ class DockerOptions:
 
     @property
     def has_engine_socket(self) -> bool:
-        """Whether it can ask a container engine for anything."""
+        """Whether it has full control of a container engine."""
         return self.is_on("use-api-socket") or any(mount.has_engine_socket for mount in self.mounts)
 
     @property
     def has_all_rights(self) -> bool:
-        """Whether it may do what the host's administrator may: by the switch, or by all files of the host, with an
-        engine's socket among them that answers also where they are only read.
+        """Whether it has root's rights on the host: by --privileged, or by a mount of /, whose engine socket answers
+        even where the mount is read-only.
         """
         return self.is_on("privileged") or any(mount.host_path == "/" for mount in self.mounts)
 
     @property
     def capabilities(self) -> list[str]:
-        """The rights that it gets, by the kernel's names without what these begin with."""
+        """The added capabilities, without the prefix CAP_."""
         return [value.upper().removeprefix("CAP_") for value in self.flag_values("cap-add")]
 
     @property
     def missing_guards(self) -> list[str]:
-        """The security options that take a guard away which holds other containers back."""
+        """The security options that turn off a protection which other containers have."""
         return [value for value in self.flag_values("security-opt") if _UNGUARDED.fullmatch(value)]
 
     @property
     def devices(self) -> list[str]:
-        """The devices of the host."""
+        """The paths of the host's devices."""
         return [posixpath.normpath(_collapse_slashes(value.partition(":")[0])) for value in self.flag_values("device")]
 
 
 @lru_cache(4096)
 def options_from_pairs(pairs: tuple[tuple[str, str], ...]) -> DockerOptions:
-    """Return what the options of a definition say, pairs of a flag and its value.
+    """Return the options of a definition, pairs of a flag and its value.
 
-    A pair is one option: what stands beside a switch is read as its value, though none is allowed there.
+    A pair is one option: a value next to a switch is read as the switch's, though `option_fault` rejects it.
     """
     options = (pair for pair in pairs if pair[0].startswith("-") and pair[0] != "-")
     return DockerOptions(tuple(flag for word, value in options for flag in _flags_from_pair(word, value)))
 
 
 def parse_command_line(argv: Sequence[str]) -> DockerOptions:
-    """Return what a command line says that begins with `docker run` or `docker create`."""
+    """Return the options of a command line that begins with `docker run` or `docker create`."""
     flags: list[Flag] = []
     position, fault = 2, ""
     while position < len(argv) and argv[position].startswith("-"):
         word = argv[position]
         if not word.strip("-"):
             fault = fault or word
-            position += word == "--"  # the client takes what follows it as the image
+            position += word == "--"  # the CLI takes what follows it as the image
             break
         end = position + 1
         for flag in split_flags(word):
@@ -253,7 +253,7 @@ def parse_command_line(argv: Sequence[str]) -> DockerOptions:
 
 
 def remove_flags(argv: Sequence[str], is_dropped: Callable[[Flag], bool]) -> list[str]:
-    """Return a command line without some of its flags and their values; all else stays as it is spelled."""
+    """Return a command line without some of its flags and their values; all else keeps its spelling."""
     options = parse_command_line(argv)
     remaining = list(argv[:2])
     for position, group in groupby(options.flags, key=lambda flag: flag.place):
@@ -268,7 +268,7 @@ def remove_flags(argv: Sequence[str], is_dropped: Callable[[Flag], bool]) -> lis
 def split_flags(word: str) -> Iterator[Flag]:
     """Yield each flag in a word that begins with a dash, without the value that the next word may be.
 
-    What is no flag is named by what stands there, with the dash that it would have.
+    An unknown short flag is named by its letter with a dash.
     """
     if word.startswith("--"):
         name, equals, value = word[2:].partition("=")
@@ -278,7 +278,7 @@ def split_flags(word: str) -> Iterator[Flag]:
     letters = word[1:]
     while letters:
         name, rest = SHORT_FLAGS.get(letters[0], f"-{letters[0]}"), letters[1:]
-        if rest == "=":  # the client takes the sign itself as the value, or as a flag
+        if rest == "=":  # the CLI takes the = itself as the value, or as a flag
             yield Flag("-=", "", letters)
             return
         if name not in SWITCHES or rest.startswith("="):
@@ -299,14 +299,12 @@ def parse_short_mount(value: str) -> MountOption:
 
 
 def mount_fields(value: str) -> list[tuple[str, str]]:
-    """Return what a `--mount` says, by one key each: type, source, target, readonly (blank: yes) and others."""
+    """Return the fields of a `--mount` by their main names: type, source, target, readonly (blank: yes) and others."""
     return [(_MOUNT_KEYS.get(key, key), text) for key, text in _csv_fields(value)]
 
 
 def network_fields(value: str) -> list[tuple[str, str]]:
-    """Return what a `--network` says: its `name`, and what else the long form has, which the client takes in small
-    letters.
-    """
+    """Return the fields of a `--network`: its `name`, and those of the long form, which the CLI reads in lower case."""
     return _csv_fields(value.lower()) if re.search(r"\w=\w", value, re.ASCII) else [("name", value)]
 
 
@@ -316,7 +314,7 @@ def network_name(value: str) -> str:
 
 
 def container_of(mode: str) -> str:
-    """Return the container whose network, processes or memory a value means, `container:NAME`; blank for any other."""
+    """Return the container whose network, processes or memory a value names, `container:NAME`; blank for any other."""
     kind, _, name = mode.partition(":")
     return name.removeprefix("/") if kind == "container" else ""
 
@@ -339,7 +337,7 @@ def _flags_from_pair(word: str, value: str) -> Iterator[Flag]:
 
 
 def _csv_fields(value: str) -> list[tuple[str, str]]:
-    """Return key and value of each field of a line of CSV; the client takes keys in any case."""
+    """Return key (in lower case) and value of each field of a line of CSV, as the CLI reads it."""
     try:
         fields = next((row for row in csv.reader(value.splitlines(), strict=True) if row), [])
     except csv.Error:
@@ -348,7 +346,7 @@ def _csv_fields(value: str) -> list[tuple[str, str]]:
 
 
 def _parse_long_mount(value: str) -> MountOption:
-    """What `--mount` mounts. A volume whose source is a path is none of the host's: Docker refuses such a name."""
+    """Return what a `--mount` mounts. A volume whose source is a path is no host path: Docker refuses such a name."""
     fields = mount_fields(value)
     values = dict(fields)
     kind = next(
@@ -364,7 +362,7 @@ def _parse_long_mount(value: str) -> MountOption:
 
 
 def _collapse_slashes(path: str) -> str:
-    """Return a path with each slash once, which `normpath` does not see to at its beginning."""
+    """Return a path without repeated slashes, of which `normpath` keeps two at its beginning."""
     return re.sub("/+", "/", path)
 
 

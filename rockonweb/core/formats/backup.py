@@ -11,7 +11,7 @@
         "newest": {…},                  what the catalogue had; left out where it is the same
         "answers": {…},                 as `rockonweb answers` prints them, with what was added after the install
         "volumes": [{"container": "notes", "volume": "0f3a…", "destination": "/cache"}]
-      }],                               volumes: those that Docker made; attached again where they still exist
+      }],                               volumes: those that Docker created; attached again where they still exist
       "networks": [{"name": "mine", "subnet": "10.9.0.0/24", …}],
       "shares": [{"name": "notes-data", "uid": 0, "gid": 0}],      names and owners, no data
       "definitions": [{"file": "notes.json", "text": "…"}],        the files of the local metastore
@@ -20,9 +20,9 @@
     }
 
 A secret is the value of a variable or label whose name or question says so, every custom setting, and the address of
-a metastore with a password in it. In the file stands null in its place (a label becomes {"withheld": KEY}, a metastore
+a metastore with a password in it. In the file, null replaces it (a label becomes {"withheld": KEY}, a metastore
 gets "withheld": true). "secrets" is null, or holds them all, encrypted: a JSON list of objects with `rockon`, `part`,
-`container`, `key` and `value`, as a Fernet token under the key that scrypt makes from the passphrase. Accounts, tokens
+`container`, `key` and `value`, as a Fernet token under a key that scrypt derives from the passphrase. Accounts, tokens
 and the instance's own key are never in it.
 """
 
@@ -70,12 +70,12 @@ FORMAT_KEY = "rockonweb_backup"
 MAX_BYTES = 10_000_000  # of a file; a backup of a hundred rock-ons has 2 MB
 MAX_FAULTS = 20
 MAX_TEXT = 100_000  # characters of one value
-INVISIBLE = r"\p{C}\p{Zl}\p{Zp}"  # signs that nobody sees
+INVISIBLE = r"\p{C}\p{Zl}\p{Zp}"  # invisible characters
 MAX_ID = 2**32 - 2  # of a user or group
 
 
 def _fault_validator(fault_of: Callable[[Any], str]) -> AfterValidator:
-    """Refuse a value of which a function says what is wrong with it."""
+    """Return a validator that rejects a value for which `fault_of` returns a fault."""
 
     def raise_fault(value: Any) -> Any:
         if fault := fault_of(value):
@@ -86,34 +86,34 @@ def _fault_validator(fault_of: Callable[[Any], str]) -> AfterValidator:
 
 
 def _unique_by(name_of: Callable[[Any], str]) -> AfterValidator:
-    """Refuse entries of which two have one name."""
+    """Return a validator that rejects entries with the same name."""
 
     def duplicate_fault(entries: Iterable[Any]) -> str:
         repeated = Counter(map(name_of, entries)).most_common(1)
-        return t('"%(name)s" stands there twice', name=repeated[0][0][:100]) if repeated and repeated[0][1] > 1 else ""
+        return t('"%(name)s" is listed twice', name=repeated[0][0][:100]) if repeated and repeated[0][1] > 1 else ""
 
     return _fault_validator(duplicate_fault)
 
 
 def _share_name_fault(name: str) -> str:
-    return t("A share has no slash.") if "/" in name else share_fault(name)
+    return t("A share name can't contain a slash.") if "/" in name else share_fault(name)
 
 
 def _network_spec_fault(spec: NetworkSpec) -> str:
     has_nul = "\0" in "".join((spec.comment, *(name for name, _ in spec.aux_addresses)))
     return network_name_fault(spec.name) or (
-        t("contains a NUL character, which no command line can carry") if has_nul else ""
+        t("contains a NUL character, which can't be passed on a command line") if has_nul else ""
     )
 
 
 def _mount_point_fault(path: str) -> str:
-    return "" if is_mount_point(path) else t("a volume is an absolute path without a colon, and not / itself")
+    return "" if is_mount_point(path) else t("a volume must be an absolute path without a colon, and not / itself")
 
 
 def _scrypt_cost_fault(sealed: EncryptedSecrets) -> str:
-    """As much memory and time as a passphrase is worth; a hostile file could ask for any."""
+    """Return a fault where scrypt would need too much memory and time; a hostile file could ask for any."""
     bounded = sealed.n & (sealed.n - 1) == 0 and sealed.n * sealed.r <= 2**20
-    return "" if bounded else t("they are not encrypted as a backup has them")
+    return "" if bounded else t("the encryption does not match that of a backup")
 
 
 def _canonical_source(body: Any, info: ValidationInfo) -> str:
@@ -125,7 +125,7 @@ def _canonical_source(body: Any, info: ValidationInfo) -> str:
 
 
 def _newest_source(body: Any, info: ValidationInfo) -> str:
-    """Return the canonical text of what the catalogue had; where it is left out, that is what was installed."""
+    """Return the canonical text of the catalogue's definition; where it is left out, that of the installed one."""
     installed: str = info.data.get("source", "")
     return installed if body == "" else _canonical_source(body, info)
 
@@ -141,7 +141,7 @@ def _complete_answers(body: Any, info: ValidationInfo) -> Mapping[str, Any]:
     except BadInput as error:
         raise ValueError(*error.faults) from None
     except (TypeError, KeyError, ValueError, AttributeError):
-        raise ValueError(t("it is not as a backup has it")) from None
+        raise ValueError(t("the format does not match that of a backup")) from None
     return _replace_values(replace(saved, given=complete.to_dict()), withheld).given
 
 
@@ -173,7 +173,7 @@ class SecretLocation(NamedTuple):
 
 @dataclass(frozen=True)
 class SavedVolume:
-    """A volume that Docker made for a container."""
+    """An anonymous volume that Docker created for a container."""
 
     container: str
     volume: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -190,7 +190,7 @@ class SavedRockOn:
     newest: Annotated[str, Field(default="", validate_default=True), PlainValidator(_newest_source)]
     given: Annotated[Mapping[str, Any], Field(alias="answers"), PlainValidator(_complete_answers)]
     volumes: Annotated[tuple[SavedVolume, ...], AfterValidator(_check_volume_containers)] = ()
-    # What people chose to be a secret, or not to be one.
+    # The users' choices of what is a secret and what is not.
     secrets: Mapping[str, Mapping[str, StrictBool]] = field(default_factory=dict)
 
     @property
@@ -204,7 +204,7 @@ class SavedRockOn:
         return [location for location, value in _secret_values(self).items() if value is None]
 
     def parse_answers(self) -> Answers:
-        """Return its answers; none may be withheld any more. Raises BadInput."""
+        """Return its answers. Raises BadInput where one is still withheld."""
         return core_answers.read_answers(self.definition, self.given, lambda _container, port: port)
 
 
@@ -234,13 +234,13 @@ class SavedMetastore:
 
     @property
     def password_location(self) -> SecretLocation:
-        """The place of its password."""
+        """The location of its password."""
         return SecretLocation("", "metastores", "", self.address_without_password)
 
 
 @dataclass(frozen=True)
 class EncryptedSecrets:
-    """Encrypted secrets, and how the key is made from the passphrase."""
+    """Encrypted secrets, and how the key is derived from the passphrase."""
 
     n: Annotated[WholeNumber, Field(ge=2**10)]
     r: Annotated[WholeNumber, Field(ge=1)]
@@ -267,7 +267,7 @@ def _definition_texts(files: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Backup:
-    """What is in a backup."""
+    """The contents of a backup."""
 
     program: Annotated[str, PlainValidator(_short_text)] = ""
     made: Annotated[str, PlainValidator(_short_text)] = ""
@@ -314,7 +314,7 @@ def withhold_secrets(backup: Backup) -> tuple[Backup, dict[SecretLocation, str]]
 
 
 def fill_secrets(backup: Backup, secrets: Mapping[SecretLocation, str]) -> Backup:
-    """Return a backup with these secrets in the places of those that are withheld."""
+    """Return a backup with these secrets in place of those that are withheld."""
     stores = [
         replace(store, address=secrets[store.password_location], withheld=False)
         if store.withheld
@@ -345,7 +345,7 @@ def _is_secret(definition: Definition, location: SecretLocation) -> bool:
 def _map_secret_values(
     rockon: SavedRockOn, transform: Callable[[SecretLocation, str | None], str | None]
 ) -> SavedRockOn:
-    """Return a rock-on with a change made to each value that may be a secret, None where that is withheld."""
+    """Return a rock-on with `transform` applied to each value that may be a secret, None where that is withheld."""
 
     def map_values(part: str, container: str, answers: Mapping[str, Any]) -> dict[str, Any]:
         return {key: transform(SecretLocation(rockon.name, part, container, key), old) for key, old in answers.items()}
@@ -371,19 +371,19 @@ def _map_secret_values(
 
 
 def _secret_values(rockon: SavedRockOn) -> dict[SecretLocation, str | None]:
-    """Return each value that may be a secret by its place, None where it is withheld."""
+    """Return each value that may be a secret by its location, None where it is withheld."""
     values: dict[SecretLocation, str | None] = {}
     _map_secret_values(rockon, values.setdefault)
     return values
 
 
 def _replace_values(rockon: SavedRockOn, values: Mapping[SecretLocation, str | None]) -> SavedRockOn:
-    """Return a rock-on with other values in some places; each stays where it stands in the order."""
+    """Return a rock-on with the values at some locations replaced; their order is kept."""
     return _map_secret_values(rockon, lambda location, old: values.get(location, old))
 
 
 def secrets_to_json(secrets: Mapping[SecretLocation, str]) -> str:
-    """Return secrets as they are encrypted."""
+    """Return secrets as the JSON that is encrypted."""
     return json.dumps([{**location._asdict(), "value": value} for location, value in secrets.items()])
 
 
@@ -435,31 +435,31 @@ def backup_to_json(backup: Backup) -> str:
 
 
 def read_backup(content: bytes | str) -> Backup:
-    """Return the backup that a file holds. Raises BadInput with a sentence for each fault, never anything else."""
+    """Return the backup in a file. Raises BadInput with a sentence for each fault, never anything else."""
     if len(content) > MAX_BYTES:
-        raise BadInput(t("The file is larger than 10 MB, which no backup is."), t("Choose another file."))
+        raise BadInput(t("The file is larger than 10 MB, which is too large for a backup."), t("Choose another file."))
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         data = load_json(text)
         canonical_json({"": data}).encode()
     except UnicodeError:
-        raise _no_backup(t("it is not text in UTF-8")) from None
+        raise _no_backup(t("it is not UTF-8 text")) from None
     except RecursionError:
         raise _no_backup(t("it is nested too deeply")) from None
     except ValueError as error:
-        raise _no_backup(t("it is not JSON, or was cut off: %(why)s", why=str(error)[:200])) from None
+        raise _no_backup(t("it is not valid JSON, or is incomplete: %(why)s", why=str(error)[:200])) from None
     if not isinstance(data, dict) or FORMAT_KEY not in data:
-        raise _no_backup(t('it has no "%(mark)s"', mark=FORMAT_KEY))
+        raise _no_backup(t('the key "%(mark)s" is missing', mark=FORMAT_KEY))
     version = data[FORMAT_KEY]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise _no_backup(t("its version is no number"))
+        raise _no_backup(t("its version is not a number"))
     if version > FORMAT_VERSION:
         raise BadInput(
             t(
-                "This backup was made by a newer Rockonweb, %(program)s.",
+                "This backup was created by a newer version of Rockonweb, %(program)s.",
                 program=str(data.get("program", "?"))[:40],
             ),
-            t("Update this one first."),
+            t("Update this Rockonweb first."),
         )
     try:
         return TypeAdapter(Backup).validate_python(data)
@@ -472,7 +472,7 @@ def read_backup(content: bytes | str) -> Backup:
 
 def _no_backup(why: str) -> BadInput:
     return BadInput(
-        t("This is no backup of Rockonweb: %(why)s.", why=why), t("Choose a file that a Rockonweb made as a backup.")
+        t("This is not a Rockonweb backup: %(why)s.", why=why), t("Choose a backup file created by Rockonweb.")
     )
 
 
@@ -483,7 +483,7 @@ def _require_text(value: Any) -> str:
 
 
 def _fault_sentences(error: ValidationError, data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each fault with its path, in which a rock-on has its name too. They quote the file."""
+    """Yield each fault with its path, in which a rock-on has its name too. Text from the file is escaped."""
     for fault in error.errors():
         path = [str(element) for element in fault["loc"]]
         if path[0] == "rockons" and len(path) > 2:
@@ -494,5 +494,5 @@ def _fault_sentences(error: ValidationError, data: Mapping[str, Any]) -> Iterato
 
 
 def secret_names(locations: Iterable[SecretLocation]) -> list[str]:
-    """Return what is withheld in words: the key, and the container where it has one."""
+    """Return secrets as they are listed for users: the key, and the container where it has one."""
     return [f"{location.key} ({location.container})" if location.container else location.key for location in locations]

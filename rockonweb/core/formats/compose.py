@@ -1,7 +1,7 @@
-"""A rock-on as a compose.yaml with its .env: what `docker run` was told, in the words of Docker Compose.
+"""A rock-on as a compose.yaml with its .env: its `docker run` commands as services of Docker Compose.
 
-The document is made from the plan of an install, so order, networks and every flag are those that really run. A flag
-that Compose has no word for is told in a comment at the top. Secrets stand in the .env only.
+The document is generated from the plan of an install, so order, networks and every flag are those that really run. A
+flag that Compose does not support is listed in a comment at the top. Secrets are in the .env only.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from rockonweb.core.operations.steps import (
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.secret import SecretWord, format_command
 
-COMPOSE_KEY = re.compile(r"[a-zA-Z0-9._-]+")  # what Compose takes for the name of a service, network or volume
-ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")  # a volume that Docker made
-PLAIN_SCALAR = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that is text in every YAML, also without quotes
+COMPOSE_KEY = re.compile(r"[a-zA-Z0-9._-]+")  # what Compose accepts as the name of a service, network or volume
+ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")  # the name of an anonymous volume
+PLAIN_SCALAR = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that needs no quotes in any YAML version
 
 SWITCH_KEYS = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
 SWITCH_KEYS |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
-IGNORED_FLAGS = frozenset(("detach", "detach-keys", "name", "quiet", "sig-proxy"))  # mean nothing to Compose
+IGNORED_FLAGS = frozenset(("detach", "detach-keys", "name", "quiet", "sig-proxy"))  # have no meaning in Compose
 
 
 def _underscore_names(*flags: str) -> dict[str, str]:
-    """Return flags with their names in Compose, where those are the same but for the dashes."""
+    """Return flags with their keys in Compose, which differ only in the dashes."""
     return {flag: flag.replace("-", "_") for flag in flags}
 
 
@@ -97,26 +97,26 @@ class ComposeExport:
 def export_compose(plan: Plan, links: Iterable[str], create_commands: Mapping[str, str] | None = None) -> ComposeExport:
     """Return a rock-on as Compose runs it, from the plan of its install and the names of its link networks.
 
-    Compose makes the link networks; any other must exist. `create_commands` has the command for those that want a
-    special one.
+    Compose creates the link networks; any other must exist. `create_commands` are the commands that create networks
+    with special options, by name.
     """
     document = _ComposeDocument(plan, frozenset(links), create_commands or {})
     return ComposeExport(document.render_document(), document.variables)
 
 
 def quote_env_value(value: str) -> str:
-    """Return a value as it stands in an .env, where nothing in it is taken for a variable or the end of the line."""
+    """Return a value quoted for an .env, so that nothing in it is read as a variable or the end of the line."""
     if not re.search(r"['\\\n\r]", value):
         return f"'{value}'"
     if value.endswith("\\") and re.fullmatch(r"[\w\\./:@%+,=-]+", value):
-        return value  # bare: docker-compose 1.29 takes the last backslash as an escape of the quote behind it
+        return value  # bare: docker-compose 1.29 reads the last backslash as an escape of the quote after it
     for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
         value = value.replace(character, escaped)
     return f'"{value}"'
 
 
 def network_command(spec: NetworkSpec) -> str:
-    """Return the command that makes a network like this one."""
+    """Return the command that creates such a network."""
     options = (("--subnet", spec.subnet), ("--gateway", spec.gateway), ("--ip-range", spec.ip_range))
     arguments = [argument for flag, value in options if value for argument in (flag, value)]
     arguments += [argument for pair in spec.aux_addresses for argument in ("--aux-address", "=".join(pair))]
@@ -143,7 +143,7 @@ class _Service:
     links: list[str] = field(default_factory=list)
 
     def append_unique(self, key: str, value: Any) -> None:
-        """Append to a list; Compose takes nothing twice."""
+        """Append to a list unless it is there; Compose accepts no duplicates."""
         values = self.body.setdefault(key, [])
         if value not in values:
             values.append(value)
@@ -159,7 +159,7 @@ class _ComposeDocument:
         self.networks: dict[str, dict[str, Any]] = {}
         self.volumes: dict[str, dict[str, Any]] = {}
         self.comments: list[str] = []
-        self.external_networks: list[str] = []  # networks that Compose does not make
+        self.external_networks: list[str] = []  # networks that Compose does not create
         self._read_steps()
 
     def render_document(self) -> str:
@@ -230,7 +230,7 @@ class _ComposeDocument:
         for flag in options.flags:
             try:
                 FLAG_CONVERTERS[flag.name](self, service, flag.value)
-            except (KeyError, ValueError):  # Compose has no word for the flag, or for its value
+            except (KeyError, ValueError):  # Compose does not support the flag, or its value
                 self._note_unsupported(service, flag.name, flag.value)
         if arguments[1:]:
             service.body["command"] = list(arguments[1:])
@@ -252,7 +252,7 @@ class _ComposeDocument:
             variables[key] = text if equals else None
 
     def _secret_variable(self, container: str, key: str, secret: str) -> str:
-        """Return a name in the .env: the key alone where that is enough, else with its container before it."""
+        """Return a name in the .env: the key alone where that is unique, else with its container before it."""
         plain_name = _variable_name(key)
         candidates = [plain_name, _variable_name(f"{container}_{key}")]
         if plain_name.startswith(("COMPOSE_", "DOCKER_")):  # Compose itself reads these
@@ -339,7 +339,7 @@ class _ComposeDocument:
             service.append_unique("links" if is_service else "external_links", link)
 
     def _set_network_mode(self, service: _Service, mode: str) -> None:
-        """Put a container where it can be on no network of its own, and tell what it loses by that."""
+        """Set a network mode, with which a container can't be on other networks; comments list what that omits."""
         service.body["network_mode"] = self._namespace_mode(service, mode)
         for network in service.joined:
             self._add_comment(f"Not in this file: {service.name} on the network {network}, as it is on {mode}.")
@@ -349,7 +349,7 @@ class _ComposeDocument:
             self._add_comment(f"{service.name} publishes no ports: it is on the network of {mode}.")
 
     def _attached_networks(self, service: _Service, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the networks that flags name, by key, and what they say of the container's place there."""
+        """Return the networks that flags name, by key, with the container's settings there."""
         attached: dict[str, dict[str, Any]] = {}
         for name, value in zip(names, service.networks, strict=True):
             try:
@@ -360,7 +360,7 @@ class _ComposeDocument:
         return attached
 
     def _attached_network(self, value: str) -> tuple[str, dict[str, Any]]:
-        """Return the key of a network that a flag names, and what it says of the container's place there."""
+        """Return the key of a network that a flag names, and the container's settings there."""
         settings: dict[str, Any] = {}
         for key, text in run_options.network_fields(value):
             if key == "mac-address":
@@ -374,21 +374,21 @@ class _ComposeDocument:
         return f"service:{name}" if self._is_earlier(name, service) else value
 
     def _is_earlier(self, name: str, service: _Service) -> bool:
-        """Whether a name is that of a container which is made before; Compose takes no circles."""
+        """Whether a name is that of a container which is created before; Compose accepts no cycles."""
         order = list(self.services)
         return name in order and order.index(name) < order.index(service.name)
 
 
-FlagConverter = Callable[[_ComposeDocument, _Service, str], None]  # puts the value of a flag into the service
+FlagConverter = Callable[[_ComposeDocument, _Service, str], None]  # writes the value of a flag into the service
 
 
 def _is_network_mode(network: str) -> bool:
-    """Whether the value of --network is no network of its own."""
+    """Whether the value of --network is a mode, such as host or another container's network."""
     return network in BUILT_IN_NETWORKS or bool(container_of(network))
 
 
 def _set_network_option(settings: dict[str, Any], flag: str, value: str) -> None:
-    """Write a container's place on a network. Raises ValueError."""
+    """Write a container's setting on a network. Raises ValueError for an unknown flag."""
     key = NETWORK_KEYS.get(flag)
     if not key:
         raise ValueError(flag)
@@ -405,14 +405,14 @@ def _set_ulimit(_: _ComposeDocument, service: _Service, value: str) -> None:
 
 
 def _set_nested(body: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Write a value into an inner part of the document."""
+    """Write a value into nested mappings, which are created where missing."""
     for key in path[:-1]:
         body = body.setdefault(key, {})
     body[path[-1]] = value
 
 
 def _value_setter(parse: Callable[[str], Any], *path: str) -> FlagConverter:
-    """Return what puts the value of a flag, as `parse` has it, to its place in the service."""
+    """Return a converter that writes the parsed value of a flag to a path in the service."""
     return lambda _, service, value: _set_nested(service.body, path, parse(value))
 
 
@@ -421,7 +421,7 @@ def _list_appender(key: str) -> FlagConverter:
 
 
 def _map_setter(*path: str) -> FlagConverter:
-    """Return what puts KEY=VALUE into a map."""
+    """Return a converter that writes KEY=VALUE into a map."""
 
     def apply_flag(_: _ComposeDocument, service: _Service, value: str) -> None:
         key, _equals, text = value.partition("=")
@@ -431,7 +431,7 @@ def _map_setter(*path: str) -> FlagConverter:
 
 
 def _device_limit_setter(key: str, limit_name: str, parse: Callable[[str], Any]) -> FlagConverter:
-    """Return what puts PATH:VALUE among the limits of disks."""
+    """Return a converter that adds PATH:VALUE to the limits of disks."""
 
     def put(_: _ComposeDocument, service: _Service, value: str) -> None:
         path, limit = value.rsplit(":", 1)
@@ -492,14 +492,14 @@ FLAG_CONVERTERS: dict[str, FlagConverter] = {
     "volume": _ComposeDocument._add_volume,
     "volumes-from": _ComposeDocument._add_volumes_from,
 }
-# The parts of --gpus: what Compose calls each, and how its value is read.
+# The parts of --gpus: the key of each in Compose, and how its value is parsed.
 GPU_FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "device": ("device_ids", lambda value: value.split(",")),
     "capabilities": ("capabilities", lambda value: ["gpu", *(one for one in value.split(",") if one != "gpu")]),
     "count": ("count", lambda value: value if value == "all" else int(value)),
     "driver": ("driver", str),
 }
-# The parts of --mount: where Compose has each, and how its value is read.
+# The parts of --mount: the path of each in Compose, and how its value is parsed.
 MOUNT_FIELDS: dict[str, tuple[Any, ...]] = {
     "type": ("type", str.lower),
     "source": ("source", str),
@@ -515,27 +515,27 @@ MOUNT_FIELDS: dict[str, tuple[Any, ...]] = {
 
 
 class _RawText(str):
-    """Text in which a `$` is meant as Compose takes it."""
+    """Text whose `$` is not escaped, so that Compose substitutes variables."""
 
     __slots__ = ()
 
 
 def _keep_keys_raw(value: Any) -> Any:
-    """Return a part of the document with its keys as they are: Compose puts no variables there."""
+    """Return a part of the document with its keys not escaped: Compose substitutes no variables there."""
     if isinstance(value, dict):
         return {_RawText(key): _keep_keys_raw(item) for key, item in value.items()}
     return [_keep_keys_raw(item) for item in value] if isinstance(value, list) else value
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML in which text stays text, whoever reads it, and a `$` is no variable."""
+    """A dumper that quotes text so that every YAML version reads text, and escapes `$`."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent the entries of a list below their key."""
         super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write what is the same twice."""
+        """Write repeated objects in full, without YAML aliases."""
         return True
 
 
@@ -550,7 +550,7 @@ for kind in (str, _RawText, SecretWord):
 
 
 def _comment_lines(comment: str) -> list[str]:
-    """Return words as lines of a comment: nothing in them can end it."""
+    """Return text as lines of a comment, which nothing in it can end."""
     return [
         "".join(character if character.isprintable() else "?" for character in line) for line in comment.splitlines()
     ]

@@ -1,4 +1,4 @@
-"""What became of each part of a backup that is restored, as it is remembered."""
+"""The outcome of a restore for each part of a backup, as it is stored."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from rockonweb.core.packed import StoredSentence
 
 @dataclass(frozen=True)
 class RestoredPart:
-    """Something other than a rock-on: what is or was done about it, in a sentence. `well`: that is as it should be."""
+    """A part other than a rock-on: what will be or was done, in a sentence. `well` is False for a problem."""
 
     kind: str  # definition, metastore, network, share
     name: str
     sentence: StoredSentence
     well: bool = True
-    new: bool = True  # it is not there yet
+    new: bool = True  # it does not exist yet
 
 
 @dataclass(frozen=True)
 class RestoredRockOn:
     """A rock-on: the `operation` that installs it, or why there is none.
 
-    `left`: it is left alone; `told`: it could not be begun; `hidden`: these secrets must be typed first.
+    `left`: why it is skipped; `told`: why it could not be submitted; `hidden`: the secrets that must be typed first.
     """
 
     operation: int | None = None
@@ -35,7 +35,7 @@ class RestoredRockOn:
 
 @dataclass(frozen=True)
 class RestoreOutcome:
-    """The parts, None before they are put back; and the rock-ons, by name."""
+    """The parts, None before they are restored; and the rock-ons, by name."""
 
     parts: tuple[RestoredPart, ...] | None = None
     rockons: Mapping[str, RestoredRockOn] = field(default_factory=dict)

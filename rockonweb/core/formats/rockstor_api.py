@@ -1,7 +1,7 @@
-"""The bodies that clients of the original framework send, and the answers that they come to. Pure.
+"""The request bodies of clients of Rockstor's API, and the answers in them. Pure.
 
-The original names containers by their numbers and answers by host port or share. What such a body leaves open is
-settled by one rule (see `_Body.assign`); where it does not settle it, a sentence asks for the form by container.
+Rockstor names containers by their ids, and answers by host port or share. What such a body leaves ambiguous is resolved
+by one rule (see `_BodyReader.distribute_values`); where that can't, a fault asks for the form by container.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from rockonweb.core.text import t
 
 ANSWER_PARTS = ("shares", "ports", "devices", "environment", "cc")
 UPDATE_PARTS = (*ANSWER_PARTS, "labels", "edit_ports", "cnets", "update_mode")
-MAX_FAULTS = 50  # that are told
+MAX_FAULTS = 50  # that are reported
 MAX_DIGITS = 100
-IGNORED_KEYS = ("rname", "new_rid", "containers")  # the original's own restore sends them along
+IGNORED_KEYS = ("rname", "new_rid", "containers")  # Rockstor's own restore sends them too
 PUBLISH_WORDS = {"checked": True, "unchecked": False}
 KEYED_FORMS = {
     "shares": "{share: path}",
@@ -43,16 +43,16 @@ KEYED_FORMS = {
 
 @dataclass(frozen=True)
 class ClientIds:
-    """The numbers that clients know a rock-on's things by: of its containers, and of its ports."""
+    """The containers and ports of a rock-on by the ids that clients use."""
 
     container_names: Mapping[int, str]
     container_ports: Mapping[int, tuple[str, int]]
 
 
 def parse_body(data: bytes) -> dict[str, Any]:
-    """Return the object that a body holds, an empty one for no body. Raises BadInput.
+    """Return the JSON object of a body, an empty one for no body. Raises BadInput.
 
-    A key that stands twice would lose an answer, so it is refused.
+    A repeated key is refused, because it would lose an answer.
     """
     if not data.strip():
         return {}
@@ -83,8 +83,8 @@ def read_install_answers(
 ) -> Answers:
     """Return complete answers for an install.
 
-    What the body leaves out is taken from the `stored` answers of an earlier install; a port then takes its
-    suggestion. `shares` are those that there are, if that is known. Raises BadInput with a sentence for every fault.
+    What the body leaves out is taken from the `stored` answers of an earlier install; a port without one gets its
+    suggestion. `shares` are the existing ones, None where unknown. Raises BadInput with a sentence for every fault.
     """
     reader = _BodyReader(definition, client_ids, body, ANSWER_PARTS, _applicable_answers(definition, stored))
     reader.assign_shares()
@@ -106,9 +106,9 @@ def read_update_answers(
     suggest: SuggestPort,
     shares: Collection[str] | None = None,
 ) -> Answers:
-    """Return what the answers of an installed rock-on shall become; a key that is absent leaves its part as it is.
+    """Return the new answers of an installed rock-on; a part whose key is absent is not changed.
 
-    `shares` are those that there are, if that is known. Raises BadInput with a sentence for every fault.
+    `shares` are the existing ones, None where unknown. Raises BadInput with a sentence for every fault.
     """
     reader = _BodyReader(definition, client_ids, body, UPDATE_PARTS, flatten_answers(present))
     reader.mount_shares()
@@ -125,7 +125,7 @@ def read_update_answers(
 
 
 class _BodyReader:
-    """Takes settings out of a body, puts them among those that are `flat_answers`, and collects the faults."""
+    """Reads the settings of a body into `flat_answers`, and collects the faults."""
 
     def __init__(
         self,
@@ -140,9 +140,7 @@ class _BodyReader:
         self.client_ids = client_ids
         self.body = body
         self.flat_answers = flat_answers
-        self.assigned_questions: set[tuple[str, str, object]] = (
-            set()
-        )  # part, container and key of what was given by container
+        self.assigned_questions: set[tuple[str, str, object]] = set()  # part, container, key of answers by container
         self.launch_names = [name for name, _ in definition.launch_order]
         self.faults: list[str] = [
             t('"%(key)s" is not a key of this body; it has %(known)s.', key=key, known=", ".join(allowed_keys))
@@ -151,18 +149,18 @@ class _BodyReader:
         ]
 
     def build_error(self) -> BadInput:
-        """Return what to raise."""
+        """Return the exception with the collected faults."""
         name = self.definition.name
         return BadInput(t("The settings for %(name)s can't be used.", name=name), faults=self.faults[:MAX_FAULTS])
 
     def add_fault(self, template: str, **values: Any) -> None:
-        """Collect a sentence."""
+        """Add a fault, a template with its values."""
         self.faults.append(t(template, **values))
 
     # -- the answers to a definition's questions ----------------------------------------------------------------------
 
     def assign_shares(self) -> None:
-        """Put the shares of the definition's volumes in their places."""
+        """Read the shares of the definition's volumes into the answers."""
         flat, by_container = self._split_by_container("shares")
         for container, entries in by_container.items():
             for destination, shares in self._shares_by_path(f"shares.{container}", entries):
@@ -182,7 +180,7 @@ class _BodyReader:
                 self.flat_answers["shares", container, destination] = share
 
     def assign_answers(self) -> None:
-        """Put the answers to all other questions in their places."""
+        """Read the answers to all other questions into the answers."""
         self._assign_ports()
         self._assign_texts("devices")
         self._assign_texts("environment", masked=True)
@@ -247,7 +245,7 @@ class _BodyReader:
                 self._assign_text(f"cc.{key}", ("custom_config", "", key), value, masked=True)
 
     def _assign_text(self, path: str, answer_key: AnswerKey, value: Any, *, masked: bool) -> None:
-        """Put one text in its place; null says nothing, and where secrets are `masked` that is for what is stored."""
+        """Read one text; null is ignored, and where secrets are `masked`, MASK stands for the stored value."""
         if masked and value == MASK:
             if not self.flat_answers.get(answer_key):
                 self.add_fault(
@@ -345,7 +343,7 @@ class _BodyReader:
                 self.flat_answers["labels", container, label] = True
 
     def publish_ports(self, suggest: SuggestPort) -> None:
-        """Publish ports or not, {port's id: "checked" or "unchecked"}; a new one where it is suggested."""
+        """Publish ports or not, {port's id: "checked" or "unchecked"}; new ones get the suggested host port."""
         for key, publish_word in self._body_part("edit_ports").items():
             container_port = self.client_ids.container_ports.get(_parse_positive(key, 2**31) or 0)
             if container_port is None:
@@ -381,9 +379,7 @@ class _BodyReader:
                 new_keys += [("networks", container, network) for network in network_names]
         for answer_key in {*old_keys} - {*new_keys}:
             del self.flat_answers[answer_key]
-        self.flat_answers |= dict.fromkeys(
-            new_keys, True
-        )  # one that was joined stays at its place: their order means nothing
+        self.flat_answers |= dict.fromkeys(new_keys, True)  # existing ones keep their position: order has no meaning
 
     def check_update_mode(self, present: Answers, new_answers: Answers) -> None:
         """Check what `update_mode` says: "live" changes networks alone."""
@@ -393,7 +389,7 @@ class _BodyReader:
         if mode == "live" and not answers_equal(replace(present, networks={}), replace(new_answers, networks={})):
             self.add_fault('update_mode: "live" changes networks alone; send other settings with "normal".')
 
-    # -- pieces of a body ---------------------------------------------------------------------------------------------
+    # -- parts of a body ----------------------------------------------------------------------------------------------
 
     def _body_part(self, name: str) -> dict[str, Any]:
         value = self.body.get(name)
@@ -451,7 +447,7 @@ def _settings_faults(definition: Definition, new_answers: Answers) -> list[str]:
 
 
 def _normalize_mount_path(path: str) -> str:
-    """Return a path in its shortest spelling: Docker mounts nothing twice at one place."""
+    """Return a path in its shortest spelling: Docker mounts only once at one path."""
     return re.sub("/+", "/", path).rstrip("/") if path.strip("/") else path
 
 

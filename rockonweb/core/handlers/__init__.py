@@ -1,6 +1,6 @@
-"""Rock-ons that need more than the generic launch, found by the rock-on's name.
+"""Handlers of rock-ons that need more than the generic launch, found by the rock-on's name.
 
-One whose definition is not of the expected shape is launched as any other.
+One whose definition does not have the expected shape is launched as any other.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from rockonweb.core.preflight import Finding
 
 @dataclass(frozen=True)
 class Handler:
-    """What a rock-on needs: `launch` gives the steps that make and start its containers, each naming its container.
+    """`launch` returns the steps that create and start a rock-on's containers, each naming its container.
 
-    `matches` says whether the definition has the shape that the handler knows. `findings` are what should be known
-    before a launch, beside what any rock-on's is examined for; `references` a container and another one that it is
-    linked to, beside what its options say. `tasks` are what people do with the rock-on once it is installed.
+    `matches` says whether the definition has the shape that the handler knows. `findings` are preflight findings in
+    addition to the general ones; `references` pairs of a container and one that it refers to, in addition to those of
+    its options. `tasks` are what users can do with the rock-on once it is installed.
     """
 
     launch: Callable[[Definition, Answers, HostFacts], list[Step]]
@@ -55,12 +55,12 @@ def find_handler(definition: Definition) -> Handler:
 def collect_all_findings(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
 ) -> Iterator[Finding]:
-    """Yield every finding for an install or a rebuild, those of the rock-on's handler too."""
+    """Yield every finding for an install or a change, those of the rock-on's handler too."""
     yield from preflight.collect_findings(definition, answers, facts, new_shares)
     yield from find_handler(definition).findings(definition, facts)
 
 
 def referenced_containers(definition: Definition, container: str) -> Iterator[str]:
-    """Yield the containers that one refers to: what is rebuilt takes along whatever refers to it."""
+    """Yield the containers that one refers to: it is recreated whenever one of these is."""
     yield from (one.container for one in definition.containers[container].run_options.references)
     yield from (other for one, other in find_handler(definition).references(definition) if one == container)

@@ -1,4 +1,4 @@
-"""The launch of any rock-on: each container in launch order is made, joined to its networks, and started."""
+"""The launch of any rock-on: each container in launch order is created, connected to its networks, and started."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rockonweb.core.text import t
 
 
 def plan_generic_launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
-    """Return the steps that make and start all containers."""
+    """Return the steps that create and start all containers."""
     return [
         step for name, _ in definition.launch_order for step in plan_container_launch(definition, name, answers, facts)
     ]
@@ -20,9 +20,9 @@ def plan_generic_launch(definition: Definition, answers: Answers, facts: HostFac
 def plan_container_launch(
     definition: Definition, name: str, answers: Answers, facts: HostFacts, additions: HandlerAdditions = NO_ADDITIONS
 ) -> list[Step]:
-    """Return the steps for one container, whose command line a handler may add to.
+    """Return the steps for one container, whose command line gets a handler's `additions`.
 
-    It joins its networks before the app starts, so names resolve at once.
+    It is connected to its networks before the app starts, so that names resolve at once.
     """
     spec = definition.containers[name]
     links = [link.network for link in definition.network_links if name in (link.source, link.target)]
@@ -34,9 +34,7 @@ def plan_container_launch(
             why=t("container %(number)s of %(name)s", number=spec.launch_order, name=definition.name),
         ),
         *(
-            ConnectNetwork(
-                network=network, container=name, required=spec.network is None, why=t("so that names resolve")
-            )
+            ConnectNetwork(network=network, container=name, required=spec.network is None, why=t("for name resolution"))
             for network in networks
         ),
         StartContainer(container=name, why=t("in launch order")),

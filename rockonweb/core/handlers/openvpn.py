@@ -1,6 +1,6 @@
-"""OpenVPN: a data container holds the keys, a one-shot run writes the configuration, then the server starts.
+"""OpenVPN: a data container has the keys, a one-shot run writes the configuration, then the server starts.
 
-What an owner does next are tasks: make the certificate authority, make a client's profile, revoke one. Each is a
+What follows are tasks of the user: create the certificate authority, create a client's profile, revoke one. Each is a
 one-shot run of the image's own commands with the server's options, so that it works on the volume with the keys.
 """
 
@@ -32,7 +32,7 @@ MAX_COMMON_NAME = 64  # of a certificate
 
 @dataclass(frozen=True)
 class VpnClient:
-    """A client with a certificate: its name, until when it is valid (a date), and whether it was revoked."""
+    """A client with a certificate: its name, the last day of its validity (YYYY-MM-DD), and whether it was revoked."""
 
     name: str
     until: str
@@ -41,10 +41,10 @@ class VpnClient:
 
 @dataclass(frozen=True)
 class CertificateAuthority:
-    """The certificate authority as its files tell of it.
+    """The certificate authority as read from its files.
 
-    `complete` is False for one whose making was cut off: it has signed nothing yet. `listed` is False where there is no
-    list of what it signed.
+    `complete` is False for one whose creation was interrupted: it has signed nothing yet. `listed` is False where there
+    is no index of what it signed.
     """
 
     exists: bool
@@ -54,16 +54,16 @@ class CertificateAuthority:
 
     @property
     def usable(self) -> bool:
-        """Whether profiles can be made with it."""
+        """Whether profiles can be created with it."""
         return self.exists and self.complete
 
     def find_client(self, name: str) -> VpnClient | None:
-        """Return the client of this name."""
+        """Return the client of this name, None where there is none."""
         return next((client for client in self.clients if client.name == name), None)
 
 
 def matches_openvpn(definition: Definition) -> bool:
-    """A data container, then a server, and the question for the server's name."""
+    """Whether it has a data container, then a server, and the question for the server's name."""
     return len(definition.containers) == 2 and SERVER_NAME in definition.custom_config
 
 
@@ -85,16 +85,16 @@ def plan_openvpn_launch(definition: Definition, answers: Answers, facts: HostFac
     name = answers.custom_config.get(SERVER_NAME, "")
     configure = _one_shot_argv(definition, facts, "ovpn_genconfig", "-u", f"udp://{name}")
     return [
-        CreateContainer(container=data, argv=run_data, why=t("it holds the volume with the keys and certificates")),
-        StartContainer(container=data, why=t("it ends at once; its volume stays")),
-        AwaitEnd(container=data, why=t("the configuration is written into its volume")),
+        CreateContainer(container=data, argv=run_data, why=t("it contains the volume with the keys and certificates")),
+        StartContainer(container=data, why=t("it exits immediately; its volume remains")),
+        AwaitEnd(container=data, why=t("the configuration is written to its volume")),
         RunOnce(container=server, argv=configure, why=t("writes the server's configuration for this address")),
         *generic.plan_container_launch(definition, server, answers, facts),
     ]
 
 
 def authority_files(definition: Definition) -> Mapping[str, tuple[str, str]]:
-    """Return the files that tell of the authority and of what it signed."""
+    """Return container and path of the files that `read_authority` reads, by key."""
     data = definition.launch_order[0][0]
     return {"certificate": (data, f"{PKI_FOLDER}/ca.crt"), "index": (data, f"{PKI_FOLDER}/index.txt")}
 
@@ -125,19 +125,19 @@ def client_fault(name: str, answers: Answers) -> TranslatableText | None:
     """Return what is wrong with a client's name; None when nothing is."""
     if not CLIENT_NAME.fullmatch(name):
         return t(
-            '"%(name)s" is not a name for a client: use up to 64 letters, digits, dots, dashes and underscores, and '
-            "begin with a letter or digit.",
+            '"%(name)s" is not a valid client name: use up to 64 letters, digits, dots, dashes and underscores, and '
+            "start with a letter or digit.",
             name=name[:80],
         )
     if name.lower() in ("ca", server_host(answers).lower()):
-        return t('"%(name)s" is taken: the server uses this name for keys of its own.', name=name)
+        return t('"%(name)s" is already in use: the server uses this name for its own keys.', name=name)
     return None
 
 
 def plan_vpn_task(
     definition: Definition, answers: Answers, facts: HostFacts, file_texts: FileTexts, request: TaskRequest
 ) -> list[Step]:
-    """Return the steps of a task. Raises BadInput for a name or a task that can't be, Conflict for a wrong moment."""
+    """Return the steps of a task. Raises BadInput for an invalid name or task, Conflict for a wrong state."""
     current_authority = read_authority(file_texts, answers)
     if request.task == "authority":
         return _make_authority(definition, answers, facts, current_authority)
@@ -146,7 +146,10 @@ def plan_vpn_task(
     if fault := client_fault(request.client, answers):
         raise BadInput(fault, t("For example: annas-phone"))
     if not current_authority.usable:
-        raise Conflict(t("There is no certificate authority yet."), t("Make it first: it signs what lets a client in."))
+        raise Conflict(
+            t("There is no certificate authority yet."),
+            t("Create it first: it signs the certificates that let clients in."),
+        )
     if request.task == "profile":
         return _make_profile(definition, facts, current_authority, request.client)
     return _revoke_client(definition, facts, current_authority, request.client)
@@ -158,9 +161,9 @@ def show_profile(definition: Definition, facts: HostFacts, client: str) -> argv.
 
 
 def with_host_port(profile: str, definition: Definition, answers: Answers) -> str:
-    """Return a profile that names the port of the host: the image knows only that of the container.
+    """Return a profile with the port of the host: the image knows only that of the container.
 
-    A port that is part of the server's name (a router's, for example) is meant as it is.
+    A port that is part of the server's name (a router's, for example) is not changed.
     """
     server = definition.launch_order[1][0]
     port = answers.ports.get(server, {}).get(VPN_PORT)
@@ -184,8 +187,8 @@ def _make_authority(
 ) -> list[Step]:
     if authority.usable:
         raise Conflict(
-            t("OpenVPN has a certificate authority already; a new one would lock out every client."),
-            t("Make profiles with the one that is there."),
+            t("OpenVPN already has a certificate authority; a new one would lock out every client."),
+            t("Create profiles with the existing one."),
         )
     name = f"{server_host(answers)[: MAX_COMMON_NAME - 3]} CA"
     command = _one_shot_argv(
@@ -196,7 +199,7 @@ def _make_authority(
             container=_server_container(definition),
             argv=command,
             seconds=AUTHORITY_SECONDS,
-            why=t("makes the keys of the authority and of the server; this takes some minutes"),
+            why=t("creates the keys of the authority and the server; this takes a few minutes"),
         ),
         *_restart_server(definition, facts, t("the server can start now")),
     ]
@@ -206,14 +209,16 @@ def _make_profile(definition: Definition, facts: HostFacts, authority: Certifica
     existing = authority.find_client(client)
     if existing and not existing.revoked:
         raise Conflict(
-            t('The client "%(name)s" has a profile already.', name=client),
+            t('The client "%(name)s" already has a profile.', name=client),
             t("Download that one, or revoke it first, or choose another name."),
         )
     command = _one_shot_argv(
         definition, facts, "easyrsa", "build-client-full", client, "nopass", environment=BATCH_ENVIRONMENT
     )
     return [
-        RunOnce(container=_server_container(definition), argv=command, why=t("makes the client's key and certificate"))
+        RunOnce(
+            container=_server_container(definition), argv=command, why=t("creates the client's key and certificate")
+        )
     ]
 
 
@@ -222,19 +227,17 @@ def _revoke_client(
 ) -> list[Step]:
     existing = authority.find_client(client)
     if authority.listed and existing is None:
-        raise Conflict(t('There is no client "%(name)s".', name=client), t("Look at the list of clients again."))
+        raise Conflict(t('There is no client "%(name)s".', name=client), t("Check the list of clients again."))
     if existing and existing.revoked:
-        raise Conflict(t('The profile of "%(name)s" is revoked already.', name=client))
+        raise Conflict(t('The profile of "%(name)s" is already revoked.', name=client))
     command = _one_shot_argv(definition, facts, "ovpn_revokeclient", client, environment=BATCH_ENVIRONMENT)
     return [
         RunOnce(
             container=_server_container(definition),
             argv=command,
-            why=t("puts the certificate on the list of the revoked ones"),
+            why=t("adds the certificate to the revocation list"),
         ),
-        *_restart_server(
-            definition, facts, t("so that the client is cut off now; the others connect again by themselves")
-        ),
+        *_restart_server(definition, facts, t("disconnects the client now; the others reconnect automatically")),
     ]
 
 
@@ -258,7 +261,7 @@ def _one_shot_argv(
     environment: Mapping[str, str] | None = None,
     docker_options: tuple[str, ...] = (),
 ) -> argv.Argv:
-    """Return the run of one of the image's commands, with the server's options."""
+    """Return the one-shot `docker run` of one of the image's commands, with the server's options."""
     spec: ContainerSpec = definition.launch_order[1][1]
     return (
         *("docker", "run", "--rm", *docker_options),
@@ -271,9 +274,9 @@ def _one_shot_argv(
 
 
 def _parse_index(index: str) -> Iterator[tuple[str, VpnClient]]:
-    """Yield name and certificate of each line of an authority's list, the last of a name being the one that counts.
+    """Yield name and client of each line of an authority's index.txt; the last line of a name counts.
 
-    A line has its state, the end of its validity, when it was revoked, a number, a file and the subject, by tabs.
+    A line has state, expiry, revocation time, serial number, file and subject, separated by tabs.
     """
     for line in index.splitlines():
         columns = line.split("\t")
@@ -283,7 +286,7 @@ def _parse_index(index: str) -> Iterator[tuple[str, VpnClient]]:
 
 
 def _parse_date(moment: str) -> str:
-    """Return the date of `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`."""
+    """Return the date (YYYY-MM-DD) of `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`; blank for anything else."""
     digits = moment.removesuffix("Z")
     if not re.fullmatch(r"\d{12}|\d{14}", digits):
         return ""

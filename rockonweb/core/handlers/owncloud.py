@@ -1,4 +1,4 @@
-"""ownCloud: its PostgreSQL has a private share and is ready before the app, which links to it and encrypts its page.
+"""ownCloud: its PostgreSQL has a private share and is ready before the app, which links to it and serves HTTPS.
 
 The answers to the rock-on's own two questions are the account that both containers use.
 """
@@ -22,8 +22,8 @@ USER_QUESTION, PASSWORD_QUESTION = "db_user", "db_pw"
 KEY_IN_APP = "/etc/ssl/private/owncloud.key"
 CERTIFICATE_IN_APP = "/etc/ssl/certs/owncloud.crt"
 DATABASE_TIMEOUT = 300
-# Over TCP: while its first start sets it up, the database answers on its socket only. An image that has none of its own
-# programs can't be asked; an open port then does, or that it has run for a while.
+# Over TCP: while its first start sets it up, the database answers on its Unix socket only. Where the image lacks
+# PostgreSQL's client programs, an open port is enough, or ten seconds of waiting.
 READY_SCRIPT = """
 if command -v pg_isready >/dev/null; then exec pg_isready -q -h 127.0.0.1; fi
 if command -v psql >/dev/null; then PGPASSWORD=$POSTGRES_PASSWORD exec psql -h 127.0.0.1 -U "$POSTGRES_USER" -l; fi
@@ -35,7 +35,7 @@ done
 
 
 class OwncloudParts(NamedTuple):
-    """The two containers, and the name by which the app calls its database."""
+    """The two containers, and the host name that the app uses for its database."""
 
     database: str
     app: str
@@ -43,12 +43,12 @@ class OwncloudParts(NamedTuple):
 
 
 def matches_owncloud(definition: Definition) -> bool:
-    """The questions for the database's account, a PostgreSQL with a volume, and an ownCloud that links to it."""
+    """Whether it has the questions for an account, a PostgreSQL with a volume, and an ownCloud that links to it."""
     return _identify_parts(definition) is not None
 
 
 def plan_owncloud_launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
-    """Return the steps: a private share, the database, its answer, a certificate, the app; others in their order."""
+    """Return the steps: private share, database, wait for it, certificate, app; other containers in launch order."""
     parts = _identify_parts(definition)
     steps: list[Step] = []
     for name, spec in definition.launch_order:
@@ -62,27 +62,28 @@ def plan_owncloud_launch(definition: Definition, answers: Answers, facts: HostFa
 
 
 def certificate_findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
-    """Yield what should be known of the certificate."""
+    """Yield findings about the certificate for HTTPS."""
     parts = _identify_parts(definition)
     app = parts.app if parts else ""
     if facts.certificate.missing:
         yield Finding(
             "block",
-            t("The file %(path)s, which %(name)s gets for https, does not exist.",
+            t("The file %(path)s, which %(name)s needs for HTTPS, does not exist.",
               path=facts.certificate.missing, name=app),
-            t("Correct ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT, or unset both: then a certificate is made."),
+            t("Correct ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT, or unset both to have a certificate created."),
         )  # fmt: skip
     elif facts.certificate.self_signed:
         yield Finding(
             "note",
-            t("%(name)s gets the certificate %(path)s of this host, which is self-signed: browsers will warn of it.",
+            t("%(name)s uses the certificate %(path)s of this host, which is self-signed: browsers will show a "
+              "warning.",
               name=app, path=facts.certificate.certificate),
-            t("Name your own by ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT if you have one."),
+            t("If you have your own, set it with ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT."),
         )  # fmt: skip
 
 
 def owncloud_references(definition: Definition) -> Iterator[tuple[str, str]]:
-    """The app refers to its database."""
+    """Yield that the app refers to its database."""
     if parts := _identify_parts(definition):
         yield parts.app, parts.database
 
@@ -93,7 +94,7 @@ def _database_steps(
     share_path = answers.shares.get(name, {}).get(next(iter(spec.volumes)))
     if share_path:
         yield SetShareMode(
-            share=share_path, mode=0o700, container=name, why=t("the database wants its files for itself")
+            share=share_path, mode=0o700, container=name, why=t("the database needs exclusive access to its files")
         )
     account = HandlerAdditions(
         environment={
@@ -113,7 +114,7 @@ def _database_steps(
 def _app_steps(definition: Definition, parts: OwncloudParts, answers: Answers, facts: HostFacts) -> Iterator[Step]:
     certificate = facts.certificate
     if certificate.self_signed:
-        why = t("the app encrypts its page with it; it is self-signed, so browsers will warn")
+        why = t("the app encrypts its page with it; it is self-signed, so browsers will show a warning")
         yield CreateCertificate(path=certificate.certificate, container=parts.app, why=why)
     linked = any(
         reference.container == parts.database for reference in _link_references(definition.containers[parts.app])
@@ -131,7 +132,7 @@ def _app_steps(definition: Definition, parts: OwncloudParts, answers: Answers, f
 
 
 def _identify_parts(definition: Definition) -> OwncloudParts | None:
-    """Return who is who; None where the definition is not of the shape."""
+    """Return which container is which; None where the definition does not have the expected shape."""
     if not {USER_QUESTION, PASSWORD_QUESTION} <= definition.custom_config.keys():
         return None
     launch_order = definition.launch_order

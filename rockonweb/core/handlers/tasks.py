@@ -1,4 +1,4 @@
-"""What a handler offers on a rock-on's page once it is installed: things to do, each by a few steps."""
+"""Tasks that a handler offers on a rock-on's page once it is installed, each run as a few steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import TaskRequest
 from rockonweb.core.operations.steps import Step
 
-FileTexts = Mapping[str, str | None]  # the text of each file by its key; None for one that is not there
+FileTexts = Mapping[str, str | None]  # the text of each file by its key; None for a missing one
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class HandlerTasks:
     """A handler's tasks.
 
     `panel` names the pages that offer them. `required_files` says which files the tasks depend on: by key, the
-    container whose file it is and the path in it. `plan_steps` decides from their text; it raises BadInput or Conflict
-    for what can't be done. Of the host it knows the containers.
+    container whose file it is and the path in it. `plan_steps` plans a request from their texts; it raises BadInput or
+    Conflict for what can't be done. Its HostFacts have only the containers.
     """
 
     panel: str

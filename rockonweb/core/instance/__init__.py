@@ -1,1 +1,1 @@
-"""How the whole instance is: its diagnosis, what needs attention, metrics, and notifications."""
+"""The instance as a whole: its diagnosis, alerts, metrics, and notifications."""

@@ -1,4 +1,4 @@
-"""What somebody should look at, from how the host and the apps are. Pure."""
+"""Alerts about what needs attention, from facts about the host and the apps. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rockonweb.core.text import join_texts, t
 
 LOW_BYTES = 10 * 10**9  # bytes; a few more images or films fill it
-CRITICAL_BYTES = 10**9  # bytes; things begin to fail
-LOW_MEMORY = 0.07  # of the memory
+CRITICAL_BYTES = 10**9  # bytes; apps start to fail
+LOW_MEMORY = 0.07  # fraction of the memory that is free
 
 
 class Severity(enum.StrEnum):
@@ -22,7 +22,7 @@ class Severity(enum.StrEnum):
 
 
 class AlertTarget(enum.StrEnum):
-    """Where it can be mended."""
+    """The page where it can be fixed."""
 
     NOWHERE = ""
     ROCKON = "rockon"
@@ -35,7 +35,7 @@ class AlertTarget(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """A sentence, what to do, and where; `id` is the row's, where the place has many."""
+    """A sentence, what to do, and the page for it; `id` is that of the row, where the page is one of many."""
 
     severity: Severity
     sentence: str
@@ -46,20 +46,20 @@ class Alert:
 
 @dataclass(frozen=True)
 class Capacity:
-    """How much of something is left; None where nobody knows."""
+    """Free and total bytes of a disk or of memory; None where unknown."""
 
     free: int | None = None
     total: int | None = None
 
     @property
     def used_fraction(self) -> float | None:
-        """The part that is used."""
+        """The fraction that is used, from 0 to 1."""
         return 1 - self.free / self.total if self.free is not None and self.total else None
 
 
 @dataclass(frozen=True)
 class InstalledApp:
-    """What is installed, or failed to be. `exit_reason` says why one ended by itself, blank for others."""
+    """An app that is installed, or failed to install. `exit_reason` is why it ended unexpectedly, blank for others."""
 
     id: int
     name: str
@@ -70,7 +70,7 @@ class InstalledApp:
 
 @dataclass(frozen=True)
 class FailedOperation:
-    """An operation that failed and that nothing has made up for since; its title says that it did."""
+    """A failed operation without a later success that supersedes it; its title says that it failed."""
 
     id: int
     title: str
@@ -81,7 +81,7 @@ class FailedOperation:
 
 @dataclass(frozen=True)
 class AlertFacts:
-    """What is known. `workers` is None where nobody knows; `busy_rockons` are the rock-ons that are being worked on."""
+    """What alerts depend on. `workers` is None where unknown; `busy_rockons` are the ids of those being worked on."""
 
     workers: int | None = None
     shares: Capacity = Capacity()
@@ -93,25 +93,25 @@ class AlertFacts:
 
 
 def collect_alerts(facts: AlertFacts) -> list[Alert]:
-    """Return what to look at, the most urgent first. That the queue or Docker is down, each page says itself."""
+    """Return the alerts, the most urgent first. That the queue or Docker is down, each page reports itself."""
     alerts = [*_host_alerts(facts), *_failure_alerts(facts), *_app_alerts(facts), *_update_alerts(facts.apps)]
     return sorted(alerts, key=lambda alert: list(Severity).index(alert.severity))
 
 
 def _host_alerts(facts: AlertFacts) -> Iterable[Alert]:
     if facts.workers == 0:
-        hint = t("Start Rockonweb with `rockonweb up`, which runs and looks after everything that is needed.")
-        yield Alert(Severity.DANGER, t("Nobody does the jobs: what is begun now waits."), hint)
+        hint = t("Start Rockonweb with `rockonweb up`, which runs and monitors everything that is needed.")
+        yield Alert(Severity.DANGER, t("No worker is running: operations started now have to wait."), hint)
     if (severity := _space_severity(facts.shares.free)) is not None:
-        hint = t("Remove what is not needed, or put shares on a larger disk.")
-        yield Alert(severity, t("The disk of the shares is nearly full."), hint, AlertTarget.SHARES)
+        hint = t("Remove what you don't need, or put shares on a larger disk.")
+        yield Alert(severity, t("The disk for shares is nearly full."), hint, AlertTarget.SHARES)
     if (severity := _space_severity(facts.images.free)) is not None:
-        hint = t("Remove images that nothing uses; an update may need 1 to 3 GB.")
-        yield Alert(severity, t("The disk of the images is nearly full."), hint, AlertTarget.IMAGES)
+        hint = t("Remove unused images; an update may need 1 to 3 GB.")
+        yield Alert(severity, t("The disk for images is nearly full."), hint, AlertTarget.IMAGES)
     memory = facts.memory
     if memory.used_fraction is not None and 1 - memory.used_fraction < LOW_MEMORY:
-        hint = t("Stop an app that is not needed now: when memory runs out, Linux ends one by itself.")
-        yield Alert(Severity.WARNING, t("There is little memory left."), hint)
+        hint = t("Stop an app you don't need right now: when memory runs out, Linux ends one automatically.")
+        yield Alert(Severity.WARNING, t("Memory is running low."), hint)
 
 
 def _space_severity(free: int | None) -> Severity | None:
@@ -136,25 +136,27 @@ def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
     reported = {failure.rockon_id for failure in facts.failures} | facts.busy_rockons
     for app in facts.apps:
         if app.exit_reason and app.id not in reported:
-            hint = t("Look at its logs, then start it again.")
+            hint = t("Check its logs, then start it again.")
             why = app.exit_reason if app.exit_reason.endswith(".") else join_texts("", (app.exit_reason, "."))
-            sentence = t("%(name)s does not run as it should: %(why)s", name=app.name, why=why)
+            sentence = t("%(name)s is not running properly: %(why)s", name=app.name, why=why)
             yield Alert(Severity.DANGER, sentence, hint, AlertTarget.ROCKON, app.id)
 
 
 def _update_alerts(apps: Sequence[InstalledApp]) -> Iterable[Alert]:
     updatable = [app.name for app in apps if app.newer_images]
     if updatable:
-        hint = t("Nothing that runs is touched before you say so, and a failed update goes back by itself.")
+        hint = t(
+            "Running apps are not changed without your approval, and a failed update is rolled back automatically."
+        )
         yield Alert(
             Severity.INFO,
-            t("There are newer images of %(names)s.", names=_shorten_names(updatable)),
+            t("Updates are available for %(names)s.", names=_shorten_names(updatable)),
             hint,
             AlertTarget.UPDATES,
         )
     for app in apps:
         if app.newer_definition:
-            hint = t("See what is different before you take it or leave it aside.")
+            hint = t("Check what changed before you accept or ignore it.")
             sentence = t("The catalogue has a newer definition of %(name)s.", name=app.name)
             yield Alert(Severity.INFO, sentence, hint, AlertTarget.DEFINITION, app.id)
 

@@ -1,4 +1,4 @@
-"""What containers use: counters of the engine in, rates out; a series of rates in, a line to draw out."""
+"""Resource usage of containers: from Docker's counters to rates, from a series of rates to an SVG path."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 CHART_SECONDS = 3600.0
 RATE_FIELDS = ("received", "sent", "read", "written")
-MAX_GAP = 120.0  # seconds without a sample after which a line is broken: nobody looked, or nothing ran
-LINE_WIDTH, LINE_HEIGHT = 600, 120  # of the drawing's own coordinates
-SCALE_STEPS = (1, 2, 2.5, 5)  # what the top of a scale may begin with
+MAX_GAP = 120.0  # seconds without a sample after which a line is broken: nothing was sampled, or nothing ran
+LINE_WIDTH, LINE_HEIGHT = 600, 120  # in coordinates of the SVG
+SCALE_STEPS = (1, 2, 2.5, 5)  # times a power of ten: the tops that a scale may have
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What the engine counts for a container, since that was started; None where it counts nothing.
+    """Docker's counters of a container since its start; None where it counts nothing.
 
-    `at` is a moment in seconds since 1970, `cpu` nanoseconds of one core, the others are bytes.
+    `at` is in seconds since 1970, `cpu` nanoseconds of one core, the others are bytes.
     """
 
     at: float
@@ -34,9 +34,9 @@ class Counters:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a container used up to a moment: percent of one core, bytes of memory, bytes each second otherwise.
+    """What a container used up to the time `at`: percent of one core, bytes of memory, bytes per second otherwise.
 
-    None stands for what isn't counted: the network of one that is on the host's own.
+    None stands for what is not counted, such as the traffic of one on the host's network.
     """
 
     at: float
@@ -50,12 +50,12 @@ class Sample:
 
 
 def read_counters(stats: Mapping[str, Any], at: float) -> Counters | None:
-    """Return the counters in the engine's own statistics of a container; None of one that does not run."""
+    """Return the counters in Docker's statistics of a container; None for one that does not run."""
     memory, cpu = stats.get("memory_stats") or {}, (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
     if "usage" not in memory or "total_usage" not in cpu:
         return None
     details = memory.get("stats") or {}
-    # Files that are only kept in memory because there is room are given back at need.
+    # Cached files are not counted: the kernel frees this memory when it is needed.
     cache = details.get("inactive_file", details.get("total_inactive_file", 0))
     networks = [interface for interface in (stats.get("networks") or {}).values() if interface]
     disks = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive")
@@ -77,7 +77,7 @@ def read_counters(stats: Mapping[str, Any], at: float) -> Counters | None:
 
 
 def compute_sample(earlier: Counters, later: Counters) -> Sample | None:
-    """Return what was used between two looks; None where the container was started anew between them."""
+    """Return what was used between two readings; None where the container was restarted between them."""
     seconds = later.at - earlier.at
     if seconds <= 0 or later.cpu < earlier.cpu:
         return None
@@ -110,11 +110,11 @@ def load_sample(text: str | bytes) -> Sample | None:
         return None
 
 
-Point = tuple[float, float]  # a moment and a value
+Point = tuple[float, float]  # a time in seconds since 1970 and a value
 
 
 def time_series(samples: Iterable[Sample], field_name: str) -> list[Point]:
-    """Return the values of one kind (`cpu`, `memory`, …) in the order of time, without what isn't counted."""
+    """Return the values of one kind (`cpu`, `memory`, …) in the order of time, without what is not counted."""
     values = ((sample.at, getattr(sample, field_name)) for sample in samples)
     return sorted((at, float(value)) for at, value in values if value is not None)
 

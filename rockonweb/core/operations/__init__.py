@@ -1,1 +1,1 @@
-"""Operations: the request of each kind, its steps, the states that it leads through, and what it conflicts with."""
+"""Operations: the request of each kind, its steps, its state transitions, its conflicts, and its estimated time."""

@@ -1,4 +1,4 @@
-"""Which operations on two rock-ons get in each other's way: those by which both of them touch the same."""
+"""Which operations on two rock-ons conflict: those that use the same resources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rockonweb.core.definition.definition import Definition
 
 
 def rockon_resources(definition: Definition, joined_networks: Iterable[str]) -> frozenset[str]:
-    """Return what an operation on a rock-on touches, as `network NAME` and `container NAME`.
+    """Return what an operation on a rock-on uses, as `network NAME` and `container NAME`.
 
     That is its own containers, those that its options refer to, and its networks, without Docker's own: those of its
     definition, and those that its containers `joined_networks`.

@@ -1,4 +1,4 @@
-"""How far an operation is and how long it will still take, from how long its steps took before. Pure."""
+"""The progress and remaining time of an operation, from how long its steps took before. Pure."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-# Seconds for a kind of step of which nothing is known. They move the bar, and never become words.
+# Seconds for kinds of steps without history. They move the progress bar, but no remaining time is shown.
 _GUESSED_SECONDS = {"pull": 30.0, "fetch_catalogue": 5.0, "stop": 3.0, "run_once": 5.0}
 _GUESSED_SECONDS |= dict.fromkeys(("await_health", "await_answer", "await_end"), 12.0)
 _DEFAULT_SECONDS = 1.0
-DOWNLOAD_FRACTION = 0.85  # of a pull goes on loading, the rest on unpacking
-MIN_RATE_SECONDS = 3.0  # seconds after which the rate of a pull tells something
-OVERDUE_FACTOR = 1.5  # times as long as expected: then nobody knows how long it will still take
-MIN_LEFT_FRACTION = 0.1  # of a step's time is always thought to be left of it while it runs
+DOWNLOAD_FRACTION = 0.85  # of a pull's time is for downloading, the rest for unpacking
+MIN_RATE_SECONDS = 3.0  # seconds after which the rate of a pull is meaningful
+OVERDUE_FACTOR = 1.5  # times the expected duration: after it, the remaining time is unknown
+MIN_LEFT_FRACTION = 0.1  # of a step's time always counts as remaining while it runs
 
 
 @dataclass(frozen=True)
 class StepTime:
-    """A step: its kind and title, whether it has begun and ended, the seconds that it took or has taken so far, the
-    bytes of a pull.
-    """
+    """A step: kind and title, whether it has started and finished, its seconds until now, and the bytes of a pull."""
 
     kind: str
     title: str
@@ -41,7 +39,7 @@ class DurationHistory:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How much of an operation's time is over, 0 to 100, and the seconds that are left; None where nobody knows."""
+    """The elapsed percentage of an operation's time, 0 to 100, and the seconds that are left; None where unknown."""
 
     percent: int
     seconds_left: float | None = None
@@ -50,7 +48,7 @@ class Estimate:
 def build_history(
     own_steps: Iterable[tuple[str, str, float]], all_steps: Iterable[tuple[str, str, float]]
 ) -> DurationHistory:
-    """Return what steps that ended tell, each its kind, title and seconds, those of this rock-on the newest first."""
+    """Return the history of finished steps, each given as kind, title and seconds; `own_steps` are newest first."""
     steps: dict[tuple[str, str], float] = {}
     kinds: dict[str, list[float]] = {}
     for kind, title, seconds in own_steps:
@@ -64,10 +62,10 @@ def build_history(
 def estimate_progress(
     steps: Sequence[StepTime], history: DurationHistory, *, done: bool = False, least: int = 0
 ) -> Estimate:
-    """Return how far the steps are.
+    """Return the progress and remaining time of the steps.
 
-    `done` says that all has ended well. `least` is what a page shows already: it does not go back, although a pull
-    may turn out to be larger than it said.
+    `done`: the operation has succeeded. `least` is the percentage that a page shows already: it never decreases,
+    although a pull may turn out to be larger than reported.
     """
     if done:
         return Estimate(100)
@@ -87,7 +85,7 @@ def estimate_progress(
 
 
 def _expected_seconds(step: StepTime, history: DurationHistory) -> tuple[float, bool]:
-    """Return how long a step still takes, and whether that is known."""
+    """Return the remaining seconds of a step, and whether they are based on data."""
     usual = history.by_step.get((step.kind, step.title), history.by_kind.get(step.kind))
     expected = _GUESSED_SECONDS.get(step.kind, _DEFAULT_SECONDS) if usual is None else usual
     if not step.started:

@@ -1,4 +1,4 @@
-"""What is done to rock-ons, and what each kind of operation makes of one: before, meanwhile, and at its end. Pure."""
+"""The kinds of operations on rock-ons, and the state transitions of each: while it waits or runs, and at its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rockonweb.core.text import t
 
 
 class State(enum.StrEnum):
-    """Whether a rock-on is installed, as the original names it."""
+    """Whether a rock-on is installed, with the values of Rockstor's API."""
 
     AVAILABLE = "available"
     PENDING_INSTALL = "pending_install"
@@ -26,7 +26,7 @@ INSTALLED_OR_PENDING = (
     State.PENDING_INSTALL,
     State.PENDING_UPDATE,
     State.PENDING_UNINSTALL,
-)  # or soon
+)
 
 
 class Kind(enum.StrEnum):
@@ -39,12 +39,12 @@ class Kind(enum.StrEnum):
     CHANGE = "change"  # other settings, or a newer definition
     UPDATE = "update"  # newer images
     UNINSTALL = "uninstall"
-    ACTION = "action"  # what the rock-on's handler offers beside, such as a client's profile
+    ACTION = "action"  # a task of the rock-on's handler, such as a client's profile
     REFRESH = "refresh"
 
 
 class Progress(enum.StrEnum):
-    """How far an operation or a step is."""
+    """The progress of an operation or a step."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -52,17 +52,17 @@ class Progress(enum.StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
-    UNDONE = "undone"  # a step that was taken back
-    SKIPPED = "skipped"  # a step that was never begun
+    UNDONE = "undone"  # a step that was rolled back
+    SKIPPED = "skipped"  # a step that was never started
 
 
 STATE_LABELS = {
-    State.AVAILABLE: t("available"),
-    State.PENDING_INSTALL: t("pending install"),
-    State.INSTALLED: t("installed already"),
-    State.INSTALL_FAILED: t("install failed"),
-    State.PENDING_UPDATE: t("pending update"),
-    State.PENDING_UNINSTALL: t("pending uninstall"),
+    State.AVAILABLE: t("not installed"),
+    State.PENDING_INSTALL: t("being installed"),
+    State.INSTALLED: t("already installed"),
+    State.INSTALL_FAILED: t("not installed (installation failed)"),
+    State.PENDING_UPDATE: t("being changed"),
+    State.PENDING_UNINSTALL: t("being uninstalled"),
 }
 KIND_LABELS = {
     Kind.INSTALL: t("install"),
@@ -72,23 +72,23 @@ KIND_LABELS = {
     Kind.CHANGE: t("change"),
     Kind.UPDATE: t("update"),
     Kind.UNINSTALL: t("uninstall"),
-    Kind.ACTION: t("do a task"),
+    Kind.ACTION: t("run a task"),
     Kind.REFRESH: t("refresh"),
 }
 
 
 @dataclass(frozen=True)
 class Transition:
-    """What a kind of operation makes of a rock-on's state and status.
+    """How a kind of operation changes a rock-on's state and status.
 
-    `allowed_states` are the states in which it may begin; `state` and `status` are what shows while it waits and runs,
-    `on_success`, `on_failure` and `on_cancel` the state at its end. None: as it was before. `failure_status` is the
-    status after anything but success, where Docker does not say better.
+    `allowed_states` are the states in which it may start; `state` and `status` are those while it waits and runs,
+    `on_success`, `on_failure` and `on_cancel` the state at its end. None: the state before it. `failure_status` is the
+    status after anything but success, where Docker reports none.
 
-    One that `rolls_back` takes back what it did when it fails; one that `replaces_containers` sets containers aside
-    while their replacements begin, and has a rollback point. With `keep_on_failure`, what is complete but not healthy
-    stays. With `reserves_ports` its answers count once it is done, and it holds their ports until then. One that
-    `coalesces` is, twice in a row, once.
+    One that `rolls_back` undoes its steps when it fails; one that `replaces_containers` renames the old ones until
+    their replacements are healthy, and has a rollback point. With `keep_on_failure`, containers that are complete but
+    unhealthy are kept. With `reserves_ports`, its answers count once it has succeeded, and their ports are reserved
+    until then. One that `coalesces` is run once when it is submitted twice in a row.
     """
 
     allowed_states: tuple[State, ...]
@@ -105,7 +105,7 @@ class Transition:
     coalesces: bool = False
 
     def state_after(self, progress: Progress, previous: State, *, keep: bool = False) -> State:
-        """Return the state at the end; with `keep`, what failed is left as if it had not."""
+        """Return the state at the end; with `keep`, a failure counts as success."""
         if progress is Progress.DONE or keep:
             return self.on_success or previous
         return (self.on_cancel if progress is Progress.CANCELLED else self.on_failure) or previous
@@ -148,7 +148,7 @@ ROLLBACK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if trans
 
 
 class Admission(enum.Enum):
-    """What becomes of an operation that is asked for while others of its rock-on wait or run."""
+    """What becomes of an operation that is submitted while others of its rock-on wait or run."""
 
     ENQUEUE = enum.auto()
     COALESCE = enum.auto()  # the last one is the same
@@ -156,10 +156,10 @@ class Admission(enum.Enum):
 
 
 def decide_admission(kind: Kind, unfinished: Sequence[Kind], *, same_request: bool = True) -> Admission:
-    """Decide on an operation of `kind` after those that wait and run, the first one first.
+    """Decide on an operation of `kind` after the `unfinished` ones, which wait or run, the oldest first.
 
-    It is joined only with one that asks for the `same_request`. What comes after an install or an uninstall depends on
-    how that ends, and the review of a change is out of date once another one has been made: those are refused.
+    It coalesces only with one of the `same_request`. What comes after an install or an uninstall depends on how that
+    ends, and the review of a change is out of date once containers were replaced: those are rejected.
     """
     if not unfinished:
         return Admission.ENQUEUE

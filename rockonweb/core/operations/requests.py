@@ -1,6 +1,6 @@
-"""What people ask for: a request for each kind of operation, and what an operation notes of how things were.
+"""The request of each kind of operation, and the notes that an operation keeps of the state before it.
 
-Both are kept as JSON with the operation, so that planning, running, repeating and history read the same.
+Both are stored as JSON with the operation, so that planning, running, repeating and history read the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rockonweb.core.operations.lifecycle import Kind, State
 from rockonweb.core.packed import StoredSentence, pack, unpack
 from rockonweb.core.status.status import Status
 
-Owner = tuple[int, int]  # a user's and a group's id
+Owner = tuple[int, int]  # uid and gid
 
 
 _REQUEST_TYPES: dict[Kind, type[Request]] = {}
@@ -23,7 +23,7 @@ _REQUEST_TYPES: dict[Kind, type[Request]] = {}
 @dataclass_transform(frozen_default=True)
 @dataclass(frozen=True)
 class Request:
-    """Base of all requests, which are dataclasses as it is."""
+    """Base of all requests; subclasses become frozen dataclasses."""
 
     kind: ClassVar[Kind]
 
@@ -32,16 +32,15 @@ class Request:
         _REQUEST_TYPES[kind] = dataclass(frozen=True)(cls)
 
     def to_json(self) -> str:
-        """Return it as it is kept; `request_from_json` reads it."""
+        """Return it as JSON to be stored; `request_from_json` reads it."""
         return pack(type(self), self)
 
 
 class InstallRequest(Request, kind=Kind.INSTALL):
-    """Install with these answers (None: those that stand on the rock-on).
+    """Install with these answers (None: those stored with the rock-on).
 
-    `new_shares` are those that are to be made, `give` the shares and folders that get another user and group. `source`
-    is the text of another definition than the catalogue's newest; with `stopped` the containers are made and not
-    started.
+    `new_shares` are those to be created, `give` the new owners of existing shares and folders. `source` is the text of
+    another definition than the catalogue's newest; with `stopped` the containers are created but not started.
     """
 
     answers: Answers | None = None
@@ -52,12 +51,12 @@ class InstallRequest(Request, kind=Kind.INSTALL):
 
 
 class ChangeRequest(Request, kind=Kind.CHANGE):
-    """Bring an installed rock-on to these answers (None: its present ones).
+    """Change an installed rock-on to these answers (None: its present ones).
 
-    `source` is the text of a newer definition, `successor` the id of the rock-on whose name it takes; `rebuild` makes
-    all containers anew, `new_shares` and `give` are those of an install. `asked` are the shares that another rock-on
-    uses and whose data is to be kept, or put back, all the same. `point` is the rollback point that this goes back to,
-    with its `data` if that is wanted.
+    `source` is the text of a newer definition, `successor` the id of the rock-on that replaces it; `rebuild` recreates
+    all containers, `new_shares` and `give` are those of an install. `asked` are the shares that another rock-on uses
+    too and of which a snapshot is to be taken, or restored, all the same. `point` is the rollback point that this rolls
+    back to, with its `data` if requested.
     """
 
     answers: Answers | None = None
@@ -72,7 +71,7 @@ class ChangeRequest(Request, kind=Kind.CHANGE):
 
 
 class UpdateRequest(Request, kind=Kind.UPDATE):
-    """Get the newest images and rebuild what runs on older ones; with `only_pull` nothing that runs is touched.
+    """Pull the newest images and recreate what runs on older ones; with `only_pull`, no container is changed.
 
     `asked` are those of a change.
     """
@@ -88,7 +87,7 @@ class UninstallRequest(Request, kind=Kind.UNINSTALL):
 
 
 class TaskRequest(Request, kind=Kind.ACTION):
-    """Do a task that the rock-on's handler offers, for a client where it is for one."""
+    """Run a task of the rock-on's handler, for a client where the task is about one."""
 
     task: str = ""
     client: str = ""
@@ -107,17 +106,17 @@ class RestartRequest(Request, kind=Kind.RESTART):
 
 
 class RefreshRequest(Request, kind=Kind.REFRESH):
-    """Fetch the catalogue."""
+    """Refresh the catalogue."""
 
 
 def request_from_json(kind: Kind, text: str) -> Request:
-    """Return the request that `Request.to_json` gave. Raises ValueError for anything else."""
+    """Return the request that `Request.to_json` wrote. Raises ValueError for anything else."""
     request: Request = unpack(_REQUEST_TYPES[kind], text)
     return request
 
 
 def blank_request(kind: Kind) -> Request:
-    """Return the request of a kind that asks for nothing in particular."""
+    """Return the request of a kind with all fields at their defaults."""
     return _REQUEST_TYPES[kind]()
 
 
@@ -125,10 +124,10 @@ def blank_request(kind: Kind) -> Request:
 class Notes:
     """What an operation notes while it waits and runs.
 
-    `state` and `status` are those of the rock-on before it. `running` are the containers that ran before it acted, None
-    until it did. It `owes` what could not be taken back because Docker was away. `warnings` are what spoke against it
-    when it began, without forbidding it: sentences with their hints. An install that is complete but not healthy
-    `stays`.
+    `state` and `status` are those of the rock-on before it. `running` are the containers that ran before its first
+    step, None until then. `owes`: its rollback is still pending, because Docker was unreachable. `warnings` are the
+    findings that did not block it when it started: sentences with their hints. `stays`: the install is kept, as it is
+    complete but unhealthy.
     """
 
     state: State | None = None

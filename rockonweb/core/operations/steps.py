@@ -1,6 +1,6 @@
 """The steps of a plan: each is one call to the engine or to the shares, says why, and is safe to repeat.
 
-A step is kept as its kind and its data: whoever takes it back, or does it again, reads those and never its title.
+A step is stored as its kind and its data: undoing or repeating it reads those and never its title.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from rockonweb.core.containers.argv import Argv
 from rockonweb.core.secret import format_command
 from rockonweb.core.text import TranslatableText, fill_template, t
 
-RENAMED_SUFFIX = ".rockonweb-aside"  # ends the name of a container that waits until its replacement holds
+RENAMED_SUFFIX = ".rockonweb-aside"  # of an old container until its replacement is healthy
 
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _STEP_CLASSES: dict[str, type[Step]] = {}
-_UNSTORED_FIELDS = ("why", "argv")  # words for people, and secrets
+_UNSTORED_FIELDS = ("why", "argv")  # a sentence for users, and arguments with secrets
 _STORED_DATA = TypeAdapter(dict[str, Any])
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Base of all steps, which are dataclasses as it is. `why` is for people, and so is `title`, what it does."""
+    """Base of all steps; subclasses become frozen dataclasses. `why` and `title` (what it does) are for users."""
 
-    kind: ClassVar[str]  # as it is kept: it never changes, whatever the class is called
-    does: ClassVar[TranslatableText]  # the title, with places for fields
+    kind: ClassVar[str]  # as it is stored: it never changes, whatever the class is called
+    does: ClassVar[TranslatableText]  # the title, with placeholders for fields
     why: str
 
     def __init_subclass__(cls, kind: str) -> None:
@@ -38,7 +38,7 @@ class Step:
         _STEP_CLASSES[kind] = dataclass(frozen=True, kw_only=True)(cls)
 
     def to_data(self) -> dict[str, Any]:
-        """Return what is kept of it beside its kind, as JSON has it; `step_from_data` reads it."""
+        """Return its JSON data to be stored besides its kind; `step_from_data` reads it."""
         stored = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _UNSTORED_FIELDS}
         data: dict[str, Any] = _STORED_DATA.dump_python(stored, mode="json")
         return data
@@ -53,17 +53,17 @@ class Step:
 
 
 class CreateShare(Step, kind="make_share"):
-    """Make a new, empty share, and give it to a user and group. Undo: remove it again while it is empty."""
+    """Create a new, empty share, owned by a user and group. Undo: remove it while it is empty."""
 
-    does = t("make share %(share)s")
+    does = t("create share %(share)s")
     share: str
     owner: tuple[int, int] | None = None
 
 
 class PullImage(Step, kind="pull"):
-    """Get an image. Undo: nothing, an image does no harm.
+    """Pull an image. Undo: nothing, an image does no harm.
 
-    Where it is `required`, an older one that is on the host does not do.
+    Where it is `required`, an older one on the host is not enough.
     """
 
     does = t("pull %(image)s")
@@ -72,22 +72,22 @@ class PullImage(Step, kind="pull"):
 
 
 class CreateNetwork(Step, kind="make_network"):
-    """Make a network unless it exists. Undo: remove it, when this operation made it."""
+    """Create a network unless it exists. Undo: remove it, when this operation created it."""
 
-    does = t("make network %(network)s")
+    does = t("create network %(network)s")
     network: str
 
 
 class CreateContainer(Step, kind="create"):
-    """Make a container, not started yet. Undo: remove it."""
+    """Create a container without starting it. Undo: remove it."""
 
-    does = t("make container %(container)s")
+    does = t("create container %(container)s")
     container: str
     argv: Argv
 
 
 class ConnectNetwork(Step, kind="join"):
-    """Connect a container to a network. One that is not `required` reports a refusal and goes on."""
+    """Connect a container to a network. Unless it is `required`, a refusal is only reported."""
 
     does = t("connect %(container)s to network %(network)s")
     network: str
@@ -104,7 +104,7 @@ class DisconnectNetwork(Step, kind="leave"):
 
 
 class SetShareMode(Step, kind="set_mode"):
-    """Set the permissions of a share's folder, such as 0o700. Undo: the ones that it had."""
+    """Set the permissions of a share's folder, such as 0o700. Undo: restore the previous ones."""
 
     share: str
     mode: int
@@ -117,21 +117,21 @@ class SetShareMode(Step, kind="set_mode"):
 
 
 class SetShareOwner(Step, kind="set_owner"):
-    """Give a share, or a folder of one, to a user and group: itself, not what is in it. Undo: to those it had.
+    """Change the owner of a share, or of a folder of one, but not of its contents. Undo: restore the previous owner.
 
-    A folder that is not there is made.
+    A folder that does not exist is created.
     """
 
-    does = t("give %(share)s to user %(uid)s and group %(gid)s")
+    does = t("set the owner of %(share)s to user %(uid)s and group %(gid)s")
     share: str
     uid: int
     gid: int
 
 
 class CreateCertificate(Step, kind="make_certificate"):
-    """Make the self-signed key and certificate of this host, unless they are there. They stay for the next app."""
+    """Create the self-signed key and certificate of this host, unless they exist. They are kept for the next app."""
 
-    does = t("make the certificate %(path)s, unless it is there")
+    does = t("create the certificate %(path)s if it is missing")
     path: str
     container: str
 
@@ -139,16 +139,16 @@ class CreateCertificate(Step, kind="make_certificate"):
 class RunOnce(Step, kind="run_once"):
     """Run a container to its end and remove it. A status other than 0 fails the step.
 
-    `container` is the lasting one that it prepares.
+    `container` is the permanent one that it prepares.
     """
 
     container: str
     argv: Argv
-    seconds: int = 600  # the longest that it may take
+    seconds: int = 600  # timeout
 
     @property
     def title(self) -> str:
-        """What it does: the command as it is."""
+        """The command line, secrets masked."""
         return format_command(self.argv)
 
 
@@ -162,7 +162,7 @@ class StartContainer(Step, kind="start"):
 class AwaitEnd(Step, kind="await_end"):
     """Wait until a container that is meant to end has ended with status 0."""
 
-    does = t("wait until %(container)s has done its work")
+    does = t("wait until %(container)s has finished")
     container: str
     seconds: int = 60
 
@@ -186,9 +186,9 @@ class UiPage:
 
 
 class AwaitHealth(Step, kind="await_health"):
-    """Wait until containers that were just started hold: by container, with the page that must answer, if any.
+    """Wait until containers that were just started are healthy: by container, with the page that must answer, if any.
 
-    Where `stays`, one that does not hold stays with its log, as there is nothing to go back to.
+    Where `stays`, an unhealthy one is left running with its log, as there is nothing to roll back to.
     """
 
     stays: bool = False
@@ -203,14 +203,14 @@ class AwaitHealth(Step, kind="await_health"):
 
 
 class RenameOld(Step, kind="set_aside"):
-    """Give a stopped container another name, so that its replacement can have its own. Undo: give it back."""
+    """Rename a stopped container, so that its replacement can have its name. Undo: rename it back."""
 
-    does = t("set container %(container)s aside")
+    does = t("rename the old container %(container)s")
     container: str
 
 
 class RemoveOld(Step, kind="discard"):
-    """Remove a container that was set aside, never its volumes. From the first one on there is no undo."""
+    """Remove a container that was renamed for replacement, never its volumes. After the first one there is no undo."""
 
     does = t("remove the old container %(container)s")
     container: str
@@ -219,7 +219,7 @@ class RemoveOld(Step, kind="discard"):
 class TakeSnapshot(Step, kind="snapshot"):
     """Take a read-only snapshot of a share, while its containers are stopped.
 
-    Undo: where something that was made afterwards has run, put it in the share's place and keep what was there.
+    Undo: where a container created afterwards has run, restore the snapshot and keep the replaced data.
     """
 
     does = t("take a snapshot of share %(share)s")
@@ -228,12 +228,12 @@ class TakeSnapshot(Step, kind="snapshot"):
 
 
 class RestoreSnapshot(Step, kind="put_back"):
-    """Put the snapshot of a rollback point in the place of a share, and keep what was there.
+    """Replace a share by its snapshot of a rollback point, and keep the replaced data.
 
-    Undo: that of the snapshot which was taken just before.
+    Undo: that of the snapshot taken just before.
     """
 
-    does = t("put back the data of share %(share)s")
+    does = t("restore the data of share %(share)s")
     share: str
     point: int
 
@@ -253,7 +253,7 @@ class RemoveContainer(Step, kind="remove"):
 
 
 class RemoveNetwork(Step, kind="remove_network"):
-    """Remove a network of ours that nothing is connected to any more."""
+    """Remove a managed network that nothing is connected to any more."""
 
     does = t("remove network %(network)s")
     network: str
@@ -267,7 +267,7 @@ class RemoveImage(Step, kind="remove_image"):
 
 
 def step_from_data(kind: str, data: dict[str, Any]) -> Step | None:
-    """Return the step of which this was kept, without its reason and its command line; None for what is no step."""
+    """Return the step that was stored, without its `why` and its command line; None for an unknown kind."""
     step_class = _STEP_CLASSES.get(kind)
     if step_class is None:
         return None

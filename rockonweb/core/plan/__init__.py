@@ -1,1 +1,1 @@
-"""What an operation will do, decided before it is done: install, change, rollback."""
+"""Plans: what an operation will do, decided before it starts, for install, change and rollback."""

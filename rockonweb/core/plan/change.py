@@ -1,12 +1,12 @@
-"""How a rock-on that is installed becomes another one: which containers are rebuilt, which stay, and the steps.
+"""Plans the change of an installed rock-on: which containers are recreated, which are kept, and the steps.
 
-Everything that changes an installed rock-on goes this way: other answers, a newer definition, newer images. A
-container is rebuilt when its command line differs, or that of a one-shot run that prepares it, and when it refers to
-one that is rebuilt. Networks alone are joined and left while the container runs.
+Every change of an installed rock-on is planned here: other answers, a newer definition, newer images. A container is
+recreated when its command line differs, or that of a one-shot run that prepares it, and when it refers to one that is
+recreated. Where only networks differ, it is connected and disconnected while it runs.
 
-Rebuilding keeps what works until its replacement stands: everything is pulled first; then the old containers are
-stopped and set aside under another name, the new ones are made and started in launch order, and the old ones are
-removed. Until that last part every step can be taken back.
+The old containers are kept until their replacements are healthy: images are pulled first; then the old containers are
+stopped and renamed, the new ones are created and started in launch order, and the old ones are removed. Until that
+last part every step can be undone.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ from rockonweb.core.plan.rollback import NO_ROLLBACK, RollbackTarget, SnapshotSc
 from rockonweb.core.secret import format_command, reveal_argv
 from rockonweb.core.text import t
 
-ContainerSteps = tuple[Step, ...]  # what makes and starts one container
+ContainerSteps = tuple[Step, ...]  # those that create and start one container
 
 
 @dataclass(frozen=True)
 class DesiredState:
-    """What the containers of a rock-on are made from."""
+    """What the containers of a rock-on are created from."""
 
     definition: Definition
     answers: Answers
@@ -64,9 +64,9 @@ class DesiredState:
 
 @dataclass(frozen=True)
 class ContainerDiff:
-    """One container before and after. `why` it is rebuilt is blank for one that stays.
+    """One container before and after. `why` it is recreated is blank for one that is kept.
 
-    `before` is None for a container that is new, `after` for one that goes.
+    `before` is None for a container that is new, `after` for one that is removed.
     """
 
     container: str
@@ -78,13 +78,13 @@ class ContainerDiff:
 
     @property
     def recreated(self) -> bool:
-        """Whether it is made anew, made for the first time, or removed."""
+        """Whether it is recreated, created for the first time, or removed."""
         return bool(self.why)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a change does to each container, the steps that do it, and the data of which shares could be undone."""
+    """The plan of a change, its effect on each container, and the shares of which snapshots can be taken."""
 
     plan: Plan
     containers: tuple[ContainerDiff, ...] = field(default=())
@@ -92,20 +92,20 @@ class Change:
 
     @property
     def recreated(self) -> list[str]:
-        """The names of the containers that are made anew, made, or removed."""
+        """The names of the containers that are recreated, created, or removed."""
         return [diff.container for diff in self.containers if diff.recreated]
 
     @property
     def paused(self) -> list[str]:
-        """The names of those that stay, but are stopped meanwhile and started again."""
+        """The names of those that are kept, but stopped in between and started again."""
         stopped = [step.container for step in self.plan.steps if isinstance(step, StopContainer)]
         return [name for name in stopped if name not in self.recreated]
 
     @property
     def reviewed(self) -> list[str]:
-        """What a person agrees to, secrets masked: the commands, and which containers and networks are touched.
+        """What the user agrees to, secrets masked: the commands, and which containers and networks are changed.
 
-        Without what may differ between two looks and does not matter, such as which images are there already.
+        Without what may differ between two reviews and does not matter, such as which images Docker has already.
         """
         step_types = (CreateContainer, RunOnce, RenameOld, ConnectNetwork, DisconnectNetwork, RestoreSnapshot)
         return [
@@ -127,11 +127,11 @@ def plan_change(
     rollback_target: RollbackTarget = NO_ROLLBACK,
     ownership_changes: Mapping[str, tuple[int, int]] | None = None,
 ) -> Change:
-    """Plan how a rock-on that was made from `old` comes to be as if made from `new`.
+    """Plan the change of a rock-on that was created from `old` to what `new` would create.
 
-    `recreate` are containers that are rebuilt in any case, with the reason. The rock-on ends as it is now: what runs,
-    runs again; with `start_all`, all of it runs then. Of the shares that others use too, a snapshot is taken of those
-    that are `requested_shares` for. `rollback_target` is for going back to a rollback point.
+    `recreate` are containers that are recreated in any case, with the reason. What runs now is started again; with
+    `start_all`, all containers are. Of the shares that other rock-ons use too, a snapshot is taken only of the
+    `requested_shares`. `rollback_target` is for rolling back; `ownership_changes` are new owners by share path.
     """
     facts = replace(facts, new_owners=owners.new_path_owners(new.definition, new.answers, new_shares))
     target_facts = replace(facts, pinned={**facts.pinned, **rollback_target.images})
@@ -158,7 +158,7 @@ def plan_change(
         if rollback_target.running is None
         else {*rollback_target.running}
     )
-    changed = () if start_all else {*reasons, *removed}  # a start is no change that one could go back from
+    changed = () if start_all else {*reasons, *removed}  # a start is no change that could be rolled back
     scopes = find_snapshot_scopes(
         (old.definition, old.answers),
         (new.definition, new.answers),
@@ -202,34 +202,34 @@ def plan_change(
         *_pull_steps(old.definition, new.definition, reasons, target_facts),
         *networks,
         *(
-            ConnectNetwork(network=network, container=name, why=t("it joins while it runs"))
+            ConnectNetwork(network=network, container=name, why=t("it is connected while running"))
             for name, (joins, _) in network_moves.items()
             for network in joins
         ),
         *(
-            StopContainer(container=name, why=t("the last one first"))
+            StopContainer(container=name, why=t("in reverse launch order"))
             for name, _ in reversed(old.definition.launch_order)
             if name in {*replaced, *paused}
         ),
         *(
-            TakeSnapshot(share=scope.share, containers=scope.containers, why=t("so that its data can be brought back"))
+            TakeSnapshot(share=scope.share, containers=scope.containers, why=t("so that its data can be restored"))
             for scope in scopes
             if scope.is_included and scope.share in facts.shares
         ),
         *(
-            RestoreSnapshot(share=share, point=rollback_target.point_id, why=t("its data as it was then"))
+            RestoreSnapshot(share=share, point=rollback_target.point_id, why=t("its data as of the rollback point"))
             for share in rollback_target.shares
         ),
-        *(RenameOld(container=name, why=t("it comes back should its replacement fail")) for name in replaced),
+        *(RenameOld(container=name, why=t("it is restored if its replacement fails")) for name in replaced),
         *build_steps,
         *(() if start_all else health_gate(new.definition, new.answers, build_steps, keep_on_failure=False)),
         *(
-            DisconnectNetwork(network=network, container=name, why=t("it leaves while it runs"))
+            DisconnectNetwork(network=network, container=name, why=t("it is disconnected while running"))
             for name, (_, leaves) in network_moves.items()
             for network in leaves
         ),
         *(
-            RemoveOld(container=name, why=t("its replacement holds; shares, images and volumes stay"))
+            RemoveOld(container=name, why=t("its replacement is healthy; shares, images and volumes are kept"))
             for name in replaced
         ),
         *(
@@ -273,26 +273,24 @@ def _recreate_reasons(
     recreate: Mapping[str, str],
     definition: Definition,
 ) -> dict[str, str]:
-    """Return why each container that is made or made anew is."""
+    """Return the reason for each container that is created or recreated."""
     reasons: dict[str, str] = {}
     for name, steps in after.items():
         if name not in before:
             reasons[name] = t("it is new in the definition")
         elif name not in present:
-            reasons[name] = t("it was removed by hand and is made anew from its answers")
+            reasons[name] = t("it was removed manually and is recreated from its settings")
         elif _create_commands(steps) != _create_commands(before[name]):
             reasons[name] = t("its command line changes")
         elif _one_shot_commands(steps) != _one_shot_commands(before[name]):
-            reasons[name] = t("the run that prepares it changes")
+            reasons[name] = t("the one-time run that prepares it changes")
         elif name in recreate:
             reasons[name] = recreate[name]
     return propagate_reasons(definition, reasons)
 
 
 def propagate_reasons(definition: Definition, direct_reasons: Mapping[str, str]) -> dict[str, str]:
-    """Return the reasons, with those for the containers that refer to one that has a reason: they would look for the
-    old one.
-    """
+    """Return the reasons, and one for each container that refers to a recreated one: it would look for the old one."""
     reasons = dict(direct_reasons)
     changed = True
     while changed:
@@ -302,7 +300,7 @@ def propagate_reasons(definition: Definition, direct_reasons: Mapping[str, str])
                 (other for other in handlers.referenced_containers(definition, name) if other in reasons), None
             )
             if other and name not in reasons:
-                reasons[name] = t("it refers to %(other)s, which is made anew", other=other)
+                reasons[name] = t("it refers to %(other)s, which is recreated", other=other)
                 changed = True
     return {name: reasons[name] for name, _ in definition.launch_order if name in reasons}
 
@@ -320,7 +318,7 @@ def _create_argv(steps: ContainerSteps | None) -> Argv | None:
 
 
 def _network_moves(before: ContainerSteps, after: ContainerSteps) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the networks that a container joins, and those that it leaves."""
+    """Return the networks that a container is connected to, and those that it is disconnected from."""
     old_networks = [step.network for step in before if isinstance(step, ConnectNetwork)]
     new_networks = [step.network for step in after if isinstance(step, ConnectNetwork)]
     return tuple(network for network in new_networks if network not in old_networks), tuple(
@@ -331,17 +329,15 @@ def _network_moves(before: ContainerSteps, after: ContainerSteps) -> tuple[tuple
 def _containers_to_start(
     after: Mapping[str, ContainerSteps], reasons: Mapping[str, str], present: set[str], facts: HostFacts
 ) -> set[str]:
-    """Return which of the containers that are made are started too: those that run now.
+    """Return which of the containers that are created are started too: those that run now.
 
-    One that is new, or that does its work and ends, is started where the rock-on runs; one that others wait for is in
-    any case.
+    One that is new, or that is meant to end, is started where the rock-on runs; one whose end is awaited is in any
+    case.
     """
     containers = facts.containers
     if containers is None:
         return set(reasons)
-    running = {
-        name for name in present if containers[name].state in UP_STATES
-    }  # also one that goes: another may do its work
+    running = {name for name in present if containers[name].state in UP_STATES}  # also removed: others may replace them
     return {
         name
         for name in reasons
@@ -367,7 +363,7 @@ def _already_prepared(
     new: DesiredState,
     facts: HostFacts,
 ) -> set[str]:
-    """Return the containers whose one-shot run stays done: it would do the same, and what it wrote into is kept."""
+    """Return the containers whose one-shot run is not repeated: it would do the same, and its volume is kept."""
     return {
         name
         for name in set(before) & set(after)
@@ -380,7 +376,7 @@ def _already_prepared(
 
 
 def _recreate_steps(steps: ContainerSteps, reason: str, to_start: set[str], *, prepared: bool) -> Iterator[Step]:
-    """Yield the steps that make one container anew, and start it where it is to run."""
+    """Yield the steps that recreate one container, and start it where it is to run."""
     for step in steps:
         if isinstance(step, CreateContainer):
             yield replace(step, why=reason)
@@ -397,19 +393,19 @@ def _pull_steps(old: Definition, new: Definition, reasons: Mapping[str, str], fa
     )
     for image in images:
         if image not in facts.pinned.values() and image not in old_images:
-            yield PullImage(image=image, why=t("get the newest image of this name, before anything is stopped"))
+            yield PullImage(image=image, why=t("pull the newest image of this name before anything is stopped"))
         elif image in facts.absent_images:
-            yield PullImage(image=image, why=t("it is not on this host any more"))
+            yield PullImage(image=image, why=t("it is no longer on this host"))
 
 
 def _network_steps(old: DesiredState, new: DesiredState, facts: HostFacts, moved: set[str]) -> Iterator[CreateNetwork]:
-    """Yield the networks that those who are made, started or connected need and that do not exist."""
+    """Yield the creation of the missing networks of the containers that are created, started or connected (`moved`)."""
     members = network_members(new.definition, new.answers)
     existing = facts.networks if facts.networks is not None else network_members(old.definition, old.answers)
     for name, containers in members.items():
         if name not in existing and moved & set(containers):
-            yield CreateNetwork(network=name, why=t("the containers find each other on it"))
+            yield CreateNetwork(network=name, why=t("the containers reach each other on it"))
     referenced = {spec.network for name, spec in new.definition.containers.items() if name in moved}
     for name in missing_option_networks(new.definition, facts):
         if name in referenced and name not in members:
-            yield CreateNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))
+            yield CreateNetwork(network=name, why=t("an option in the definition names it, but it does not exist"))

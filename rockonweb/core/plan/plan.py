@@ -1,4 +1,4 @@
-"""Decides what an operation does: a plan is data, and prints as text."""
+"""Plans operations: a plan is data that can be reviewed, printed and executed."""
 
 from __future__ import annotations
 
@@ -38,19 +38,17 @@ from rockonweb.core.text import t
 
 @dataclass(frozen=True)
 class Plan:
-    """What an operation will do, in order, and what speaks against it."""
+    """What an operation will do, in order, and the findings about it."""
 
     rockon: str
     steps: tuple[Step, ...]
     networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     findings: tuple[Finding, ...] = ()
-    ownership_offers: tuple[
-        owners.OwnerMismatch, ...
-    ] = ()  # shares and folders that could be given to whoever works there
+    ownership_offers: tuple[owners.OwnerMismatch, ...] = ()  # share paths whose owner may be changed
 
     @property
     def containers(self) -> list[tuple[str, Argv]]:
-        """Name and command line of each lasting container, in launch order."""
+        """Name and command line of each permanent container, in launch order."""
         return [(step.container, step.argv) for step in self.steps if isinstance(step, CreateContainer)]
 
     @property
@@ -60,18 +58,18 @@ class Plan:
 
     @property
     def revealed_lines(self) -> list[str]:
-        """The `docker run` lines with their secrets, for the person who asked to see them."""
+        """The `docker run` lines with their secrets, for the user who asked to see them."""
         return [
             shlex.join(reveal_argv(step.argv)) for step in self.steps if isinstance(step, CreateContainer | RunOnce)
         ]
 
     @property
     def blockers(self) -> list[Finding]:
-        """The findings that forbid it."""
+        """The findings that block it."""
         return [finding for finding in self.findings if finding.level == "block"]
 
     def to_json_data(self, render_argv: Callable[[Iterable[str]], list[str]] = list) -> dict[str, Any]:
-        """Return the plan as `rockonweb plan --json` prints it; `render_argv` may be `reveal`."""
+        """Return the plan as `rockonweb plan --json` prints it; `render_argv` may be `reveal_argv`."""
         return {
             "rockon": self.rockon,
             "containers": [{"name": name, "argv": render_argv(argv)} for name, argv in self.containers],
@@ -95,8 +93,8 @@ def plan_install(
 ) -> Plan:
     """Plan an install: shares, images, networks, then the containers in launch order.
 
-    `new_shares` are the shares that the person asked to be made; any other that is missing is a finding. `give` are
-    shares and folders that get another user and group.
+    `new_shares` are the shares that the user wants created; any other that is missing is a finding. `give` are the new
+    owners (uid, gid) of existing shares and folders, by share path.
     """
     facts = replace(facts, new_owners=owners.new_path_owners(definition, answers, new_shares))
     networks = network_members(definition, answers)
@@ -106,12 +104,12 @@ def plan_install(
         (
             *share_steps(definition, answers, facts, new_shares, give=give),
             *(
-                PullImage(image=image, why=t("get the newest image of this name"))
+                PullImage(image=image, why=t("pull the newest image of this name"))
                 for image in image_references(definition)
             ),
-            *(CreateNetwork(network=name, why=t("the containers find each other on it")) for name in networks),
+            *(CreateNetwork(network=name, why=t("the containers reach each other on it")) for name in networks),
             *(
-                CreateNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))
+                CreateNetwork(network=name, why=t("an option in the definition names it, but it does not exist"))
                 for name in missing_option_networks(definition, facts)
                 if name not in networks
             ),
@@ -127,14 +125,14 @@ def plan_install(
 def health_gate(
     definition: Definition, answers: Answers, steps: Iterable[Step], *, keep_on_failure: bool
 ) -> Iterator[AwaitHealth]:
-    """Yield the wait until those that the steps start hold; nothing where none is started."""
+    """Yield the step that waits until the containers which `steps` start are healthy; nothing where none is started."""
     steps = list(steps)
     ending = {step.container for step in steps if isinstance(step, AwaitEnd)}
     started = [step.container for step in steps if isinstance(step, StartContainer) and step.container not in ending]
     if started:
         app_pages = _app_pages(definition, answers)
         pages = tuple((name, app_pages.get(name)) for name in started)
-        yield AwaitHealth(pages=pages, stays=keep_on_failure, why=t("it must hold before this is done"))
+        yield AwaitHealth(pages=pages, stays=keep_on_failure, why=t("the operation is done only once it is healthy"))
 
 
 def _app_pages(definition: Definition, answers: Answers) -> dict[str, UiPage]:
@@ -147,7 +145,7 @@ def _app_pages(definition: Definition, answers: Answers) -> dict[str, UiPage]:
 
 
 def without_starting(install_plan: Plan) -> Plan:
-    """Return an install that starts nothing but what ends again by itself: for a rock-on that was stopped."""
+    """Return an install that starts only containers whose end is awaited: for a rock-on that was stopped."""
     ending = {step.container for step in install_plan.steps if isinstance(step, AwaitEnd)}
     starting_steps = [
         step
@@ -167,16 +165,16 @@ def share_steps(
     give: Mapping[str, tuple[int, int]] | None = None,
     previous_paths: Collection[str] = (),
 ) -> Iterator[CreateShare | SetShareOwner]:
-    """Yield the steps that make the shares which are used and yet to be made, and those that `give` some away.
+    """Yield the steps that create used shares which do not exist, and those that change owners as in `give`.
 
-    A new share or folder is given to whoever works there; `previous_paths` are the places that were had before.
+    A new share or folder is owned by its container's user; `previous_paths` are the share paths used before.
     """
     for share in answers.used_shares():
         if share in new_shares and share not in facts.shares:
             owner = facts.new_owners.get(share)
             why = t("a new share for the app's data")
             if owner:
-                why = t("a new share for the app's data, given to user %(uid)s and group %(gid)s",
+                why = t("a new share for the app's data, owned by user %(uid)s and group %(gid)s",
                         uid=owner[0], gid=owner[1])  # fmt: skip
             yield CreateShare(share=share, owner=owner, why=why)
     for share_path, (uid, gid) in owners.new_path_owners(definition, answers, facts.missing_folders).items():
@@ -184,7 +182,7 @@ def share_steps(
             yield SetShareOwner(share=share_path, uid=uid, gid=gid, why=t("a new folder for the app's data"))
     for share_path, (uid, gid) in (give or {}).items():
         yield SetShareOwner(
-            share=share_path, uid=uid, gid=gid, why=t("it was asked for; what is in it stays whose it is")
+            share=share_path, uid=uid, gid=gid, why=t("as requested; the owner of its contents does not change")
         )
 
 
@@ -212,7 +210,7 @@ def network_members(definition: Definition, answers: Answers) -> dict[str, list[
 
 
 def missing_option_networks(definition: Definition, facts: HostFacts) -> list[str]:
-    """Return the networks that options name and that do not exist; none when no engine was asked."""
+    """Return the networks that options name and that do not exist; none where Docker was not queried."""
     network_names = [network for _, spec in definition.launch_order for network in spec.run_options.own_networks]
     return [name for name in dict.fromkeys(network_names) if facts.networks is not None and name not in facts.networks]
 
@@ -230,43 +228,39 @@ def plan_stop(definition: Definition) -> Plan:
     return Plan(
         definition.name,
         tuple(
-            StopContainer(container=name, why=t("the last one first")) for name, _ in reversed(definition.launch_order)
+            StopContainer(container=name, why=t("in reverse launch order"))
+            for name, _ in reversed(definition.launch_order)
         ),
     )
 
 
 def plan_pull(definition: Definition, already_pulled: Collection[str] = ()) -> Plan:
-    """Plan to get the newest image of each name; of those that were `already_pulled` before, the one that is here will
-    do.
-    """
+    """Plan to pull the newest image of each name; of those `already_pulled`, the one on the host is enough."""
     return Plan(
         definition.name,
         tuple(
-            PullImage(image=image, required=image not in already_pulled, why=t("get the newest of this name"))
+            PullImage(image=image, required=image not in already_pulled, why=t("pull the newest image of this name"))
             for image in image_references(definition)
         ),
     )
 
 
 def plan_uninstall(definition: Definition, present: Collection[str], unwanted_images: Collection[str] = ()) -> Plan:
-    """Plan an uninstall of the containers that are `present` and ours, and of the link networks.
+    """Plan an uninstall of the managed containers that are `present`, and of the link networks.
 
-    Shares and volumes stay, and images but for the `unwanted_images`.
+    Shares and volumes are kept, and so are images except the `unwanted_images`.
     """
     defined_names = [name for name, _ in reversed(definition.launch_order)]
     names = [name for name in defined_names if name in present] + sorted(set(present) - set(defined_names))
     return Plan(
         definition.name,
         (
-            *(StopContainer(container=name, why=t("the last one first")) for name in names),
-            *(RemoveContainer(container=name, why=t("its shares, images and volumes stay")) for name in names),
+            *(StopContainer(container=name, why=t("in reverse launch order")) for name in names),
+            *(RemoveContainer(container=name, why=t("its shares, images and volumes are kept")) for name in names),
             *(
                 RemoveNetwork(network=name, why=t("unless something else uses it"))
                 for name in link_networks(definition)
             ),
-            *(
-                RemoveImage(image=image, why=t("it was asked for, and nothing else uses it"))
-                for image in unwanted_images
-            ),
+            *(RemoveImage(image=image, why=t("as requested, and nothing else uses it")) for image in unwanted_images),
         ),
     )

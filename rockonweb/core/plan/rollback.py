@@ -1,4 +1,4 @@
-"""Going back: what is remembered of the containers, and the data of which shares can be kept and brought back. Pure."""
+"""Rollback: the previous images of containers, and the shares of which snapshots can be taken and restored. Pure."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from rockonweb.core.text import TranslatableText, t
 
 @dataclass(frozen=True)
 class PreviousImage:
-    """What a container was made from: the name, the id and, where it is known, the digest of its image."""
+    """What a container was created from: the name, the id and, where it is known, the digest of its image."""
 
     image: str
     image_id: str = ""
     digest: str = ""
-    created: str = ""  # when the image was made, as it says itself
+    created: str = ""  # when the image was built, as it says itself
     ran: bool = False
 
 
 @dataclass(frozen=True)
 class SnapshotScope:
-    """Whether the data of a share can be brought back; `why_not` is blank where it can.
+    """Whether a snapshot of a share can be taken and restored; `why_not` is blank where it can.
 
-    `others` are the other rock-ons that use it: it is left out unless that is asked for. `nested` are the subvolumes
-    inside it, which stay as they are.
+    `others` are the other rock-ons that use it: with any, it is left out unless `requested`. `nested` are the
+    subvolumes inside it, which are not changed.
     """
 
     share: str
@@ -41,20 +41,20 @@ class SnapshotScope:
 
     @property
     def needs_consent(self) -> bool:
-        """Whether a person has to say that it is wanted."""
+        """Whether it is included only if the user requests it."""
         return bool(self.others) and not self.why_not
 
     @property
     def is_included(self) -> bool:
-        """Whether a snapshot of it is taken, or brought back."""
+        """Whether a snapshot of it is taken, or restored."""
         return not self.why_not and (self.requested or not self.others)
 
 
 def share_containers(definition: Definition, answers: Answers, share: str) -> list[str]:
-    """Return the containers that have a share, or a folder of it, themselves or from another one."""
+    """Return the containers that mount a share, or a folder of it, themselves or by the volumes of another one."""
     names = {name for name, share_path in answers.share_mounts if split_share_path(share_path)[0] == share}
     order = [name for name, _ in definition.launch_order]
-    for _ in order:  # one may have it from another one that has it from a third
+    for _ in order:  # one may have it from another one that has it from a third one
         names |= {
             name
             for name, spec in definition.launch_order
@@ -68,8 +68,8 @@ def share_containers(definition: Definition, answers: Answers, share: str) -> li
 
 @dataclass(frozen=True)
 class RollbackTarget:
-    """A way back: to which rollback point, with which images by container (ids, or names with a digest), what runs
-    afterwards (None: as it is now), and the shares whose data is put back.
+    """The target of a rollback: the rollback point, the images by container (ids, or names with a digest), what runs
+    afterwards (None: what runs now), and the shares whose data is restored.
     """
 
     point_id: int = 0
@@ -82,7 +82,7 @@ NO_ROLLBACK = RollbackTarget()
 
 
 def resume_steps(steps_by_container: Mapping[str, tuple[Step, ...]], names: Collection[str]) -> dict[str, list[Step]]:
-    """Return the steps that start containers which are not made anew."""
+    """Return the steps that start containers which are not recreated."""
     return {
         name: [step for step in steps_by_container[name] if isinstance(step, StartContainer | AwaitAnswer)]
         for name in steps_by_container
@@ -98,9 +98,9 @@ def find_snapshot_scopes(
     requested: Collection[str] = (),
     restored_shares: Collection[str] = (),
 ) -> list[SnapshotScope]:
-    """Return the shares that the `changed` containers have before or after a change, as far as they exist, and whether
-    a snapshot of each can be taken. `requested` are those that are wanted though another rock-on uses them; those whose
-    data is `restored_shares` are wanted in any case.
+    """Return the existing shares that the `changed` containers mount before or after a change, and whether snapshots
+    of them can be taken. `requested` are included though another rock-on uses them; `restored_shares`, whose data is
+    restored, are included in any case.
     """
     shares = dict.fromkeys([*old[1].used_shares(), *new[1].used_shares(), *restored_shares])
     scopes = []
@@ -118,7 +118,7 @@ def find_snapshot_scopes(
 def restorable_scopes(
     snapshots: Mapping[str, Iterable[str]], facts: HostFacts, requested: Collection[str] = ()
 ) -> list[SnapshotScope]:
-    """Return the shares of a rollback point, and whether the data of each can be brought back."""
+    """Return the shares of a rollback point, and whether the data of each can be restored."""
     return [_make_scope(share, tuple(names), facts, requested) for share, names in sorted(snapshots.items())]
 
 
@@ -126,7 +126,7 @@ def _make_scope(share: str, containers: tuple[str, ...], facts: HostFacts, reque
     share_facts = facts.shares.get(share)
     why_not: TranslatableText | str = ""
     if share_facts is not None and not share_facts.snapshots:
-        why_not = t("It is a plain folder, or a disk of its own, of which no snapshot can be taken.")
+        why_not = t("It is a plain folder or a separate disk; snapshots of it are not possible.")
     others = facts.share_users.get(share, ())
     return SnapshotScope(
         share, containers, why_not, others, share_facts.nested if share_facts else (), share in requested

@@ -1,6 +1,6 @@
-"""What speaks against a plan, or should be known before it: pure functions of definition, answers and host facts.
+"""Preflight: what blocks a plan or should be known before it, by pure functions of definition, answers and host facts.
 
-A module for each subject yields findings; `collect_findings` has all of them.
+A module for each subject yields findings; `collect_findings` yields all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Finding", "collect_findings"]
 def collect_findings(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
 ) -> Iterator[Finding]:
-    """Yield every finding for an install or a rebuild."""
+    """Yield every finding for an install or a change; `new_shares` are those to be created."""
     yield from check_shares(definition, answers, facts, new_shares)
     yield from check_host_ports(definition, answers, facts)
     yield from check_containers(definition, answers, facts)

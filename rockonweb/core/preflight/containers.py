@@ -12,18 +12,18 @@ from rockonweb.core.facts import UP_STATES, ContainerFacts, HostFacts
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 
-MIN_ID_PREFIX = 12  # characters of a container's id that nobody takes for a name
+MIN_ID_PREFIX = 12  # characters from which on a name may be the beginning of an id
 RELATION_VERBS = {
-    Relation.VOLUMES: t("takes its volumes from"),
+    Relation.VOLUMES: t("uses the volumes of"),
     Relation.LINK: t("links to"),
     Relation.NETWORK: t("uses the network of"),
-    Relation.PROCESSES: t("uses the processes of"),
-    Relation.MEMORY: t("uses the memory of"),
+    Relation.PROCESSES: t("shares the processes of"),
+    Relation.MEMORY: t("shares the memory of"),
 }
 
 
 def check_containers(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
-    """Yield what speaks against each container."""
+    """Yield the findings about each container."""
     for name, spec in definition.launch_order:
         yield from _check_container_name(definition, name, facts)
         yield from _check_devices(name, answers, facts)
@@ -39,11 +39,14 @@ def _check_container_name(definition: Definition, name: str, facts: HostFacts) -
         return
     if existing.rockon:
         owner = t("it belongs to the rock-on %(rockon)s", rockon=existing.rockon)
-        hint = t("Uninstall that rock-on first: two with a container of the same name can't be installed together.")
+        hint = t(
+            "Uninstall that rock-on first: two rock-ons with the same container name can't be installed at the "
+            "same time."
+        )
     else:
-        owner = t("it was not made by this Rockonweb and is left alone")
+        owner = t("it was not created by this Rockonweb and is not changed")
         hint = t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name)
-    yield Finding("block", t('A container named "%(name)s" exists already; %(owner)s.', name=name, owner=owner), hint)
+    yield Finding("block", t('A container named "%(name)s" already exists; %(owner)s.', name=name, owner=owner), hint)
 
 
 def _check_devices(name: str, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
@@ -52,7 +55,7 @@ def _check_devices(name: str, answers: Answers, facts: HostFacts) -> Iterator[Fi
         if path in facts.missing_devices:
             yield Finding(
                 "block",
-                t("The device %(path)s, wanted for %(name)s, does not exist on this host.", path=path, name=name),
+                t("The device %(path)s for %(name)s does not exist on this host.", path=path, name=name),
                 t("Plug it in, choose another one, or leave the field blank."),
             )
 
@@ -62,24 +65,24 @@ def _check_user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Fi
         yield Finding(
             "warn",
             t("%(name)s should run as the owner of its first volume, but has no volume.", name=name),
-            t("It runs as its image says."),
+            t("It runs as the user set in its image."),
         )
     if spec.uid not in (None, -1) and spec.gid == -1 and not spec.volumes:
         yield Finding(
             "warn",
             t("%(name)s should run in the group of its first volume, but has no volume.", name=name),
-            t("It runs without a group of its own."),
+            t("It runs with no group set."),
         )
     if spec.uid is not None and spec.gid == -2 and "docker" not in facts.groups:
         yield Finding(
             "warn",
             t("%(name)s should run in the group docker, which this host does not have.", name=name),
-            t("It runs without a group of its own."),
+            t("It runs with no group set."),
         )
 
 
 def _find_referenced(name_or_id: str, containers: Mapping[str, ContainerFacts]) -> ContainerFacts | None:
-    """Return the container that Docker would take: the one of this name, or whose id begins so."""
+    """Return the container that Docker would resolve: by its name, else by the beginning of its id."""
     by_id = (
         container
         for container in containers.values()
@@ -99,16 +102,16 @@ def _check_references(definition: Definition, name: str, spec: ContainerSpec, fa
                 yield Finding(
                     "block",
                     t(
-                        '%(name)s %(verb)s the container "%(other)s", which is not there yet when it starts.',
+                        '%(name)s %(verb)s the container "%(other)s", which does not exist yet when it starts.',
                         **placeholders,
                     ),
-                    t("Its definition must start that one before: see launch_order."),
+                    t("The definition must start that container first: see launch_order."),
                 )
         elif target and target.state and target.state not in UP_STATES and reference.relation is not Relation.VOLUMES:
             yield Finding(
                 "warn",
-                t('%(name)s %(verb)s the container "%(other)s", which does not run.', **placeholders),
-                t("Start that one first: without it this one can't start."),
+                t('%(name)s %(verb)s the container "%(other)s", which is not running.', **placeholders),
+                t("Start that container first: this one can't start without it."),
             )
         elif facts.containers is not None and target is None:
             yield Finding(
@@ -124,15 +127,15 @@ def _check_network_options(
     if spec.on_host_network:
         yield Finding(
             "note",
-            t("%(name)s uses the host's own network: its ports are the host's and can't be mapped.", name=name),
+            t("%(name)s uses the host network: its ports are the host's ports and can't be mapped.", name=name),
         )
     available = {*(link.network for link in definition.network_links), *(facts.networks or ())}
     for network in spec.run_options.own_networks if facts.networks is not None else ():
         if network not in available and network.isprintable():
             yield Finding(
                 "warn",
-                t('%(name)s wants a network "%(network)s", which does not exist.', name=name, network=network),
-                t("Submit makes it, with Docker's own choice of addresses."),
+                t('%(name)s needs the network "%(network)s", which does not exist.', name=name, network=network),
+                t("It will be created, with addresses chosen by Docker."),
             )
 
 

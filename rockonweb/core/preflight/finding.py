@@ -1,4 +1,4 @@
-"""Something found before acting."""
+"""A finding of the preflight."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FindingLevel = Literal["block", "warn", "note"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something found before acting. `block` forbids, `warn` and `note` inform; what `confirm` says, a person confirms.
+    """A finding of the preflight. `block` forbids, `warn` and `note` inform; with `confirm`, the user must confirm it.
 
-    `sentence` has the thing and the reason, `hint` the mend.
+    `sentence` says what and why, `hint` how to fix it.
     """
 
     level: FindingLevel
@@ -24,7 +24,7 @@ class Finding:
 
     @property
     def full_message(self) -> str:
-        """All of it, as a sentence that can still be shown in the reader's language."""
+        """Sentence and hint as one text that stays translatable."""
         return join_texts(" ", (self.sentence, self.hint))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Images: whether they are to be had, run on this machine, and have room. Nothing is said of what was not asked."""
+"""Images: whether they exist, run on this machine, and fit on the disk. What was not queried is skipped."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.mounts import to_gibibytes
 from rockonweb.core.text import join_texts, t
 
-UNPACK_FACTOR = 2.5  # times what is fetched
+UNPACK_FACTOR = 2.5  # times the download
 COMPATIBLE_ARCHITECTURES = {
     "amd64": ("386",),
     "arm64": ("arm",),
-}  # what a machine takes where an image has nothing for it
+}  # architectures that a machine can run besides its own
 
 
 def check_images(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
-    """Yield what speaks against the images."""
+    """Yield the findings about the images."""
     specs = {spec.image_reference: spec for _, spec in definition.launch_order}
     facts_by_image = {image: facts.images[image] for image in specs if image in facts.images}
     for image, image_facts in facts_by_image.items():
@@ -28,11 +28,11 @@ def check_images(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
         yield Finding(
             "note",
             t(
-                "Whether the images can be had is not known (%(images)s): %(why)s.",
+                "It is not known whether the images are available (%(images)s): %(why)s.",
                 images=", ".join(unknown),
                 why=join_texts("; ", dict.fromkeys(unknown.values())),
             ),
-            t("Docker will try all the same, before anything is stopped."),
+            t("Docker will try to pull them anyway, before anything is stopped."),
         )
     needed = sum(
         int((image_facts.size or 0) * UNPACK_FACTOR) for image_facts in facts_by_image.values() if not image_facts.here
@@ -41,11 +41,11 @@ def check_images(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
         yield Finding(
             "warn",
             t(
-                "The images need about %(wanted)s GiB once they are unpacked, and Docker's disk has %(free)s GiB free.",
+                "The images need about %(wanted)s GiB when unpacked, but Docker's disk has only %(free)s GiB free.",
                 wanted=to_gibibytes(needed),
                 free=to_gibibytes(facts.image_room),
             ),
-            t("Make room first: a disk that is full stops every app on it."),
+            t("Free up space first: a full disk stops every app on it."),
         )
 
 
@@ -53,14 +53,14 @@ def _check_available(image: str, image_facts: ImageFacts) -> Iterator[Finding]:
     if image_facts.missing and image_facts.here:
         yield Finding(
             "warn",
-            t("The image %(image)s is not in its registry any more: %(why)s.", image=image, why=image_facts.missing),
-            t("The one that is on this host is used."),
+            t("The image %(image)s is no longer in its registry: %(why)s.", image=image, why=image_facts.missing),
+            t("The image on this host is used instead."),
         )
     elif image_facts.missing:
         yield Finding(
             "block",
             t("The image %(image)s does not exist: %(why)s.", image=image, why=image_facts.missing),
-            t("The definition must name another one: tell whoever publishes it."),
+            t("The definition needs another image: tell its publisher."),
         )
 
 
@@ -76,9 +76,9 @@ def _check_architecture(
     ):
         return
     yield Finding(
-        "block" if len(image_facts.platforms) > 1 else "warn",  # Docker takes a single one as it is
+        "block" if len(image_facts.platforms) > 1 else "warn",  # Docker pulls a single platform all the same
         t(
-            "The image %(image)s is for %(there)s, and this host is %(machine)s.",
+            "The image %(image)s is for %(there)s, but this host is %(machine)s.",
             image=image,
             there=", ".join(dict.fromkeys(architectures)),
             machine=facts.machine,

@@ -1,4 +1,4 @@
-"""Shares and folders: whether they are there, whose they are, and whether they have room."""
+"""Shares and folders: whether they exist, who owns them, and whether they have free space."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 
-# A published size below is surely no number of bytes, and one above no disk's.
+# A published size below is surely not in bytes, and one above exceeds any disk.
 PLAUSIBLE_SIZES = range(2**20, 2**50)
 GIBIBYTE = 2**30
 
@@ -20,7 +20,7 @@ GIBIBYTE = 2**30
 def check_shares(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]
 ) -> Iterator[Finding]:
-    """Yield what speaks against the shares and folders that were chosen."""
+    """Yield the findings about the shares and folders that were chosen."""
     yield from _check_existence(definition, answers, facts, new_shares)
     yield from _check_owners(definition, answers, facts)
     yield from _check_free_space(definition, answers, facts)
@@ -34,7 +34,7 @@ def _check_existence(
             yield Finding(
                 "block",
                 t('The share "%(share)s" does not exist.', share=share),
-                t("Choose another one, or make it: rockonweb share add %(share)s", share=share),
+                t("Choose another one, or create it: rockonweb share add %(share)s", share=share),
             )
     workers = owners.users_by_path(definition, answers)
     for share_path in (share_path for _, share_path in answers.share_mounts if share_path in facts.missing_folders):
@@ -43,9 +43,9 @@ def _check_existence(
         yield Finding(
             "note",
             t('The folder "%(folder)s" of share "%(share)s" is new.', folder=folder, share=share),
-            t("It is made for user %(uid)s.", uid=workers[share_path].uid)
+            t("It will be created for user %(uid)s.", uid=workers[share_path].uid)
             if has_uid
-            else t("Docker makes it, owned by root."),
+            else t("Docker creates it, owned by root."),
         )
 
 
@@ -55,8 +55,8 @@ def _check_owners(definition: Definition, answers: Answers, facts: HostFacts) ->
         yield Finding(
             "warn",
             t(
-                "%(name)s works as user %(uid)s, who may not write to %(place)s: it belongs to user %(owner)s and"
-                " group %(group)s, with the permissions %(mode)s.",
+                "%(name)s runs as user %(uid)s, who can't write to %(place)s: it is owned by user %(owner)s and "
+                "group %(group)s, with the permissions %(mode)s.",
                 name=mismatch.container,
                 uid=mismatch.user.uid,
                 place=mismatch.place,
@@ -65,7 +65,7 @@ def _check_owners(definition: Definition, answers: Answers, facts: HostFacts) ->
                 mode=f"{mismatch.now.mode:o}",
             ),
             t(
-                "Tick the box that gives it away, or do it yourself: chown %(uid)s:%(gid)s %(path)s",
+                "Tick the box that changes its owner, or do it yourself: chown %(uid)s:%(gid)s %(path)s",
                 uid=uid,
                 gid=gid,
                 path=share_facts(mismatch.place, facts).path,
@@ -78,7 +78,7 @@ def _check_free_space(definition: Definition, answers: Answers, facts: HostFacts
         for volume, question in spec.volumes.items():
             share_path = answers.shares.get(name, {}).get(volume, "")
             path_facts, min_size = facts.places.get(share_path), question.min_size or 0
-            # Whoever has files there already has had the room for them.
+            # An app that has files there already does not need the space again.
             if (
                 path_facts
                 and path_facts.empty
@@ -89,15 +89,15 @@ def _check_free_space(definition: Definition, answers: Answers, facts: HostFacts
                 yield Finding(
                     "warn",
                     t(
-                        "%(name)s should have %(wanted)s GiB for %(volume)s, and the disk of %(place)s has %(free)s"
-                        " GiB free.",
+                        "%(name)s should have %(wanted)s GiB for %(volume)s, but the disk of %(place)s has only "
+                        "%(free)s GiB free.",
                         name=name,
                         wanted=to_gibibytes(min_size),
                         volume=volume,
                         place=share_path,
                         free=to_gibibytes(path_facts.free),
                     ),
-                    t("Make room there, or choose a share on another disk."),
+                    t("Free up space there, or choose a share on another disk."),
                 )
 
 

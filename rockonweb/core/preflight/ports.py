@@ -1,4 +1,4 @@
-"""Ports of the host: who wants them, who holds them, which are free, and what browsers say of them."""
+"""Ports of the host: which a rock-on uses, what else listens on them, which are free, and which browsers block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import TranslatableText, t
 
 WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
-FIRST_UNPRIVILEGED_PORT = 1024  # from here on everybody may listen
+FIRST_UNPRIVILEGED_PORT = 1024  # from here on any user may listen
 
 
 def wanted_ports(definition: Definition, answers: Answers) -> list[tuple[str, int, int, str]]:
@@ -28,14 +28,14 @@ def wanted_ports(definition: Definition, answers: Answers) -> list[tuple[str, in
 
 
 def host_ports(definition: Definition, answers: Answers) -> frozenset[int]:
-    """Return the ports of the host that something of a rock-on will listen on."""
+    """Return the ports of the host that a rock-on will listen on."""
     return frozenset(port for _, _, port, _ in wanted_ports(definition, answers))
 
 
 def port_conflict(rockon: str, host: int, protocol: str, facts: HostFacts) -> PortListener | None:
-    """Return who holds a port of the host, other than the rock-on itself.
+    """Return what uses a port of the host, other than the rock-on itself; None when nothing does.
 
-    On whichever address: Docker publishes on all of them, so one that is held on 127.0.0.1 alone is not to be had.
+    On any address: Docker publishes on all of them, so one in use on 127.0.0.1 alone is not available.
     """
     for listener in (*facts.listening, *facts.claimed):
         if listener.port == host and listener.protocol == protocol and listener.rockon != rockon:
@@ -52,9 +52,9 @@ def find_free_port(
     *,
     ui: bool = False,
 ) -> int | None:
-    """Return the first port from `start` upwards that nobody holds; None when there is none.
+    """Return the first port from `start` upwards that is not in use; None when there is none.
 
-    `taken` are those that the rock-on wants for something else; with `ui`, those that browsers refuse are left out.
+    `taken` are those that the rock-on uses for something else; with `ui`, those that browsers block are left out.
     """
     needed_protocols = set(protocols)
     occupied = {
@@ -71,13 +71,13 @@ def find_free_port(
 
 
 def port_in_use_sentence(holder: PortListener) -> TranslatableText:
-    """Return who holds a port, as a sentence; with the address where it is not held on all of them."""
+    """Return a sentence on what uses a port, with its address where it does not listen on all of them."""
     placeholders = {"port": holder.port, "protocol": holder.protocol, "who": str(holder.holder or t("another program"))}
     if holder.address in WILDCARD_ADDRESSES:
         return t("Port %(port)s (%(protocol)s) is in use by %(who)s.", **placeholders)
     address = holder.address
     return t(
-        "Port %(port)s (%(protocol)s) is in use by %(who)s, at the address %(address)s.",
+        "Port %(port)s (%(protocol)s) is in use by %(who)s on the address %(address)s.",
         **placeholders,
         address=address,
     )
@@ -87,11 +87,11 @@ def browser_refusal(port: int) -> TranslatableText | None:
     """Return why the app's own page can't be on a port; None when it can."""
     if port not in BLOCKED_PORTS:
         return None
-    return t("Browsers refuse to open pages on port %(port)s, so the app's own page can't be there.", port=port)
+    return t("Browsers block port %(port)s, so the app's page can't use it.", port=port)
 
 
 def check_host_ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
-    """Yield a finding for each host port that is wanted twice or held by someone else."""
+    """Yield a finding for each host port that is assigned twice or in use by something else."""
     users_by_port: dict[tuple[int, str], str] = {}
     for container, port, host, protocol in wanted_ports(definition, answers):
         first_user = users_by_port.setdefault((host, protocol), f"{container} {port}")
@@ -99,13 +99,13 @@ def check_host_ports(definition: Definition, answers: Answers, facts: HostFacts)
             yield Finding(
                 "block",
                 t(
-                    "Host port %(host)s (%(protocol)s) is wanted twice: for %(first)s and for %(second)s.",
+                    "Host port %(host)s (%(protocol)s) is assigned twice: to %(first)s and to %(second)s.",
                     host=host,
                     protocol=protocol,
                     first=first_user,
                     second=f"{container} {port}",
                 ),
-                t("Give one of them another port."),
+                t("Choose another port for one of them."),
             )
         elif holder := port_conflict(definition.name, host, protocol, facts):
             yield _port_finding(definition, answers, (container, port), port_in_use_sentence(holder), facts)
@@ -116,7 +116,7 @@ def check_host_ports(definition: Definition, answers: Answers, facts: HostFacts)
 def _check_privileged_ports(definition: Definition, answers: Answers) -> Iterator[Finding]:
     """Yield a finding for each port that only an administrator may listen on, where the app does so itself.
 
-    Elsewhere Docker listens, and lets anybody do so inside of a container.
+    Otherwise Docker listens on the host, and any user may listen inside a container.
     """
     for name, spec in definition.launch_order:
         worker = owners.container_user(name, spec, answers) if spec.on_host_network and spec.uid is not None else None
@@ -125,19 +125,21 @@ def _check_privileged_ports(definition: Definition, answers: Answers) -> Iterato
                 yield Finding(
                     "warn",
                     t(
-                        "%(name)s listens on port %(port)s of the host as user %(uid)s, and only root may below"
-                        " %(free)s.",
+                        "%(name)s listens on host port %(port)s as user %(uid)s, but only root can use ports below "
+                        "%(free)s.",
                         name=name,
                         port=port,
                         uid=worker.uid if worker else "",
                         free=FIRST_UNPRIVILEGED_PORT,
                     ),
-                    t("Its own page will most likely not answer.") if port_spec.ui else t("It will most likely fail."),
+                    t("The app's page will most likely not be reachable.")
+                    if port_spec.ui
+                    else t("It will most likely fail."),
                 )
 
 
 def check_published_ports(definition: Definition, answers: Answers) -> Iterator[Finding]:
-    """Yield, once, that Docker's rules come before those of the host's firewall."""
+    """Yield one note that published ports bypass the host's firewall."""
     published = {
         host
         for name, _, host, _ in wanted_ports(definition, answers)
@@ -147,8 +149,8 @@ def check_published_ports(definition: Definition, answers: Answers) -> Iterator[
         yield Finding(
             "note",
             t(
-                "Whoever reaches this host reaches its published ports (%(ports)s): Docker opens them whatever the"
-                " host's firewall says.",
+                "Anyone who can reach this host can reach its published ports (%(ports)s): Docker opens them "
+                "regardless of the host's firewall.",
                 ports=", ".join(map(str, sorted(published))),
             ),
             t("A port that is left blank is not published."),
@@ -156,7 +158,7 @@ def check_published_ports(definition: Definition, answers: Answers) -> Iterator[
 
 
 def _check_ui_ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
-    """Yield a finding for each page that no browser would open."""
+    """Yield a finding for each app page on a port that browsers block."""
     for name, port, port_spec in definition.container_ports:
         host = host_port(definition, name, port, answers)
         refusal = browser_refusal(host) if port_spec.ui and host is not None else None
@@ -173,12 +175,12 @@ def _port_finding(
     sentence: TranslatableText,
     facts: HostFacts,
 ) -> Finding:
-    """Return the finding for a port (of a container) that can't be had, with a free one to take instead."""
+    """Return the finding for a port (of a container) that is not available, with a free one to use instead."""
     container, port = container_port
     spec = definition.containers[container]
     if spec.on_host_network:
         hint = t(
-            "%(container)s runs on the host's own network and can't use another: stop it first.",
+            "%(container)s uses the host network and can't use another port: stop what uses this one first.",
             container=container,
         )
         return Finding("block", sentence, hint)

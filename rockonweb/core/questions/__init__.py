@@ -1,1 +1,1 @@
-"""What people are asked: the install wizard, the settings, and suggestions for the answers."""
+"""The questions to users: the install wizard, the settings, and suggestions for the answers."""

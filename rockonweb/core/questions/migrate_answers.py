@@ -1,4 +1,4 @@
-"""A newer definition of an installed rock-on: which answers it takes over, which questions are new, what is gone."""
+"""Migration of answers to a newer definition: which are taken over, which questions are new, which are dropped."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from rockonweb.core.questions.wizard import PART_BY_PAGE, Question, all_question
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import TranslatableText, t
 
-ADDED_PARTS = {"environment": "variables", "shares": "storage"}  # what a definition may ask for, and where it was added
+ADDED_PARTS = {"environment": "variables", "shares": "storage"}  # by the part of a question
 
 
 @dataclass(frozen=True)
 class DroppedAnswer:
-    """An answer that the newer definition has no use for, as it is shown: secrets masked."""
+    """An answer that the newer definition does not ask for, as it is shown: secrets masked."""
 
     part: str
     container: str
@@ -37,8 +37,8 @@ class DroppedAnswer:
 
 @dataclass(frozen=True)
 class MigratedAnswers:
-    """`answers` to what both definitions ask, `new_questions` that are new, `adopted` ones that were answered before by
-    what the user added, and `dropped` answers.
+    """`answers` to what both definitions ask, `new_questions`, `adopted` questions whose answers the user had added
+    before, and `dropped` answers.
     """
 
     answers: Answers
@@ -52,10 +52,10 @@ class MigratedAnswers:
 
 
 def migrate_answers(old: Definition, old_answers: Answers, new: Definition) -> MigratedAnswers:
-    """Return what becomes of the answers that an installed rock-on has when `new` takes the place of `old`.
+    """Return what becomes of the answers of an installed rock-on when `new` replaces `old`.
 
-    Answers are known again by container and key. A question without an answer is a new one, whatever the old
-    definition asked: so no variable gets a value that nobody gave.
+    Answers are matched by container and key. A question without an answer is a new one, whatever the old definition
+    asked: so no variable gets a value that nobody chose.
     """
     old_values = flatten_answers(old_answers)
     migrated: dict[AnswerKey, Any] = {}
@@ -83,7 +83,7 @@ def migrate_answers(old: Definition, old_answers: Answers, new: Definition) -> M
 
 
 def merge_new_answers(carried: MigratedAnswers, new_answers: Answers) -> Answers:
-    """Return the carried answers with those to the new questions."""
+    """Return the migrated answers with those to the new questions."""
     return build_answers({**flatten_answers(carried.answers), **flatten_answers(new_answers)})
 
 
@@ -115,7 +115,7 @@ def _had_ui_port(old: Definition, question: Question) -> bool:
 def _dropped_answers(
     old: Definition, values: Mapping[AnswerKey, Any], new: Definition, used: Collection[AnswerKey]
 ) -> Iterator[DroppedAnswer]:
-    """Yield the answers that are left over; blank ones and ports that were not published are none."""
+    """Yield the answers that are not used, except blank ones and ports that were not published."""
     old_questions = {question.answer_key: question for question in all_questions(old)}
     for answer_key, value in values.items():
         part, container, key = answer_key
@@ -133,10 +133,10 @@ def _dropped_answers(
 def _drop_reason(part: str, container: str, new: Definition) -> TranslatableText:
     if container and container not in new.containers:
         if part in ("shares", "storage"):
-            return t("The container is gone. The files stay in the share.")
-        return t("The container is gone.")
+            return t("The container no longer exists. The files stay in the share.")
+        return t("The container no longer exists.")
     if part == "shares":
-        return t("It is not asked for any more. The files stay in the share; you can add it as storage.")
+        return t("This is no longer asked for. The files stay in the share; you can add it as storage.")
     if part == "environment":
-        return t("It is not asked for any more. You can add it as a variable of your own.")
-    return t("It is not asked for any more.")
+        return t("This is no longer asked for. You can add it as your own variable.")
+    return t("This is no longer asked for.")

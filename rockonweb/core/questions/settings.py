@@ -1,4 +1,4 @@
-"""Settings of an installed rock-on: their pages, what typed fields come to, what changed, what to know before."""
+"""Settings of an installed rock-on: their pages, the parsing of typed rows, differences, and warnings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def add_variable_questions(definition: Definition, variables: Mapping[str, Itera
 
 
 def settings_values(definition: Definition, answers: Answers) -> dict[str, str]:
-    """Return what the fields of the questions hold, by name; added variables are questions of this `definition`.
+    """Return the values of the questions' fields, by name; added variables are questions of this `definition`.
 
     A port that is not published is blank. What was never answered is left out.
     """
@@ -66,7 +66,7 @@ def settings_values(definition: Definition, answers: Answers) -> dict[str, str]:
 
 
 def keep_fixed_ports(definition: Definition, typed: PortsByContainer, previous: PortsByContainer) -> PortsByContainer:
-    """Return the ports that were typed, with those that nobody can choose as they were given."""
+    """Return the typed ports, with those that can't be chosen (on the host's network) as they were before."""
     fixed = {
         (question.container, int(question.key)) for question in page_questions(definition, "ports") if question.fixed
     }
@@ -80,7 +80,7 @@ def keep_fixed_ports(definition: Definition, typed: PortsByContainer, previous: 
 
 
 def _variable_question(key: str) -> QuestionSpec:
-    return QuestionSpec.model_construct(label=key, description=t("Added here. It may be left blank."))
+    return QuestionSpec.model_construct(label=key, description=t("Added here. Can be left blank."))
 
 
 def added_storage_questions(definition: Definition, paths_by_container: Mapping[str, Iterable[str]]) -> list[Question]:
@@ -98,14 +98,14 @@ def added_storage_questions(definition: Definition, paths_by_container: Mapping[
     ]
 
 
-# -- what was typed ---------------------------------------------------------------------------------------------------
+# -- typed rows -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class TypedRow:
     """A row of a page: a path and a share, a variable and its value, a label, or a network.
 
-    `container` may be ALL. `name` is the row's on the page.
+    `container` may be ALL_CONTAINERS. `name` identifies the row on its page.
     """
 
     name: str
@@ -130,18 +130,18 @@ class RowFault:
 
 @dataclass
 class ParsedRows:
-    """What the rows of a page come to, by container: keys with their values; and what is wrong."""
+    """The parsed rows of a page, by container: keys with their values; and the faults."""
 
     values_by_container: ValuesByContainer = field(default_factory=dict)
     faults: list[RowFault] = field(default_factory=list)
 
     @property
     def keys_by_container(self) -> dict[str, list[str]]:
-        """The keys alone."""
+        """The keys without their values."""
         return {container: list(keys) for container, keys in self.values_by_container.items()}
 
 
-KeyCheck = Callable[[str, ContainerSpec], str]  # a key and the container that it is for; blank when nothing is wrong
+KeyCheck = Callable[[str, ContainerSpec], str]  # takes a key and its container; returns a fault or a blank text
 
 
 def parse_storage(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
@@ -149,15 +149,15 @@ def parse_storage(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRow
 
     def refuse(path: str, spec: ContainerSpec) -> str:
         if not is_mount_point(path):
-            return t("A path in the app begins with a slash and has no colon, such as /photos.")
+            return t("A path in the app must start with a slash and can't contain a colon, for example /photos.")
         if path in map(
             _clean_path, (*spec.volumes, ALWAYS_MOUNTED, *(mount.target for mount in spec.run_options.mounts))
         ):
-            return t("The definition mounts something at %(path)s itself. Choose another path.", path=path)
+            return t("The definition already mounts something at %(path)s. Choose another path.", path=path)
         return ""
 
     return _parse_rows(
-        definition, rows, _clean_path, refuse, t("Type the path at which the app sees it, such as /photos.")
+        definition, rows, _clean_path, refuse, t("Enter the path where the app sees it, such as /photos.")
     )
 
 
@@ -166,10 +166,10 @@ def parse_variables(definition: Definition, rows: Iterable[TypedRow]) -> ParsedR
 
     def refuse(key: str, spec: ContainerSpec) -> str:
         if key in spec.environment:
-            return t("The definition asks for %(key)s itself: change it above.", key=key)
+            return t("The definition already asks for %(key)s: change it above.", key=key)
         return variable_fault(key, None)
 
-    return _parse_rows(definition, rows, str.strip, refuse, t("Type the name of the variable."))
+    return _parse_rows(definition, rows, str.strip, refuse, t("Enter the name of the variable."))
 
 
 def parse_labels(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
@@ -178,7 +178,7 @@ def parse_labels(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows
     def refuse(label: str, _spec: ContainerSpec) -> str:
         return t("This must be a single line of text.") if set(label) & set("\0\r\n") else label_fault(label)
 
-    parsed = _parse_rows(definition, rows, str.strip, refuse, t("Type the label."))
+    parsed = _parse_rows(definition, rows, str.strip, refuse, t("Enter the label."))
     for container, container_labels in parsed.values_by_container.items():
         keys: dict[str, str] = {}
         for label in container_labels:
@@ -190,7 +190,7 @@ def parse_labels(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows
                     if row.key.strip() == label and row.container in (container, ALL_CONTAINERS)
                 )
                 parsed.faults.append(
-                    RowFault(name, "key", t('%(container)s would have "%(first)s" too: a key can be there once.',
+                    RowFault(name, "key", t('%(container)s would also have "%(first)s": a key can be used only once.',
                                          container=container, first=first))
                 )  # fmt: skip
     return parsed
@@ -199,20 +199,20 @@ def parse_labels(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows
 def parse_networks(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
     """Return the networks that each container is on, and what is wrong with their names.
 
-    For ALL containers means: for all that can join one.
+    ALL_CONTAINERS means all that can join one.
     """
 
     def refuse(network: str, spec: ContainerSpec) -> str:
         if not NETWORK_NAME.fullmatch(network) or network in BUILT_IN_NETWORK_NAMES:
             return t(
                 '"%(network)s" is not a network that a container can join: use letters, digits, dots, dashes and '
-                "underscores, and begin with a letter or digit.",
+                "underscores, and start with a letter or digit.",
                 network=network,
             )
         return join_refusal(spec) or ""
 
     joinable = [name for name, spec in definition.launch_order if not join_refusal(spec)]
-    return _parse_rows(definition, rows, str.strip, refuse, t("Type the network's name."), joinable)
+    return _parse_rows(definition, rows, str.strip, refuse, t("Enter the name of the network."), joinable)
 
 
 def _parse_rows(
@@ -240,7 +240,7 @@ def _parse_rows(
                 parsed.faults.append(RowFault(row.name, "key", refusal))
                 break
             elif key in parsed.values_by_container.setdefault(container, {}):
-                sentence = t("%(key)s is there twice for %(container)s.", key=key, container=container)
+                sentence = t("%(key)s is listed twice for %(container)s.", key=key, container=container)
                 parsed.faults.append(RowFault(row.name, "key", sentence))
                 break
             else:
@@ -250,7 +250,7 @@ def _parse_rows(
 
 
 def _clean_path(path: str) -> str:
-    """Return a path without what means nothing in it; one that is not absolute as it is."""
+    """Return a path without redundant slashes and dots; a relative one is not changed."""
     path = path.strip()
     return (
         "/" + "/".join(segment for segment in path.split("/") if segment not in ("", "."))
@@ -259,12 +259,12 @@ def _clean_path(path: str) -> str:
     )
 
 
-# -- what changed, and what to know -----------------------------------------------------------------------------------
+# -- differences and warnings -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class SettingChange:
-    """One setting before and after, secrets masked; None where it is not there."""
+    """One setting before and after, secrets masked; None where it does not exist."""
 
     page: str
     container: str
@@ -306,7 +306,7 @@ def _masked_text(part: str, value: Any, *, secret: bool) -> str:
 
 
 def change_warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
-    """Yield what a person should know before settings are changed in this way."""
+    """Yield findings about a change of settings."""
     before, after = flatten_answers(old), flatten_answers(new)
     yield from _moved_share_warnings(definition, before, after)
     yield from _ui_address_warnings(definition, old, new)
@@ -316,18 +316,21 @@ def change_warnings(definition: Definition, old: Answers, new: Answers) -> Itera
 
 
 def no_storage_support(definition: Definition) -> tuple[TranslatableText, TranslatableText]:
-    """Return what it means that the definition does not speak of more storage, and what to do."""
+    """Return sentence and hint for storage added to a definition that does not support it."""
     return (
-        t("The definition of %(name)s does not say that the app can use more storage.", name=definition.name),
-        t("It will be there at its path all the same. Look in the app's own settings whether it can be told so."),
+        t("The definition of %(name)s does not say that the app can use additional storage.", name=definition.name),
+        t(
+            "It will still be available at its path. Check in the app's own settings whether the app can be set up "
+            "to use it."
+        ),
     )
 
 
 def files_left_behind(old_share: str, new_share: str) -> TranslatableText:
-    """Return what it means that a volume is at `new_share` from now on and no longer at `old_share`."""
+    """Return the sentence for a volume that moves from `old_share` to `new_share`."""
     return t(
-        "The files that are in %(place)s stay there and are not copied: the app begins with what is in %(other)s. They "
-        "are back as soon as you choose %(place)s again.",
+        "The files in %(place)s stay there and are not copied: the app starts with what is in %(other)s. They are "
+        "available again as soon as you choose %(place)s again.",
         place=old_share,
         other=new_share,
     )
@@ -356,7 +359,7 @@ def _moved_share_warnings(
     ]
     for (_, container, path), old_share, new_share in storage:
         if new_share and new_share != old_share:
-            sentence = t("%(path)s in %(container)s will show %(other)s in place of %(place)s.",
+            sentence = t("%(path)s in %(container)s will show %(other)s instead of %(place)s.",
                          path=path, container=container, other=new_share, place=old_share)  # fmt: skip
             yield Finding("warn", sentence, files_left_behind(old_share, new_share))
     for (_, container, path), old_share, new_share in storage:
@@ -368,7 +371,7 @@ def _moved_share_warnings(
 
 
 def _ui_address_warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
-    """The app's own page has another address, or none."""
+    """Yield a warning where the app's own page gets another address, or none."""
     for container, port, port_spec in definition.container_ports:
         before, after = (host_port(definition, container, port, answers) for answers in (old, new))
         if not port_spec.ui or before == after:
@@ -380,52 +383,53 @@ def _ui_address_warnings(definition: Definition, old: Answers, new: Answers) -> 
 
 
 def ui_unreachable_note(name: str) -> tuple[TranslatableText, TranslatableText]:
-    """Return what it means that the port of the app's own page is not published."""
+    """Return sentence and hint for an app's own page whose port is not published."""
     return (
-        t("The page of %(name)s will not be reachable at this server's address any more.", name=name),
+        t("The page of %(name)s will no longer be reachable at this server's address.", name=name),
         t("Only other containers on its networks will reach it. Publish the port again to open it in a browser."),
     )
 
 
 def ui_moved_note(before: int, after: int) -> tuple[TranslatableText, TranslatableText]:
-    """Return what it means that the port of the app's own page is another one."""
+    """Return sentence and hint for an app's own page whose port changes."""
     return (
-        t("The app's own page moves from port %(before)s to port %(after)s.", before=before, after=after),
-        t("Change bookmarks, apps on phones and a proxy that use the old one. Open UI here knows the new one."),
+        t("The app's page moves from port %(before)s to port %(after)s.", before=before, after=after),
+        t("Update bookmarks, mobile apps and proxies that use the old port. Open UI here uses the new one."),
     )
 
 
 def port_notes(
     definition: Definition, question: Question, typed: str, current: Answers, suggested_port: int
 ) -> list[TranslatableText]:
-    """Return what to know beside the field of a port in which this is typed; `suggested_port` is a free one."""
+    """Return the notes next to the field of a port with the `typed` value; `suggested_port` is a free one."""
     if question.fixed:
         return []
     if not typed:
-        blank = t("Not published: nothing outside of Docker reaches it. Port %(free)s is free.", free=suggested_port)
+        blank = t("Not published: not reachable from outside Docker. Port %(free)s is free.", free=suggested_port)
         return [*(ui_unreachable_note(definition.name) if question.ui else ()), blank]
     before = current.ports.get(question.container, {}).get(int(question.key))
     if question.ui and before and typed.isdecimal() and int(typed) != before:
         return list(ui_moved_note(before, int(typed)))
     if question.ui:
-        return [t("With another port, the app's own page has another address: bookmarks would need it.")]
+        return [t("Another port changes the address of the app's page: bookmarks would have to be updated.")]
     return []
 
 
 def describe_downtime(recreated: Collection[str], containers: int, *, running: bool) -> TranslatableText:
-    """Return how long the app does not answer, when these of its containers are rebuilt."""
+    """Return how long the app is unavailable, when these of its containers are recreated."""
     if not running:
         return t("The app is stopped now and stays stopped; the next start uses the new settings.")
     if not recreated:
-        return t("Nothing is rebuilt: the app keeps running the whole time.")
+        return t("Nothing is recreated: the app keeps running the whole time.")
     if len(recreated) == containers:
         return t(
-            "The app is down from the moment its old containers stop until the new ones have started, usually a few "
-            "seconds. Anything that must be downloaded is downloaded before that."
+            "The app is unavailable from the moment its old containers stop until the new ones have started, usually "
+            "for a few seconds. Anything that must be downloaded is downloaded beforehand."
         )
     return t(
-        "%(count)s of %(containers)s containers are replaced; the others keep running. What the replaced ones do is "
-        "down in between, usually for a few seconds. Anything that must be downloaded is downloaded before that.",
+        "%(count)s of %(containers)s containers are replaced; the others keep running. What the replaced ones provide "
+        "is unavailable in the meantime, usually for a few seconds. Anything that must be downloaded is downloaded "
+        "beforehand.",
         count=len(recreated),
         containers=containers,
     )
@@ -436,9 +440,9 @@ def _changed_secret_notes(definition: Definition, old: Answers, new: Answers) ->
         if change.before == MASK == change.after:
             yield Finding(
                 "note",
-                t('"%(label)s" gets another value.', label=change.label or change.key),
+                t('"%(label)s" gets a new value.', label=change.label or change.key),
                 t(
-                    "Some apps take a password only at their first start and keep it in their data: if the old one "
-                    "still counts afterwards, change it in the app itself too."
+                    "Some apps read a password only at their first start and keep it in their data: if the old one "
+                    "still works afterwards, change it in the app as well."
                 ),
             )

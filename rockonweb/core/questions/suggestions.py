@@ -1,4 +1,4 @@
-"""What is suggested for a rock-on's variables and settings: pure; what it needs of the host and of chance comes in."""
+"""Suggestions for a rock-on's variables and settings. Pure: facts of the host and random secrets are passed in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SecretGenerator = Callable[[int], str]  # a new secret of so many letters and di
 _TIME_ZONE_KEY = re.compile(r"(?:^|_)(TZ|TIME_?ZONE)$", re.IGNORECASE)
 _TIME_ZONE_LABEL = re.compile(r"\btime ?zone\b", re.IGNORECASE)
 _HOST_NAME_KEY = re.compile(r"^(HOST_?NAME|DOMAIN(_?NAME)?|FQDN)$", re.IGNORECASE)
-_SERVER_NAME_KEY = re.compile(r"^SERVER_?(NAME|HOST(_?NAME)?)$", re.IGNORECASE)  # or the name of a game's world
+_SERVER_NAME_KEY = re.compile(r"^SERVER_?(NAME|HOST(_?NAME)?)$", re.IGNORECASE)  # may name a game's world
 _HOST_WORDS = re.compile(r"\b(host|address|domain|ip|fqdn)", re.IGNORECASE)
 _ADDRESS_KEY = re.compile(
     r"^(SERVER_?IP|HOST_?IP|LAN_?IP|IP_?ADDR(ESS)?|(SERVER|HOST)_?ADDR(ESS)?)$|(?:^|_)LOCAL_?IP(V4)?$", re.IGNORECASE
@@ -43,20 +43,20 @@ _MAX_LENGTH = re.compile(r"\b(?:\d+ ?[-–] ?|max(?:imum)?\.?:? ?|at most |up to
 _REPEAT_LABEL = re.compile(r"^re-?(?:enter|type|peat) (?:the )?(.+)$", re.IGNORECASE)
 _SAME_AS_LABEL = re.compile(r"[\[(]\s*same as (?:the )?([^\])]{1,200})[\])]", re.IGNORECASE)
 
-# Strangers write what these look at: each sign is read a few times at most, however many there are.
+# These match untrusted text: bounded so that each character is read a few times at most.
 _EXAMPLE = re.compile(r"[\[(]\s*+(?:e\.?\s?g\.?[:,]?|must be|default:?)\s++([^\])]{1,500})[\])]", re.IGNORECASE)
 _DEFAULT = re.compile(r"\bfor (?:the )?default,? enter:? (.{1,500})$", re.IGNORECASE)
 _UNUSABLE_EXAMPLE = re.compile(r"[<>@…]|\b(your|my|some)|rockstor|example|'s\b|x\.x", re.IGNORECASE)
 _HOME_NETWORK = re.compile(
     r"(?:10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d+){2,3}(?:/\d+)?"
-)  # another one here
+)  # differs on each host
 _ADDRESS_TEMPLATE = re.compile(r"[a-z][a-z0-9+]{0,20}://(?:<[^<>]*>|[^\s<>\]])+", re.IGNORECASE)
 _TEMPLATE_BLANK = re.compile(r"<([^<>]*)>")
 
 
 @dataclass(frozen=True)
 class FolderOwner:
-    """Whose a share or a folder is, or will be where it is `new`."""
+    """The owner of a share or a folder, or the future one where it is `new`."""
 
     uid: int
     gid: int
@@ -65,9 +65,9 @@ class FolderOwner:
 
 @dataclass(frozen=True)
 class SuggestionContext:
-    """What suggestions need of the host.
+    """Facts of the host for suggestions.
 
-    `owners` are by SHARE or SHARE/FOLDER, as the shares page has it; `default_owner` is whose a new one may well be.
+    `owners` are by SHARE or SHARE/FOLDER, as on the shares page; `default_owner` is suggested for a new one.
     """
 
     time_zone: str = ""
@@ -82,7 +82,7 @@ class SuggestionContext:
 class Suggestion:
     """A value to fill in, and where it comes from.
 
-    `source` is blank, or the field whose generated secret is in the value: what shares it must change together.
+    `source` is blank, or the field whose generated secret is in the value: values with the same source change together.
     """
 
     value: str
@@ -115,7 +115,7 @@ def suggest_texts(
 def prefill_suggestions(
     definition: Definition, page: str, values: FieldValues, suggestions: Mapping[str, Suggestion]
 ) -> dict[str, Suggestion]:
-    """Return the suggestions that fill a page when it is first seen.
+    """Return the suggestions that fill a page when it is first shown.
 
     Not those for what was answered or may be blank, nor a secret that belongs to one which was answered: that one
     is not shown again, and a different one would be wrong.
@@ -136,7 +136,7 @@ def prefill_suggestions(
 
 
 def can_generate_secret(question: Question) -> bool:
-    """Whether a made-up secret can be the answer: a password or secret that the person may choose freely."""
+    """Whether a generated secret can be the answer: a password or secret that the user may choose freely."""
     key_words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", question.key).upper()
     text = f"{question.spec.label} {question.spec.description}"
     if (
@@ -161,7 +161,7 @@ def _suggest_secrets(questions: list[Question], generate: SecretGenerator) -> di
         if first.name not in suggestions:
             suggestions[first.name] = Suggestion(
                 generate(_secret_length(first)),
-                t("Generated for you. Show it and write it down: after this page it is not shown again."),
+                t("Generated for you. Show it and write it down: it is not shown again after this page."),
                 first.name,
             )
         if first is not question:
@@ -223,9 +223,9 @@ def _fill_address_template(
     if not template or bool(source) != question.secret:
         return None
     why = (
-        t("Put together as its description says, with the password that is generated for the database.")
+        t("Composed as its description says, with the password generated for the database.")
         if source
-        else t("Put together as its description says, from this server's address and the port that you chose.")
+        else t("Composed as its description says, from this server's address and the port you chose.")
     )
     return Suggestion(template, why, source)
 
@@ -252,7 +252,7 @@ def _host_suggestions(
     if _is_time_zone(question) and context.time_zone:
         yield Suggestion(context.time_zone, t("The time zone of this server."))
     if _SAME_AS_UI_PORT.search(text) and (port := _ui_port(definition, values)):
-        yield Suggestion(port, t("The port that you chose for the app's own page."))
+        yield Suggestion(port, t("The port you chose for the app's page."))
     if not _OTHER_HOST_WORDS.search(f"{question.key} {text}"):
         wants_host_name = _HOST_NAME_KEY.search(question.key) or (
             _SERVER_NAME_KEY.search(question.key) and _HOST_WORDS.search(text)
@@ -262,7 +262,7 @@ def _host_suggestions(
         if _ADDRESS_KEY.search(question.key) and context.address:
             yield Suggestion(context.address, t("The address of this server."))
     if example := _usable_example(question):
-        yield Suggestion(example, t("The example of the definition."))
+        yield Suggestion(example, t("The example from the definition."))
 
 
 def _is_time_zone(question: Question) -> bool:
@@ -280,14 +280,14 @@ def _suggest_owner_id(
     """Return the owner, or the group, of the first share of this container, or of the rock-on where it has none."""
     text = f"{question.spec.label} {question.spec.description}"
     if question.user_or_group == "group" and "docker" in context.groups and _DOCKER_GROUP.search(text):
-        return Suggestion(str(context.groups["docker"]), t("The number of this server's group docker."))
+        return Suggestion(str(context.groups["docker"]), t("The ID of the docker group on this server."))
     shares = sorted(page_questions(definition, "shares"), key=lambda share: share.container != question.container)
     for share in shares:
         share_path = values.get(share.name, "")
         if share_path not in context.owners:
             continue
         owner = context.owners[share_path]
-        if owner.new and owner.uid == 0:  # it is given to whoever is answered here, and root is more than an app needs
+        if owner.new and owner.uid == 0:  # it gets the owner that is answered here, and no app needs root
             owner = replace(context.default_owner, new=True)
         is_user = question.user_or_group == "user"
         number = owner.uid if is_user else owner.gid
@@ -299,12 +299,12 @@ def _owner_reason(share_path: str, owner: FolderOwner, *, is_user: bool) -> Tran
     number = owner.uid if is_user else owner.gid
     if owner.new:
         return (
-            t("%(place)s is new: it will be given to the user whom you name here.", place=share_path)
+            t("%(place)s is new: it will be owned by the user that you enter here.", place=share_path)
             if is_user
-            else t("%(place)s is new: it will be given to the group that you name here.", place=share_path)
+            else t("%(place)s is new: it will belong to the group that you enter here.", place=share_path)
         )
     if number == 0:
-        return t("%(place)s is root's, whose number is 0: the app runs with all rights in it.", place=share_path)
+        return t("%(place)s belongs to root (ID 0): the app runs with full rights in it.", place=share_path)
     return t("The owner of %(place)s.", place=share_path) if is_user else t("The group of %(place)s.", place=share_path)
 
 

@@ -1,4 +1,4 @@
-"""The install wizard's pages and questions, what is suggested, and what the answers come to: pure, no form, no page."""
+"""The install wizard's pages, questions, suggestions and answers. Pure: no forms, no views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rockonweb.core.secret import MASK
 from rockonweb.core.text import TranslatableText, t
 
 SUMMARY_PAGE = "summary"
-# The pages with questions to a container, and where its definition has these.
+# The pages with questions about a container, and the field of ContainerSpec that has them.
 PART_BY_PAGE = {"shares": "volumes", "ports": "ports", "devices": "devices", "environment": "environment"}
 TEXT_PAGES = ("environment", "custom-config")  # the pages whose answers may be secrets
 WIZARD_PAGES = (*PART_BY_PAGE, "custom-config", SUMMARY_PAGE)
@@ -51,7 +51,7 @@ class Question:
 
     @property
     def answer_key(self) -> AnswerKey:
-        """Where its answer stands among all of a rock-on."""
+        """The key of its answer in `flatten_answers`."""
         return self.page.replace("-", "_"), self.container, self.key
 
     @property
@@ -66,7 +66,7 @@ class Question:
 
     @property
     def protocols(self) -> tuple[str, ...]:
-        """What a port is published for; nothing for another question."""
+        """The protocols of a port; none for another question."""
         return self.spec.published_protocols if isinstance(self.spec, PortSpec) else ()
 
     @property
@@ -112,7 +112,7 @@ def wizard_pages(definition: Definition) -> list[str]:
 
 
 def adjacent_page(definition: Definition, page: str, step: int) -> str:
-    """Return the page `step` places further (or back, when negative), at most the first or last one."""
+    """Return the page `step` pages further (or back, when negative), at most the first or last one."""
     applicable = wizard_pages(definition)
     index = applicable.index(page) + step
     return applicable[min(max(index, 0), len(applicable) - 1)]
@@ -130,7 +130,7 @@ def suggest_shares(definition: Definition, inside: str = "", taken: Collection[s
     """Return a share's name for each question of the shares page, by field name; none is suggested twice.
 
     The example in the label is the author's own suggestion, otherwise it is APP-FOLDER, unless another rock-on has
-    `taken` that one. `inside` is the share in which they are folders, where no share can be made.
+    `taken` that one. `inside` is the share in which they are folders, where no share can be created.
     """
     app = _make_slug(definition.name) or "app"
     suggestions: dict[str, str] = {}
@@ -162,7 +162,7 @@ class PortSuggestion:
 def suggest_host_ports(
     definition: Definition, preferred: Mapping[str, int], facts: HostFacts
 ) -> dict[str, PortSuggestion]:
-    """Return a free host port for each question of the ports page, by field name: the wanted one unless it is taken."""
+    """Return a free host port for each question of the ports page, by field name: the preferred one unless in use."""
     suggestions: dict[str, PortSuggestion] = {}
     taken: set[tuple[int, str]] = set()
     for question in page_questions(definition, "ports"):
@@ -181,7 +181,7 @@ def suggest_host_ports(
 
 
 def find_port_holder(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts) -> PortListener | None:
-    """Return who else holds a host port."""
+    """Return what else uses a host port, None when nothing does."""
     holders = (port_conflict(rockon, port, protocol, facts) for protocol in protocols)
     return next(filter(None, holders), None)
 
@@ -189,14 +189,14 @@ def find_port_holder(rockon: str, port: int, protocols: Iterable[str], facts: Ho
 def question_port_fault(
     definition: Definition, question: Question, port: int, facts: HostFacts, others: Mapping[tuple[int, str], Question]
 ) -> Finding | None:
-    """Return why a host port can't be had, with a free one to take instead; None when it can.
+    """Return why a host port is not available, with a free one to use instead; None when it is.
 
     `others` are the ports that the same form gives to other questions.
     """
     duplicate = next((others[port, protocol] for protocol in question.protocols if (port, protocol) in others), None)
     holder = find_port_holder(definition.name, port, question.protocols, facts)
     if duplicate:
-        sentence = t('Port %(port)s is given to "%(other)s" too.', port=port, other=duplicate.label)
+        sentence = t('Port %(port)s is also assigned to "%(other)s".', port=port, other=duplicate.label)
     elif holder:
         sentence = port_in_use_sentence(holder)
     elif question.ui and not question.fixed and (refusal := browser_refusal(port)):
@@ -204,7 +204,7 @@ def question_port_fault(
     else:
         return None
     if question.fixed:
-        hint = t("%(container)s can't use another one: stop what holds it first.", container=question.container)
+        hint = t("%(container)s can't use another port: stop what uses this one first.", container=question.container)
         return Finding("block", sentence, hint)
     available_port = find_free_port(definition.name, port + 1, question.protocols, facts, others, ui=question.ui)
     return Finding(
@@ -223,8 +223,12 @@ def _other_port_reason(rockon: str, usual: int, port: int, question: Question, f
             "Port %(usual)s is in use by %(who)s, so %(port)s is suggested.", usual=usual, who=holder_name, port=port
         )
     if question.ui and browser_refusal(usual):
-        return t("Browsers refuse port %(usual)s, so %(port)s is suggested.", usual=usual, port=port)
-    return t("Port %(usual)s is suggested for another question above, so this is %(port)s.", usual=usual, port=port)
+        return t("Browsers block port %(usual)s, so %(port)s is suggested.", usual=usual, port=port)
+    return t(
+        "Port %(usual)s is already suggested for another question above, so %(port)s is suggested here.",
+        usual=usual,
+        port=port,
+    )
 
 
 # -- faults of single values ------------------------------------------------------------------------------------------
@@ -235,14 +239,14 @@ def text_fault(question: Question, value: str) -> str:
     if "\0" in value or "\n" in value or "\r" in value:
         return t("This must be a single line of text.")
     if not value.strip():
-        return "" if question.optional else t("An answer is needed here.")
+        return "" if question.optional else t("This field is required.")
     if question.user_or_group and not re.fullmatch(r"[0-9]{1,10}", value.strip()):
-        return t("This must be a whole number, 0 or more: the number of a user or group, not its name.")
+        return t("Enter a whole number, 0 or more: the ID of a user or group, not its name.")
     return ""
 
 
 def device_fault(value: str) -> str:
-    """Return what is wrong with a device, blank when nothing is or it is blank. Does not look whether it exists."""
+    """Return what is wrong with a device, blank when nothing is or it is blank. Does not check whether it exists."""
     if value and not re.fullmatch(r"/[^\s\0]+", value):
         return t("A device is an absolute path without spaces, such as /dev/dri. Leave it blank for none.")
     return ""
@@ -254,11 +258,11 @@ def parse_port(value: str) -> int | None:
     return int(typed) if re.fullmatch(r"[0-9]{1,5}", typed) and 1 <= int(typed) <= 65535 else None
 
 
-# -- what the answers come to -----------------------------------------------------------------------------------------
+# -- answers and field values -----------------------------------------------------------------------------------------
 
 
 def answers_from_values(definition: Definition, values: FieldValues) -> Answers:
-    """Return the answers that the accepted pages amount to."""
+    """Return the answers in the field values of the accepted pages."""
 
     def parse_typed(question: Question) -> str | int | None:
         typed = values.get(question.name, "")
@@ -274,7 +278,7 @@ def values_from_answers(definition: Definition, answers: Answers) -> dict[str, s
     values: dict[str, str] = {}
     for question in all_questions(definition):
         value = answered.get(question.answer_key)
-        # Where other ports were answered, none means not published; the app's own page needs one all the same.
+        # Where other ports were answered, None means not published; but the port of the app's own page is asked again.
         if value is None and question.page == "ports" and ports_answered and not question.ui:
             value = ""
         if value is not None:
@@ -284,7 +288,7 @@ def values_from_answers(definition: Definition, answers: Answers) -> dict[str, s
 
 @dataclass(frozen=True)
 class ReviewedAnswer:
-    """An answer as the summary shows it: secrets masked; `new` is a share that Submit makes."""
+    """An answer as the summary shows it: secrets masked; `new` is a share that the install creates."""
 
     question: Question
     display_value: str
@@ -317,7 +321,7 @@ def _review_answer(question: Question, value: str, new_shares: Collection[str]) 
 
 
 def shared_folder_notes(definition: Definition, values: FieldValues) -> Iterator[Finding]:
-    """Yield what is allowed but worth knowing: two volumes in one folder see each other's files."""
+    """Yield a note for each volume in the folder of another one: they see each other's files."""
     for folder, questions in find_shared_folders(definition, values).items():
         for question in questions[1:]:
             yield Finding("note", shared_folder_note(folder, questions[0], question))
@@ -336,7 +340,7 @@ def find_shared_folders(definition: Definition, values: FieldValues) -> dict[str
 
 
 def shared_folder_note(folder: str, first: Question, second: Question) -> TranslatableText:
-    """Return what two volumes in one folder mean."""
+    """Return the sentence for two volumes in one folder."""
     return t(
         '"%(one)s" and "%(other)s" are both in %(place)s: they see each other\'s files.',
         one=first.label,

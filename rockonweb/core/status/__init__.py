@@ -1,1 +1,1 @@
-"""How an app is: its status, the health of its containers, and whether its images are the newest."""
+"""The status of an app, the health of its containers, and whether its images are up to date."""

@@ -1,4 +1,4 @@
-"""Whether a container that was just started holds: judged from one look after the other. Pure."""
+"""Whether a container that was just started is healthy, judged from successive observations. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rockonweb.core.status.status import is_completed
 from rockonweb.core.text import TranslatableText, t
 
 HealthOutcome = Literal["healthy", "unhealthy", "waiting"]
-MAX_RESTARTS = 5  # of a container that may be waiting for another one; past them patience has an end
-RESTART_GRACE = 0.2  # the part of the timeout in which a container may restart as often as it likes
+MAX_RESTARTS = 5  # of a container that may be waiting for another one; after more it is unhealthy
+RESTART_GRACE = 0.2  # fraction of the timeout in which restarts do not count
 
 
 @dataclass(frozen=True)
 class ContainerObservation:
     """A container at one moment.
 
-    `observed_at` is in seconds on a clock that only goes forward; `page_answered` tells whether its page gave an HTTP
-    answer, None where it has no page that could be asked.
+    `observed_at` is in seconds of a monotonic clock; `page_answered` is whether its page gave an HTTP response, None
+    where it has no page.
     """
 
     observed_at: float
@@ -30,7 +30,7 @@ class ContainerObservation:
 
 @dataclass(frozen=True)
 class HealthLimits:
-    """In seconds: how long a container must run without a restart, and how long that may take to begin with."""
+    """In seconds: how long a container must run without a restart, and how long it may take to become healthy."""
 
     steady_seconds: float = 10
     timeout_seconds: float = 300
@@ -38,14 +38,14 @@ class HealthLimits:
 
 @dataclass(frozen=True)
 class HealthVerdict:
-    """What the looks come to; `reason` is a sentence for one that is unhealthy, and what is awaited otherwise."""
+    """The verdict on observations; `reason` is a sentence on why it is unhealthy, or what is awaited."""
 
     outcome: HealthOutcome
     reason: TranslatableText | str = ""
 
 
 def judge_health(name: str, observations: Sequence[ContainerObservation], limits: HealthLimits) -> HealthVerdict:
-    """Return the verdict on the container `name` from all looks since its start, the first one first.
+    """Return the verdict on the container `name` from all observations since its start, the oldest first.
 
     Its own health check counts where it has one. Otherwise it must run for a while without a restart, and its page
     must answer; a port that accepts a connection proves nothing, since Docker does that itself. One that was meant to
@@ -54,15 +54,15 @@ def judge_health(name: str, observations: Sequence[ContainerObservation], limits
     latest, elapsed = observations[-1], observations[-1].observed_at - observations[0].observed_at
     facts = latest.facts
     if facts is None:
-        return HealthVerdict("unhealthy", t("%(name)s does not exist any more.", name=name))
+        return HealthVerdict("unhealthy", t("%(name)s no longer exists.", name=name))
     if is_completed(facts) or facts.health == "healthy":
         return HealthVerdict("healthy")
     if facts.health == "unhealthy":
-        return HealthVerdict("unhealthy", t("%(name)s says itself that it is not healthy.", name=name))
+        return HealthVerdict("unhealthy", t("%(name)s is unhealthy according to its own health check.", name=name))
     if facts.state in ("exited", "dead"):
-        return HealthVerdict("unhealthy", t("%(name)s ended with status %(code)s.", name=name, code=facts.exit_code))
+        return HealthVerdict("unhealthy", t("%(name)s ended with exit code %(code)s.", name=name, code=facts.exit_code))
     if facts.restarts >= MAX_RESTARTS and elapsed >= limits.timeout_seconds * RESTART_GRACE:
-        return HealthVerdict("unhealthy", t("%(name)s ends again and again.", name=name))
+        return HealthVerdict("unhealthy", t("%(name)s keeps stopping and restarting.", name=name))
     steady = facts.state == "running" and not facts.health and _steady_seconds(observations) >= limits.steady_seconds
     if steady and latest.page_answered is not False:
         return HealthVerdict("healthy")
@@ -93,7 +93,7 @@ def _waiting_reason(name: str, observation: ContainerObservation, *, steady: boo
     if facts and facts.health:
         return t("%(name)s has not passed its own health check yet.", name=name)
     if facts and facts.state == "restarting":
-        return t("%(name)s ends and is started again.", name=name)
+        return t("%(name)s has stopped and is restarting.", name=name)
     if steady and observation.page_answered is False:
-        return t("%(name)s runs, but its page does not answer.", name=name)
+        return t("%(name)s is running, but its page does not answer.", name=name)
     return t("%(name)s has not run for long enough.", name=name)

@@ -1,4 +1,4 @@
-"""How a rock-on is, from how its containers are. Pure."""
+"""The status of a rock-on, derived from its containers. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rockonweb.core.facts import ContainerFacts
 
 
 class Status(enum.StrEnum):
-    """Whether a rock-on runs, as the original names it; `EXITED` has the exit code and error beside it."""
+    """Whether a rock-on runs, with the values of Rockstor's API; `EXITED` comes with an exit code and error."""
 
     STOPPED = "stopped"
     PENDING_START = "pending_start"
@@ -23,7 +23,7 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class ObservedStatus:
-    """What the containers say of their rock-on."""
+    """The status of a rock-on as its containers show it."""
 
     status: Status
     exit_code: int | None = None

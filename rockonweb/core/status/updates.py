@@ -1,4 +1,4 @@
-"""Whether an image is the newest under its name, when that is looked up, and when it may be taken by itself."""
+"""Whether an image is the newest of its name, when that is checked, and when it may be updated automatically."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import enum
 import re
 from collections.abc import Collection
 
-MINUTES_PER_DAY = 24 * 60  # minutes
-CHECK_JITTER = 0.1  # of the time between two looks: so much earlier or later, so that not all are due at once
+MINUTES_PER_DAY = 24 * 60
+CHECK_JITTER = 0.1  # of the time between two checks: up to so much earlier or later, so that not all are due at once
 _GOLDEN_RATIO = 0.6180339887  # its multiples fill the span between 0 and 1 evenly
 
 
 class UpdateStatus(enum.StrEnum):
-    """What is known of a container's image beside the one that its name means in the registry."""
+    """A container's image compared with the one that its name means in the registry."""
 
     CURRENT = "current"
     NEWER = "newer"
     GONE = "gone"  # the registry has no image of that name any more
-    UNKNOWN = "unknown"  # the registry refused, was silent, or was not asked yet
+    UNKNOWN = "unknown"  # the registry refused, did not answer, or was not queried yet
 
 
 def compare_digests(image_id: str, digests: Collection[str], registry_digests: Collection[str]) -> UpdateStatus:
-    """Return whether the image that runs is the one that the registry tells of.
+    """Return whether the image that runs is the one in the registry.
 
     `image_id` is its id and `digests` those that Docker records for its pulls; `registry_digests` are those of what the
     name means now: of the index of all platforms, and of this machine's manifest and configuration. An index may be
-    made anew around the same image, so one in common is enough. An image that was not pulled has none to compare.
+    rebuilt around the same image, so one in common is enough. An image that was not pulled has none to compare.
     """
     if {image_id, *digests} & set(registry_digests):
         return UpdateStatus.CURRENT
@@ -33,9 +33,9 @@ def compare_digests(image_id: str, digests: Collection[str], registry_digests: C
 
 
 def is_check_due(age: float | None, hours: int, rockon_id: int) -> bool:
-    """Whether it is time to look again after `age` seconds (None: never looked) where the rule is every `hours`.
+    """Whether a check is due `age` seconds after the last one (None: never checked), when it is made every `hours`.
 
-    `rockon_id` tells rock-ons apart: each has its own place in the spread. 0 hours mean never.
+    `rockon_id` gives each rock-on its own jitter offset. 0 hours mean never.
     """
     if not hours:
         return False

@@ -88,7 +88,7 @@ NO_NAME = (
     "is not a name for a share: use letters, digits, dots, dashes and underscores, and begin with a letter or digit."
 )
 NO_PATH = "a path in a container is absolute and has no colon."
-NO_LABEL = "is no label: use KEY or KEY=VALUE, without spaces in the key, not rockonweb.…"
+NO_LABEL = "is not a valid label: use KEY or KEY=VALUE, without spaces in the key and not starting with rockonweb.…"
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from tests.support.samples import build_definition
 @pytest.mark.parametrize(
     ("opts", "words"),
     [
-        ([["--net=host", ""]], "the host's own network"),
-        ([["--network", "host"]], "the host's own network"),
-        ([["--net", "bridge"], ["--net", "host"]], "the host's own network"),
-        ([["--network=none", ""]], "keeps it off every network"),
+        ([["--net=host", ""]], "It uses the host network"),
+        ([["--network", "host"]], "It uses the host network"),
+        ([["--net", "bridge"], ["--net", "host"]], "It uses the host network"),
+        ([["--network=none", ""]], "turns networking off"),
         ([["--net=container:vpn", ""]], "uses the network of vpn"),
     ],
 )
@@ -71,21 +71,21 @@ def test_what_docker_makes_has_no_fault(parts: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("name", ["bridge", "host", "none", "default", "ingress", "docker_gwbridge"])
 def test_names_of_dockers_own_are_not_to_be_had(name: str) -> None:
-    assert faults(name) == [f'name: "{name}" is a name of Docker\'s own: choose another.']
+    assert faults(name) == [f'name: "{name}" is reserved by Docker: choose another name.']
 
 
 @pytest.mark.parametrize("name", ["", " ", "-x", ".x", "a b", "a/b", "a:b", "é", "<b>", "a\n", "container:x"])
 def test_names_that_docker_refuses_are_told_with_what_it_takes(name: str) -> None:
     assert faults(name) == [
-        f'name: Docker does not take "{name}": use letters, digits, dots, dashes and underscores, and begin with a '
+        f'name: Docker does not accept "{name}": use letters, digits, dots, dashes and underscores, and start with a '
         "letter or digit."
     ]
 
 
 def test_a_name_of_300_characters_and_one_that_exists_are_refused() -> None:
-    assert faults("x" * 300) == ["name: A network's name has no more than 100 characters."]
+    assert faults("x" * 300) == ["name: A network's name can have at most 100 characters."]
     assert faults("x" * 100) == []
-    assert faults("media") == ['name: A network named "media" exists already: choose another name.']
+    assert faults("media") == ['name: A network named "media" already exists: choose another name.']
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_an_address_with_a_prefix_is_told_its_subnet() -> None:
 
 @pytest.mark.parametrize("text", ["10.5.0.4/31", "10.5.0.4/32", "fd00:5::4/127"])
 def test_a_subnet_without_room_is_refused(text: str) -> None:
-    assert faults(subnet=text) == [f"subnet: {text} has no room for a gateway and a container."]
+    assert faults(subnet=text) == [f"subnet: {text} is too small for a gateway and a container."]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_subnet_without_room_is_refused(text: str) -> None:
 )
 def test_subnets_that_are_set_apart_are_refused(text: str) -> None:
     assert faults(subnet=text) == [
-        f"subnet: {text} is set apart for other uses: take one such as 10.5.0.0/24 or fd00:5::/64."
+        f"subnet: {text} is reserved for other uses: use a subnet such as 10.5.0.0/24 or fd00:5::/64."
     ]
 
 
@@ -155,8 +155,14 @@ def test_an_overlap_with_what_the_machine_reaches_names_the_interface(text: str,
         ({"gateway": "fd00:5::1"}, "gateway: fd00:5::1 is not inside the subnet 10.5.0.0/24."),
         ({"gateway": "x"}, 'gateway: "x" is not an address.'),
         ({"gateway": "10.5.0.1/24"}, 'gateway: "10.5.0.1/24" is not an address.'),
-        ({"gateway": "10.5.0.0"}, "gateway: 10.5.0.0 stands for the whole subnet: take another one of it."),
-        ({"gateway": "10.5.0.255"}, "gateway: 10.5.0.255 stands for the whole subnet: take another one of it."),
+        (
+            {"gateway": "10.5.0.0"},
+            "gateway: 10.5.0.0 is the network or broadcast address of the subnet: choose another address in it.",
+        ),
+        (
+            {"gateway": "10.5.0.255"},
+            "gateway: 10.5.0.255 is the network or broadcast address of the subnet: choose another address in it.",
+        ),
         ({"ip_range": "10.6.0.0/25"}, "ip_range: The range 10.6.0.0/25 is not inside the subnet 10.5.0.0/24."),
         ({"ip_range": "10.5.0.0/16"}, "ip_range: The range 10.5.0.0/16 is not inside the subnet 10.5.0.0/24."),
         ({"ip_range": "fd00:5::/80"}, "ip_range: The range fd00:5::/80 is not inside the subnet 10.5.0.0/24."),
@@ -174,11 +180,11 @@ def test_an_overlap_with_what_the_machine_reaches_names_the_interface(text: str,
         ),
         (
             {"aux_addresses": (("nas", "10.5.0.2"), ("nas", "10.5.0.3"))},
-            'aux_addresses: The name "nas" stands here twice.',
+            'aux_addresses: The name "nas" is listed twice.',
         ),
         (
             {"gateway": "10.5.0.2", "aux_addresses": (("nas", "10.5.0.2"),)},
-            "aux_addresses: 10.5.0.2 is wanted twice.",
+            "aux_addresses: 10.5.0.2 is used twice.",
         ),
     ],
 )
@@ -195,21 +201,23 @@ def test_a_scope_is_no_part_of_an_address() -> None:
     [("gateway", "10.5.0.1"), ("ip_range", "10.5.0.0/25"), ("aux_addresses", (("nas", "10.5.0.2"),))],
 )
 def test_without_a_subnet_docker_chooses_all_addresses(part: str, value: object) -> None:
-    assert faults(**{part: value}) == [f"{part}: This needs a subnet: without one Docker chooses all addresses itself."]  # type: ignore[arg-type]
+    assert faults(**{part: value}) == [  # type: ignore[arg-type]
+        f"{part}: This needs a subnet: without one, Docker chooses all addresses itself."
+    ]
 
 
 @pytest.mark.parametrize(
     ("mtu", "subnet", "least"), [(67, "", 68), (0, "", 68), (65536, "", 68), (1279, "fd00:5::/64", 1280)]
 )
 def test_the_mtu_has_bounds(mtu: int, subnet: str, least: int) -> None:
-    assert faults(mtu=mtu, subnet=subnet) == [f"mtu: The MTU is a number from {least} to 65535."]
+    assert faults(mtu=mtu, subnet=subnet) == [f"mtu: The MTU must be a number from {least} to 65535."]
 
 
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
         ("x", '"x" is not an address.'),
-        ("fd00:1::5", "Docker takes only an IPv4 address here."),
+        ("fd00:1::5", "Docker accepts only an IPv4 address here."),
         ("192.168.1.6", "This machine has no address 192.168.1.6."),
     ],
 )

@@ -30,37 +30,37 @@ def test_a_definition_differs_from_itself_in_nothing():
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        ({"tag": "1"}, {"tag": "2"}, "changed web: another version of the image: example/web:1 -> example/web:2"),
+        ({"tag": "1"}, {"tag": "2"}, "changed web: image version changed: example/web:1 -> example/web:2"),
         (
             {"image": "a/web"},
             {"image": "b/web"},
-            "changed web: another image: a/web:latest -> b/web:latest",
+            "changed web: image changed: a/web:latest -> b/web:latest",
         ),
         (
             {},
             {"uid": -1, "gid": 100},
-            "changed web: the user that it runs as: as its image says -> the owner of its first share : 100",
+            "changed web: run-as user changed: as set in the image -> the owner of its first share : 100",
         ),
-        ({}, {"environment": label_questions(A="Ä")}, "added web: a new variable: … -> A (Ä)"),
-        ({"environment": {"A": {}}}, {}, "removed web: a variable is gone: A -> …"),
+        ({}, {"environment": label_questions(A="Ä")}, "added web: variable added: … -> A (Ä)"),
+        ({"environment": {"A": {}}}, {}, "removed web: variable removed: A -> …"),
         (
             {"environment": label_questions(A="x")},
             {"environment": label_questions(A="y")},
-            "changed web: a variable: A: label x -> A: label y",
+            "changed web: variable changed: A: label x -> A: label y",
         ),
         (
             {"ports": {"80": {"protocol": "tcp"}}},
             {"ports": {"80": {"host_default": 1, "ui": True}}},
-            "changed web: a port: 80: suggested port none; protocol tcp; the app's own page no"
-            " -> 80: suggested port 1; protocol tcp+udp; the app's own page yes",
+            "changed web: port changed: 80: suggested port none; protocol tcp; the app's page no"
+            " -> 80: suggested port 1; protocol tcp+udp; the app's page yes",
         ),
-        ({"volumes": {"/a": {}}}, {"volumes": {"/a": {}, "/b": {}}}, "added web: a new folder of the app: … -> /b"),
-        ({}, {"devices": {"video": {}}}, "added web: a new device: … -> video"),
-        ({}, {"opts": [["--cap-add", "NET_RAW"]]}, "added web: an option of Docker: … -> --cap-add NET_RAW"),
-        ({"opts": [["-a", ""], ["-b", ""]]}, {"opts": [["-b", ""]]}, "removed web: an option of Docker: -a -> …"),
+        ({"volumes": {"/a": {}}}, {"volumes": {"/a": {}, "/b": {}}}, "added web: app folder added: … -> /b"),
+        ({}, {"devices": {"video": {}}}, "added web: device added: … -> video"),
+        ({}, {"opts": [["--cap-add", "NET_RAW"]]}, "added web: Docker option: … -> --cap-add NET_RAW"),
+        ({"opts": [["-a", ""], ["-b", ""]]}, {"opts": [["-b", ""]]}, "removed web: Docker option: -a -> …"),
         ({"opts": [["-a", ""], ["-b", ""]]}, {"opts": [["-b", ""], ["-a", ""]]},
-         "changed web: an option of Docker: -a -b -> -b -a"),
-        ({"cmd_arguments": [["a", "b"]]}, {}, "removed web: an argument of its command: a b -> …"),
+         "changed web: Docker option: -a -b -> -b -a"),
+        ({"cmd_arguments": [["a", "b"]]}, {}, "removed web: command argument: a b -> …"),
     ],
 )  # fmt: skip
 def test_what_a_container_consists_of(before: dict[str, Any], after: dict[str, Any], line: str):
@@ -70,26 +70,26 @@ def test_what_a_container_consists_of(before: dict[str, Any], after: dict[str, A
 
 def test_containers_come_go_and_change_places():
     assert told({"one": {}, "two": {}, "six": {}}, {"two": {}, "one": {}, "ten": {}}) == [
-        "added ten: a new container: … -> example/ten:latest",
-        "removed six: the container is gone: example/six:latest -> …",
-        "changed *: the order of starting: one, two -> two, one",
+        "added ten: container added: … -> example/ten:latest",
+        "removed six: container removed: example/six:latest -> …",
+        "changed *: start order changed: one, two -> two, one",
     ]
 
 
 def test_what_concerns_the_whole_rock_on():
     link = {"two": [{"name": "net", "source_container": "one"}]}
     both: dict[str, Any] = {"one": {}, "two": {}}
-    assert told(both, both, container_links=({}, link)) == ["added *: a network between containers: … -> net: one, two"]
-    assert told(both, both, version=("1", "2")) == ["changed *: the version: 1 -> 2"]
-    assert told(both, both, description=("a", "b")) == ["changed *: the description"]
-    assert told(both, both, custom_config=({}, {"zone": {}})) == ["added *: a new setting: … -> zone"]
+    assert told(both, both, container_links=({}, link)) == ["added *: network between containers: … -> net: one, two"]
+    assert told(both, both, version=("1", "2")) == ["changed *: version changed: 1 -> 2"]
+    assert told(both, both, description=("a", "b")) == ["changed *: description changed"]
+    assert told(both, both, custom_config=({}, {"zone": {}})) == ["added *: setting added: … -> zone"]
     [page] = told(both, both, ui=({}, {"slug": "x", "https": True}))
-    assert page == "changed *: the address of the app's own page: http://…/ -> https://…/x"
+    assert page == "changed *: address of the app's page changed: http://…/ -> https://…/x"
     [support] = told(both, both, volume_add_support=(False, True))
-    assert support == "changed *: storage may be added"
+    assert support == "changed *: additional storage allowed"
 
 
 def test_another_name():
     body = samples.rockon_body({"one": {}})
     [found] = compare_definitions(definition_from_body("Old", body), definition_from_body("New", body))
-    assert (found.what, found.before, found.after) == ("the name", "Old", "New")
+    assert (found.what, found.before, found.after) == ("name changed", "Old", "New")

@@ -274,12 +274,15 @@ def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int |
     [
         ("{}", "must be an object whose key is the rock-on's name"),
         ('["Broken"]', "must be an object whose key is the rock-on's name"),
-        ('{" ": {"description": "x"}}', " : a rock-on's name has 1 to 100 printable characters"),
+        ('{" ": {"description": "x"}}', " : a rock-on's name must have 1 to 100 printable characters"),
         ('{"Broken": "a text"}', "Broken: must be an object"),
-        ('{"Broken": {"description": "\\ud83d", "version": "1"}}', "contains half a character (a lone surrogate)"),
+        (
+            '{"Broken": {"description": "\\ud83d", "version": "1"}}',
+            "contains an incomplete character (a lone surrogate)",
+        ),
         (
             definition_source({"broken": {}}).replace('"website"', '"version": 2, "website"'),
-            'the key "version" stands twice in one object',
+            'the key "version" appears twice in one object',
         ),
         ('{"Broken": {"description": "x", "version": NaN}}', "not JSON: NaN is not a value"),
         (
@@ -292,7 +295,7 @@ def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int |
         ),
         (
             definition_source({"broken": {}}, description="x\0y"),
-            "contains a NUL character, which no command line can carry",
+            "contains a NUL character, which can't be passed on a command line",
         ),
     ],
 )
@@ -303,12 +306,13 @@ def test_what_is_no_definition_at_all_has_one_fault(text: str | bytes, fault: st
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
-        ({"containers": {}}, "containers: has 0 entries, and needs 1"),
+        ({"containers": {}}, "containers: has 0 entries but needs at least 1"),
         ({"custom_config": ["servername"]}, "custom_config: must be an object"),
         ({"ui": {"slug": ["a"]}}, "ui.slug: must be text"),
         (
             rockon_body({"my app": {"image": "a"}}),
-            "containers.my app: a container's name has two or more letters, digits, dots, dashes or underscores",
+            "containers.my app: a container's name must consist of two or more letters, digits, dots, dashes or "
+            "underscores",
         ),
     ],
 )
@@ -337,17 +341,20 @@ def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, st
     ("container", "fault"),
     [
         ({"cmd_arguments": [["a", ["b"]]]}, ".cmd_arguments.0.1: must be text"),
-        ({"devices": label_questions({"": "a"})}, ".devices.: a name here is printable and has no equals sign"),
+        (
+            {"devices": label_questions({"": "a"})},
+            ".devices.: a name must be printable and can't contain an equals sign",
+        ),
         (
             {"environment": label_questions({"A=B": "a"})},
-            ".environment.A=B: a name here is printable and has no equals sign",
+            ".environment.A=B: a name must be printable and can't contain an equals sign",
         ),
         ({"environment": {"A": {"label": "a", "index": "last"}}}, ".environment.A.index: must be a whole number"),
         ({"gid": -3}, ".gid: must be -2 or more"),
         ({"uid": -2}, ".uid: must be -1 or more"),
         ({"image": "--privileged"}, '.image: "--privileged" is not allowed here'),
         ({"image": "example/a b"}, '.image: "example/a b" is not allowed here'),
-        ({"image": "example/a:1", "tag": "2"}, ': the image "example/a:1" names a tag already, and "tag" says "2"'),
+        ({"image": "example/a:1", "tag": "2"}, ': the image "example/a:1" already includes a tag, but "tag" is "2"'),
         ({"launch_order": True}, ".launch_order: must be a number, not true or false"),
         ({"launch_order": 1.5}, ".launch_order: must be a whole number"),
         ({"launch_order": 10**30}, ".launch_order: must be 2147483647 or less"),
@@ -361,13 +368,13 @@ def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, st
         ({"ports": {"80": port_question(label=["a"])}}, ".ports.80.label: must be text"),
         ({"ports": {"80": port_question(protocol="icmp")}}, ".ports.80.protocol: must be 'tcp', 'udp' or 'sctp'"),
         ({"ports": {"80": port_question(ui="maybe")}}, ".ports.80.ui: must be true or false"),
-        ({"ports": {"65536": port_question()}}, ".ports.65536: a port is a number from 1 to 65535"),
-        ({"ports": {"http": port_question()}}, ".ports.http: a port is a number from 1 to 65535"),
-        ({"ports": {"80": port_question(), "080": port_question()}}, ".ports.080: this port stands here twice"),
+        ({"ports": {"65536": port_question()}}, ".ports.65536: a port must be a number from 1 to 65535"),
+        ({"ports": {"http": port_question()}}, ".ports.http: a port must be a number from 1 to 65535"),
+        ({"ports": {"80": port_question(), "080": port_question()}}, ".ports.080: this port is listed twice"),
         *(
             (
                 {"volumes": label_questions({path: "a"})},
-                f".volumes.{path}: a volume is an absolute path without a colon, and not / itself",
+                f".volumes.{path}: a volume must be an absolute path without a colon, and not / itself",
             )
             for path in ("/data:ro", "data", "/", "/data/../etc")
         ),
@@ -404,8 +411,8 @@ def test_every_fault_of_a_rockon_is_told_at_once():
         "containers.broken.ports.80.host_default: must be 1 or more",
         "containers.broken.opts.0: has more than 2 entries",
         'container_links.broken.0.name: "-" is not allowed here',
-        "containers.broken.ports.0: a port is a number from 1 to 65535",
-        "containers.broken.volumes.x: a volume is an absolute path without a colon, and not / itself",
+        "containers.broken.ports.0: a port must be a number from 1 to 65535",
+        "containers.broken.volumes.x: a volume must be an absolute path without a colon, and not / itself",
         'container_links.broken.0.source_container: "gone" is not a container of this rock-on',
     ]
 
@@ -438,7 +445,7 @@ def test_text_that_only_speaks_of_a_nul_character_is_no_fault():
 
 def test_half_a_character_in_a_key_that_nobody_knows_is_a_fault_too():
     text = definition_source({"app": {}}, later="\ud83d")
-    assert faults(text) == ["contains half a character (a lone surrogate)"]
+    assert faults(text) == ["contains an incomplete character (a lone surrogate)"]
 
 
 @pytest.mark.parametrize("depth", [10, 200, 480, 900, 960, 980, 990, 1000, 5000, 100_000])

@@ -339,21 +339,21 @@ def test_live_is_for_networks_alone(notes: Definition) -> None:
         ({"nonsense": 1}, '"nonsense" is not a key of this body'),
         ({"update_mode": "fast"}, 'update_mode: must be "normal" or "live".'),
         ({"update_mode": 1}, 'update_mode: must be "normal" or "live".'),
-        ({"shares": {"photos": "p"}}, "shares.photos: A path in the app begins with a slash"),
-        ({"shares": {"/a:b": "p"}}, "shares./a:b: A path in the app begins with a slash"),
+        ({"shares": {"photos": "p"}}, "shares.photos: A path in the app must start with a slash"),
+        ({"shares": {"/a:b": "p"}}, "shares./a:b: A path in the app must start with a slash"),
         ({"shares": {"/photos": 1}}, "shares./photos: must be the name of a share."),
         ({"shares": {"/photos": "../p"}}, '".." is not a name for a share'),
         ({"shares": {"/data": "p"}}, "shares./data: something is mounted there in db already."),
         ({"shares": {"/data/": "p"}}, "shares./data/: something is mounted there in db already."),
         ({"shares": {"/x": "p", "/x/": "q"}}, "shares./x/: something is mounted there in db already."),
         ({"shares": {"/there": "q"}}, "shares./there: something is mounted there in web already."),
-        ({"shares": {"/etc/localtime": "q"}}, "The definition mounts something at /etc/localtime itself."),
+        ({"shares": {"/etc/localtime": "q"}}, "The definition already mounts something at /etc/localtime."),
         ({"shares": {"99": {"/photos": "p"}}}, 'shares: Notes has no container "99".'),
         ({"labels": {"x": "other"}}, 'labels: Notes has no container "other".'),
         ({"labels": {"x": ["web"]}}, "labels: Notes has no container"),
-        ({"labels": {"rockonweb.rockon=x": "web"}}, "is no label"),
-        ({"labels": {"=x": "web"}}, "is no label"),
-        ({"labels": {"k=1": "web", "k=2": "web"}}, "a key can be there once"),
+        ({"labels": {"rockonweb.rockon=x": "web"}}, "is not a valid label"),
+        ({"labels": {"=x": "web"}}, "is not a valid label"),
+        ({"labels": {"k=1": "web", "k=2": "web"}}, "a key can be used only once"),
         ({"edit_ports": {"99": "checked"}}, 'edit_ports: Notes has no port with the id "99".'),
         ({"edit_ports": {"x": "checked"}}, 'edit_ports: Notes has no port with the id "x".'),
         ({"edit_ports": {"31": True}}, 'edit_ports.31: must be "checked" or "unchecked".'),
@@ -381,7 +381,7 @@ def test_what_is_on_the_host_s_network_is_left_there() -> None:
     numbers = ClientIds({12: "web"}, {31: ("web", 80)})
     present = complete_answers(hostly)
     for body, sentence in (
-        ({"cnets": {"web": ["a"]}}, "cnets.web: It uses the host's own network"),
+        ({"cnets": {"web": ["a"]}}, "cnets.web: It uses the host network"),
         ({"edit_ports": {"31": "unchecked"}}, "edit_ports.31: web is on the host's own network"),
     ):
         assert sentence in faults(

@@ -34,11 +34,11 @@ def test_the_steps_wait_for_the_data_container_and_configure_before_the_server()
     assert steps == [
         "pull busybox:latest",
         "pull example/vpn:latest",
-        "make container vpn-data",
+        "create container vpn-data",
         "start vpn-data",
-        "wait until vpn-data has done its work",
+        "wait until vpn-data has finished",
         "docker run --rm --cap-add=NET_ADMIN --volumes-from vpn-data",
-        "make container vpn",
+        "create container vpn",
         "start vpn",
         "wait until vpn is healthy",
     ]
@@ -147,7 +147,7 @@ def test_a_long_server_name_leaves_a_common_name_that_certificates_can_hold():
 @pytest.mark.parametrize("files", [MADE, {"certificate": "", "index": None}])
 def test_an_authority_is_never_overwritten(files: FileTexts):
     assert refused(files, "authority") == (
-        "OpenVPN has a certificate authority already; a new one would lock out every client."
+        "OpenVPN already has a certificate authority; a new one would lock out every client."
     )
 
 
@@ -165,7 +165,7 @@ def test_a_profile_is_made_without_a_question():
 
 def test_a_revoked_name_may_be_used_again_and_a_valid_one_not():
     assert "build-client-full phone nopass" in told(MADE, "profile", "phone")[0]
-    assert refused(MADE, "profile", "Tablet") == 'The client "Tablet" has a profile already.'
+    assert refused(MADE, "profile", "Tablet") == 'The client "Tablet" already has a profile.'
 
 
 def test_a_revoked_client_is_cut_off_at_once():
@@ -174,7 +174,7 @@ def test_a_revoked_client_is_cut_off_at_once():
         "stop vpn",
         "start vpn",
     ]
-    assert refused(MADE, "revoke", "phone") == 'The profile of "phone" is revoked already.'
+    assert refused(MADE, "revoke", "phone") == 'The profile of "phone" is already revoked.'
     assert refused(MADE, "revoke", "nobody") == 'There is no client "nobody".'
 
 

@@ -54,14 +54,14 @@ def test_the_share_is_private_and_the_database_answers_before_the_app_is_made():
     assert [str(step) for step in planned().steps] == [
         "pull postgres:9.5",
         "pull example/owncloud:latest",
-        "make network db",
+        "create network db",
         "set the permissions of share owncloud-postgres-var-lib-postgresql-data to 700",
-        "make container owncloud-postgres",
+        "create container owncloud-postgres",
         "connect owncloud-postgres to network db",
         "start owncloud-postgres",
         "wait until owncloud-postgres is ready",
-        "make the certificate /instance/tls/host.crt, unless it is there",
-        "make container owncloud",
+        "create the certificate /instance/tls/host.crt if it is missing",
+        "create container owncloud",
         "connect owncloud to network db",
         "start owncloud",
         "wait until owncloud-postgres, owncloud are healthy",
@@ -85,8 +85,8 @@ def test_the_password_is_masked_everywhere_but_in_the_execution():
 
 def test_a_self_signed_certificate_is_noted_with_its_path():
     assert [f"{one.level}: {one}" for one in planned().findings if "published ports" not in one.sentence] == [
-        "note: owncloud gets the certificate /instance/tls/host.crt of this host, which is self-signed: browsers will"
-        " warn of it. Name your own by ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT if you have one.",
+        "note: owncloud uses the certificate /instance/tls/host.crt of this host, which is self-signed: browsers will"
+        " show a warning. If you have your own, set it with ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT.",
     ]
 
 
@@ -105,8 +105,8 @@ def test_a_certificate_that_is_configured_and_missing_forbids_it():
         certificate=CertificateFacts("/etc/key.pem", "/etc/cert.pem", self_signed=False, missing="/etc/key.pem")
     )
     assert [str(one) for one in found.blockers] == [
-        "The file /etc/key.pem, which owncloud gets for https, does not exist. Correct ROCKONWEB_TLS_KEY and"
-        " ROCKONWEB_TLS_CERT, or unset both: then a certificate is made.",
+        "The file /etc/key.pem, which owncloud needs for HTTPS, does not exist. Correct ROCKONWEB_TLS_KEY and"
+        " ROCKONWEB_TLS_CERT, or unset both to have a certificate created.",
     ]
 
 
@@ -199,4 +199,4 @@ def test_a_database_that_is_rebuilt_takes_the_app_along():
     )
     assert set(found.recreated) == set(names)
     steps = [str(step) for step in found.plan.steps]
-    assert steps.index("wait until owncloud-postgres is ready") < steps.index("make container owncloud")
+    assert steps.index("wait until owncloud-postgres is ready") < steps.index("create container owncloud")

@@ -31,19 +31,19 @@ def test_what_nobody_knows_is_no_trouble() -> None:
 
 def test_nobody_who_does_the_jobs() -> None:
     found = collect_alerts(AlertFacts(workers=0))
-    assert [one.sentence for one in found] == ["Nobody does the jobs: what is begun now waits."]
+    assert [one.sentence for one in found] == ["No worker is running: operations started now have to wait."]
     assert "rockonweb up" in found[0].hint
 
 
 def test_little_room_warns_and_hardly_any_is_bad() -> None:
     assert lines(shares=Capacity(9 * GB), images=Capacity(GB // 2)) == [
-        ("danger", "The disk of the images is nearly full.", "images", 0),
-        ("warning", "The disk of the shares is nearly full.", "shares", 0),
+        ("danger", "The disk for images is nearly full.", "images", 0),
+        ("warning", "The disk for shares is nearly full.", "shares", 0),
     ]
 
 
 def test_little_memory() -> None:
-    assert lines(memory=Capacity(5, 100)) == [("warning", "There is little memory left.", "", 0)]
+    assert lines(memory=Capacity(5, 100)) == [("warning", "Memory is running low.", "", 0)]
     assert lines(memory=Capacity(8, 100)) == []
 
 
@@ -56,7 +56,7 @@ def test_an_app_that_ended_and_an_operation_that_failed() -> None:
         apps=apps, failures=[FailedOperation(7, "Films could not be started", "No room.", "Make some.", rockon_id=2)]
     ) == [
         ("danger", "Films could not be started.", "operation", 7),
-        ("danger", "Notes does not run as it should: Ended with exit code 1.", "rockon", 1),
+        ("danger", "Notes is not running properly: Ended with exit code 1.", "rockon", 1),
     ]
 
 
@@ -83,6 +83,6 @@ def test_news_come_last_and_name_a_few() -> None:
         InstalledApp(9, "Wiki", newer_definition=True)
     ]
     assert lines(apps=apps, workers=0)[1:] == [
-        ("info", "There are newer images of App 1, App 2, App 3 … (+3).", "updates", 0),
+        ("info", "Updates are available for App 1, App 2, App 3 … (+3).", "updates", 0),
         ("info", "The catalogue has a newer definition of Wiki.", "definition", 9),
     ]

@@ -29,10 +29,10 @@ def test_warnings_are_no_failures() -> None:
     ("found", "writable", "level", "words"),
     [
         ([FOLDER, FileFacts("secret.key", 0o600, 1000)], True, "ok", "/i belongs to one user"),
-        (None, False, "fail", "/i of the instance is not there"),
-        ([FOLDER], False, "fail", "may not write into /i"),
-        ([FOLDER, FileFacts("secret.key", 0o640, 1000)], True, "warn", "Others may read: secret.key."),
-        ([FileFacts(".", 0o755, 1000)], True, "warn", "Others may read: .."),
+        (None, False, "fail", "The instance folder /i does not exist"),
+        ([FOLDER], False, "fail", "can't write to /i"),
+        ([FOLDER, FileFacts("secret.key", 0o640, 1000)], True, "warn", "Other users have access to: secret.key."),
+        ([FileFacts(".", 0o755, 1000)], True, "warn", "Other users have access to: .."),
         (
             [FOLDER, FileFacts("up.lock", 0o600, 0)],
             True,
@@ -50,9 +50,9 @@ def test_files(found: list[FileFacts] | None, writable: bool, level: str, words:
 @pytest.mark.parametrize(
     ("changes", "level", "words"),
     [
-        ({}, "ok", "SQLite 3.40, /i/rockonweb.db; nothing in it is damaged."),
+        ({}, "ok", "SQLite 3.40, /i/rockonweb.db; no damage found."),
         ({"damage": ("row 3 missing from index x",)}, "fail", "is damaged: row 3 missing from index x."),
-        ({"dangling": 2}, "fail", "2 rows refer to rows that are not there"),
+        ({"dangling": 2}, "fail", "Rows refer to rows that do not exist: 2"),
         ({"encoding": "SQL_ASCII"}, "fail", "encoding SQL_ASCII"),
         ({"encoding": "UTF8", "kind": "PostgreSQL"}, "ok", "PostgreSQL 3.40"),
     ],
@@ -65,10 +65,10 @@ def test_database(changes: dict[str, Any], level: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("revision", "level", "words"),
     [
-        ("0012", "ok", "It is the newest, 0012."),
+        ("0012", "ok", "It is up to date: 0012."),
         (None, "fail", "The database is empty."),
-        ("0011", "fail", "It is 0011, and this program needs 0012."),
-        ("0099", "fail", "of a newer Rockonweb: 0099"),
+        ("0011", "fail", "It is at 0011, but this version of Rockonweb needs 0012."),
+        ("0099", "fail", "belongs to a newer version of Rockonweb: 0099"),
     ],
 )
 def test_schema(revision: str | None, level: str, words: str) -> None:
@@ -101,7 +101,7 @@ def test_roles(facts: tuple[Any, ...], levels: str) -> None:
 def test_engine_names_what_a_supporter_asks_for() -> None:
     good = DockerSettings("28.1", "1.49", "/var/lib/docker", storage_driver="overlay2", cgroup_version="2")
     found = diagnosis.diagnose_engine(good)
-    assert str(found) == "[ok]   Docker: Version 28.1, API 1.49, storage driver overlay2, control groups 2."
+    assert str(found) == "[ok]   Docker: Version 28.1, API 1.49, storage driver overlay2, cgroup version 2."
     assert found.facts == {
         "version": "28.1",
         "api_version": "1.49",
@@ -121,7 +121,7 @@ def test_operations() -> None:
     failed = diagnosis.diagnose_operations([], [one])
     assert (failed.level, failed.facts) == ("warn", {"stuck": [], "failed": [7]})
     stuck = diagnosis.diagnose_operations([one, OperationFacts(8, "refresh", "")], [])
-    assert (stuck.level, stuck.sentence) == ("fail", "Nobody works on: 7 (install Gitea), 8 (refresh).")
+    assert (stuck.level, stuck.sentence) == ("fail", "No process is working on: 7 (install Gitea), 8 (refresh).")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_operations() -> None:
 def test_room(free: int | None, little: int, level: str) -> None:
     found = diagnosis.diagnose_disks([DiskSpaceFacts("images", "/d", free, little)])
     assert found.level == level
-    assert ("Make room at /d." in found.hint) == (level != "ok")
+    assert ("Free up space at /d." in found.hint) == (level != "ok")
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,7 @@ def test_ports_say_who_has_them() -> None:
     assert found.facts is not None
     assert (found.facts["wanted"], found.facts["taken"][0]) == (4, told)
     assert found.level == "warn"
-    assert (
-        "80/tcp of Wiki by the program nginx, 81/udp of Wiki by a program that this user may not see" in found.sentence
-    )
+    assert "80/tcp of Wiki (the program nginx), 81/udp of Wiki (a program not visible to this user)" in found.sentence
 
 
 def test_rows_beside_docker_and_long_lists() -> None:

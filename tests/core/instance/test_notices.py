@@ -61,9 +61,9 @@ def test_a_notice_is_said_in_a_language_and_does_nothing() -> None:
 
 
 def test_newer_images_are_told_together() -> None:
-    assert newer_images_notice(["App"], "").title == "Newer images of App"
+    assert newer_images_notice(["App"], "").title == "Update available for App"
     many = render_notice(newer_images_notice([f"App {n:02}" + "x" * 70 for n in range(30)], LINK), str)
-    assert many.title == "Newer images of several apps"
+    assert many.title == "Updates available for several apps"
     assert f"App 18{'x' * 70}, App 19" in many.body
     assert "App 20" not in many.body
     assert many.body.endswith(LINK)
@@ -95,7 +95,7 @@ def test_little_room_is_told_once_until_there_is_enough_again() -> None:
         return after, [message.lines[0] for message in messages]
 
     known, told = look(TroubleState(), 9 * GB)
-    assert told == ["9.0 GB are left where images live."]
+    assert told == ["9.0 GB are free on the disk for images."]
     for free in (8 * GB, 11 * GB, None, 9 * GB):
         known, told = look(known, free)
         assert told == []

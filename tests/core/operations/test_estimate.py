@@ -6,7 +6,7 @@ from rockonweb.core.operations.estimate import DurationHistory, Estimate, StepTi
 
 Step = tuple[str, str]  # kind and title
 PULL = ("pull", "pull box.example/app:1")
-MAKE = ("create", "make container app")
+MAKE = ("create", "create container app")
 WAIT = ("await_health", "wait until app is healthy")
 
 
@@ -42,7 +42,7 @@ def test_a_pull_goes_by_its_bytes_and_its_rate() -> None:
 
 def test_what_was_never_seen_moves_the_bar_and_has_no_words() -> None:
     found = estimate_progress(
-        [ended(("make_share", "make share a"), 0.1), running(("", "something new"), 0.5)], DurationHistory()
+        [ended(("make_share", "create share a"), 0.1), running(("", "something new"), 0.5)], DurationHistory()
     )
     assert 0 < found.percent < 100
     assert found.seconds_left is None

@@ -86,8 +86,8 @@ def staying(found: Change) -> list[str]:
 
 REBUILT_APP = (
     "stop app\n"
-    "set container app aside\n"
-    "make container app\n"
+    "rename the old container app\n"
+    "create container app\n"
     "start app\n"
     "remove the old container app"
 )  # fmt: skip
@@ -181,8 +181,8 @@ def test_another_name_of_the_rockon_rebuilds_all_for_their_labels() -> None:
     old = made(build_definition({"db": {}, "app": {}}, "Old name"))
     found = look(old, made(build_definition({"db": {}, "app": {}}, "New name")))
     assert text(found) == (
-        "stop app\nstop db\nset container app aside\nset container db aside\n"
-        "make container db\nstart db\nmake container app\nstart app\n"
+        "stop app\nstop db\nrename the old container app\nrename the old container db\n"
+        "create container db\nstart db\ncreate container app\nstart app\n"
         "remove the old container app\nremove the old container db"
     )
     assert found.plan.rockon == "New name"
@@ -190,10 +190,12 @@ def test_another_name_of_the_rockon_rebuilds_all_for_their_labels() -> None:
 
 def test_what_is_asked_for_is_made_anew_for_the_reason_that_is_given() -> None:
     one = made(two())
-    found = look(one, one, options={"recreate": {"app": "its image is newer"}})
+    found = look(one, one, options={"recreate": {"app": "a newer image is available"}})
     assert text(found) == REBUILT_APP
-    assert why(found) == {"app": "its image is newer"}
-    assert [step.why for step in found.plan.steps if isinstance(step, CreateContainer)] == ["its image is newer"]
+    assert why(found) == {"app": "a newer image is available"}
+    assert [step.why for step in found.plan.steps if isinstance(step, CreateContainer)] == [
+        "a newer image is available"
+    ]
 
 
 def test_a_difference_is_a_better_reason_than_that_it_was_asked_for() -> None:
@@ -220,11 +222,11 @@ def test_who_refers_to_a_rebuilt_container_is_rebuilt_too(option: list[str]) -> 
     sample = build_definition({"db": {}, "app": {"opts": [option]}, "alone": {}})
     found = look(made(sample), made(sample, labels={"db": ["a=b"]}))
     assert text(found) == (
-        "stop app\nstop db\nset container app aside\nset container db aside\n"
-        "make container db\nstart db\nmake container app\nstart app\n"
+        "stop app\nstop db\nrename the old container app\nrename the old container db\n"
+        "create container db\nstart db\ncreate container app\nstart app\n"
         "remove the old container app\nremove the old container db"
     )
-    assert why(found) == {"db": "its command line changes", "app": "it refers to db, which is made anew"}
+    assert why(found) == {"db": "its command line changes", "app": "it refers to db, which is recreated"}
     assert staying(found) == ["alone"]
 
 
@@ -247,8 +249,8 @@ def test_references_are_followed_through_chains_whatever_the_launch_order(order:
     found = look(made(sample), made(sample, labels={"db": ["a=b"]}))
     assert why(found) == {
         "db": "its command line changes",
-        "app": "it refers to db, which is made anew",
-        "web": "it refers to app, which is made anew",
+        "app": "it refers to db, which is recreated",
+        "web": "it refers to app, which is recreated",
     }
     assert found.recreated == list(order)
     assert text(found).splitlines()[:3] == [f"stop {name}" for name in reversed(order)]
@@ -264,7 +266,7 @@ def test_a_link_network_is_no_reference() -> None:
     sample = build_definition({"db": {}, "app": {}}, container_links=LINKED)
     found = look(made(sample), made(sample, labels={"db": ["a=b"]}))
     assert text(found) == (
-        "stop db\nset container db aside\nmake container db\nconnect db to network AppToDb\nstart db\n"
+        "stop db\nrename the old container db\ncreate container db\nconnect db to network AppToDb\nstart db\n"
         "remove the old container db"
     )
 
@@ -277,7 +279,7 @@ def test_networks_alone_are_joined_and_left_while_it_runs() -> None:
     old = made(sample, networks={"app": ["kitchen"], "db": ["cellar"]})
     new = made(sample, networks={"app": ["attic"], "db": ["cellar"]})
     found = look(old, new)
-    assert text(found) == "make network attic\nconnect app to network attic\ndisconnect app from network kitchen"
+    assert text(found) == "create network attic\nconnect app to network attic\ndisconnect app from network kitchen"
     assert (found.recreated, staying(found)) == ([], ["db", "app"])
     assert [(one.container, one.joins, one.leaves) for one in found.containers] == [
         ("db", (), ()),
@@ -297,7 +299,7 @@ def test_without_an_engine_the_networks_of_old_are_taken_for_there() -> None:
     old = made(sample, networks={"db": ["lan"]})
     new = made(sample, networks={"db": ["lan"], "app": ["lan", "attic"]})
     assert text(look(old, new, networks=None)) == (
-        "make network attic\nconnect app to network lan\nconnect app to network attic"
+        "create network attic\nconnect app to network lan\nconnect app to network attic"
     )
 
 
@@ -307,11 +309,11 @@ def test_one_that_is_rebuilt_joins_its_networks_before_it_starts() -> None:
     new = made(sample, networks={"app": ["attic"], "db": ["attic"]}, labels={"app": ["a=b"]})
     found = look(old, new)
     assert text(found) == (
-        "make network attic\n"
+        "create network attic\n"
         "connect db to network attic\n"
         "stop app\n"
-        "set container app aside\n"
-        "make container app\n"
+        "rename the old container app\n"
+        "create container app\n"
         "connect app to network attic\n"
         "start app\n"
         "disconnect db from network kitchen\n"
@@ -323,7 +325,7 @@ def test_one_that_is_rebuilt_joins_its_networks_before_it_starts() -> None:
 def test_a_link_network_that_comes_is_made_and_joined_live() -> None:
     old, new = made(two()), made(build_definition({"db": {}, "app": {}}, container_links=LINKED))
     assert text(look(old, new)) == (
-        "make network AppToDb\nconnect db to network AppToDb\nconnect app to network AppToDb"
+        "create network AppToDb\nconnect db to network AppToDb\nconnect app to network AppToDb"
     )
 
 
@@ -338,7 +340,7 @@ def test_a_link_network_of_another_name_takes_the_place_of_the_first() -> None:
     old = made(build_definition({"db": {}, "app": {}}, container_links=LINKED))
     renamed = {"app": [{"name": "Newer", "source_container": "db"}]}
     assert text(look(old, made(build_definition({"db": {}, "app": {}}, container_links=renamed)))) == (
-        "make network Newer\nconnect db to network Newer\nconnect app to network Newer\n"
+        "create network Newer\nconnect db to network Newer\nconnect app to network Newer\n"
         "disconnect db from network AppToDb\ndisconnect app from network AppToDb\nremove network AppToDb"
     )
 
@@ -352,25 +354,25 @@ def test_a_persons_network_stays_when_nobody_is_on_it_any_more() -> None:
 def test_a_network_that_vanished_is_made_again_for_who_is_made_anew() -> None:
     sample = build_definition({"db": {}, "app": {}}, container_links=LINKED)
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})
-    assert text(found).splitlines()[0] == "make network AppToDb"
+    assert text(found).splitlines()[0] == "create network AppToDb"
     assert not look(made(sample), made(sample), networks={}).plan.steps
 
 
 def test_a_network_that_an_option_names_is_made_for_who_is_made_anew_alone() -> None:
     sample = build_definition({"db": {"opts": [["--net", "lan"]]}, "app": {}})
     touched = look(made(sample), made(sample, labels={"db": ["a=b"]}), networks={})
-    assert text(touched).splitlines()[0] == "make network lan"
+    assert text(touched).splitlines()[0] == "create network lan"
     assert not look(made(sample), made(sample), networks={}).plan.steps
     assert text(look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})) == REBUILT_APP
     started = look(made(sample), made(sample), networks={}, options={"start_all": True})
-    assert text(started) == "make network lan\nstart db\nstart app"
+    assert text(started) == "create network lan\nstart db\nstart app"
 
 
 def test_a_link_network_that_an_option_names_too_is_made_once() -> None:
     links = {"app": [{"name": "lan", "source_container": "db"}]}
     sample = build_definition({"db": {}, "app": {"opts": [["--net", "lan"]]}}, container_links=links)
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})
-    assert text(found).splitlines().count("make network lan") == 1
+    assert text(found).splitlines().count("create network lan") == 1
 
 
 def test_docker_may_refuse_a_join_beside_a_network_of_ones_own() -> None:
@@ -387,7 +389,7 @@ def test_docker_may_refuse_a_join_beside_a_network_of_ones_own() -> None:
 def test_a_new_container_is_got_made_and_started() -> None:
     old, new = made(two()), made(build_definition({"db": {}, "app": {}, "cron": {}}))
     found = look(old, new)
-    assert text(found) == "pull example/cron:latest\nmake container cron\nstart cron"
+    assert text(found) == "pull example/cron:latest\ncreate container cron\nstart cron"
     assert why(found) == {"cron": "it is new in the definition"}
     assert (found.containers[2].before, found.containers[2].after and found.containers[2].after[5]) == (None, "cron")
 
@@ -396,8 +398,8 @@ def test_a_container_that_goes_is_stopped_first_and_removed_last() -> None:
     old, new = made(build_definition({"db": {}, "app": {}, "cron": {}})), made(two(opts=[["--init", ""]]))
     found = look(old, new)
     assert text(found) == (
-        "stop cron\nstop app\nset container cron aside\nset container app aside\n"
-        "make container app\nstart app\n"
+        "stop cron\nstop app\nrename the old container cron\nrename the old container app\n"
+        "create container app\nstart app\n"
         "remove the old container cron\nremove the old container app"
     )
     assert why(found)["cron"] == "the definition no longer has it"
@@ -411,8 +413,8 @@ def test_the_only_container_under_another_name_runs_if_the_old_one_did(state: st
     assert text(found) == "\n".join(
         [
             "stop app",
-            "set container app aside",
-            "make container server",
+            "rename the old container app",
+            "create container server",
             *(["start server"] if starts else []),
             "remove the old container app",
         ]
@@ -422,8 +424,8 @@ def test_the_only_container_under_another_name_runs_if_the_old_one_did(state: st
 def test_one_that_was_removed_by_hand_is_made_anew_and_nothing_is_set_aside() -> None:
     one = made(two())
     found = look(one, one, states={"app": None})
-    assert text(found) == "make container app\nstart app"
-    assert why(found) == {"app": "it was removed by hand and is made anew from its answers"}
+    assert text(found) == "create container app\nstart app"
+    assert why(found) == {"app": "it was removed manually and is recreated from its settings"}
     assert found.containers[1].before is None
     assert found.containers[1].after
 
@@ -431,7 +433,7 @@ def test_one_that_was_removed_by_hand_is_made_anew_and_nothing_is_set_aside() ->
 def test_who_refers_to_one_that_was_removed_by_hand_is_rebuilt() -> None:
     one = made(build_definition({"db": {}, "app": {"opts": [["--link", "db"]]}}))
     assert text(look(one, one, states={"db": None})) == (
-        "stop app\nset container app aside\nmake container db\nstart db\nmake container app\nstart app\n"
+        "stop app\nrename the old container app\ncreate container db\nstart db\ncreate container app\nstart app\n"
         "remove the old container app"
     )
 
@@ -449,7 +451,9 @@ def test_a_strangers_container_of_that_name_is_not_touched_and_forbids_it(whose:
     containers = {**facts.containers, "app": ContainerFacts("app", state="running", rockon=whose)}
     found = plan_change(one, one, replace(facts, containers=containers))
     assert found.plan.blockers
-    assert not {"stop app", "set container app aside", "remove the old container app"} & set(text(found).splitlines())
+    assert not {"stop app", "rename the old container app", "remove the old container app"} & set(
+        text(found).splitlines()
+    )
 
 
 def test_a_strangers_running_container_does_not_mean_that_the_rockon_runs() -> None:
@@ -470,7 +474,7 @@ ENDS = {"opts": [["--restart", "no"]]}
 def test_what_is_stopped_stays_stopped() -> None:
     sample = two()
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), states={"db": "exited", "app": "exited"})
-    assert text(found) == "stop app\nset container app aside\nmake container app\nremove the old container app"
+    assert text(found) == "stop app\nrename the old container app\ncreate container app\nremove the old container app"
 
 
 @pytest.mark.parametrize("state", ["running", "restarting", "paused"])
@@ -515,7 +519,7 @@ def test_what_a_program_is_told_is_no_restart_policy_of_its_container() -> None:
 def test_a_new_container_of_a_stopped_rockon_is_not_started() -> None:
     old, new = made(two()), made(build_definition({"db": {}, "app": {}, "cron": {}}))
     found = look(old, new, states={"db": "exited", "app": "created"})
-    assert text(found) == "pull example/cron:latest\nmake container cron"
+    assert text(found) == "pull example/cron:latest\ncreate container cron"
 
 
 def test_without_an_engine_everything_that_is_rebuilt_is_started() -> None:
@@ -529,7 +533,7 @@ def test_with_a_start_all_of_it_runs_then() -> None:
         "start db\nstart app"
     )
     assert text(look(one, one, states={"db": "exited", "app": None}, options={"start_all": True})) == (
-        "start db\nmake container app\nstart app"
+        "start db\ncreate container app\nstart app"
     )
 
 
@@ -556,7 +560,7 @@ def test_a_new_share_is_made_first() -> None:
     sample = build_definition({"db": {}, "app": {}}, volume_add_support=True)
     old, new = made(sample), made(sample, storage={"app": {"/more": "films"}})
     found = plan_change(old, new, around(old), new_shares=frozenset({"films", "unused"}))
-    assert text(found) == f"make share films\n{REBUILT_APP}"
+    assert text(found) == f"create share films\n{REBUILT_APP}"
     assert found.plan.blockers == []
     assert text(plan_change(old, new, around(old, new), new_shares=frozenset({"films"}))) == REBUILT_APP
     assert [one.sentence for one in plan_change(old, new, around(old)).plan.blockers] == [
@@ -601,7 +605,7 @@ def runs_once(found: Change) -> int:
 def test_a_server_that_is_rebuilt_is_not_configured_again() -> None:
     found = look(vpn(), vpn(labels={"vpn": ["a=b"]}), states={"vpn-data": "exited"}, kept_volumes=KEYS)
     assert text(found) == (
-        "stop vpn\nset container vpn aside\nmake container vpn\nstart vpn\nremove the old container vpn"
+        "stop vpn\nrename the old container vpn\ncreate container vpn\nstart vpn\nremove the old container vpn"
     )
 
 
@@ -610,13 +614,13 @@ def test_another_name_of_the_server_is_written_before_the_server_starts() -> Non
     steps = text(found).splitlines()
     assert [*steps[:2], *steps[3:]] == [
         "stop vpn",
-        "set container vpn aside",
-        "make container vpn",
+        "rename the old container vpn",
+        "create container vpn",
         "start vpn",
         "remove the old container vpn",
     ]
     assert steps[2].endswith("ovpn_genconfig -u udp://away.example")
-    assert why(found) == {"vpn": "the run that prepares it changes"}
+    assert why(found) == {"vpn": "the one-time run that prepares it changes"}
     assert steps[2] in found.reviewed
 
 
@@ -627,12 +631,12 @@ def test_data_whose_volume_is_kept_is_rebuilt_without_configuring_again() -> Non
         one,
         states={"vpn-data": "exited"},
         kept_volumes=KEYS,
-        options={"recreate": {"vpn-data": "its image is newer"}},
+        options={"recreate": {"vpn-data": "a newer image is available"}},
     )
     assert text(found) == (
-        "stop vpn\nstop vpn-data\nset container vpn aside\nset container vpn-data aside\n"
-        "make container vpn-data\nstart vpn-data\nwait until vpn-data has done its work\n"
-        "make container vpn\nstart vpn\nremove the old container vpn\nremove the old container vpn-data"
+        "stop vpn\nstop vpn-data\nrename the old container vpn\nrename the old container vpn-data\n"
+        "create container vpn-data\nstart vpn-data\nwait until vpn-data has finished\n"
+        "create container vpn\nstart vpn\nremove the old container vpn\nremove the old container vpn-data"
     )
     assert f"{KEPT}:/etc/openvpn" in (found.containers[0].after or ())
 
@@ -647,7 +651,7 @@ def test_the_data_container_does_its_work_also_where_the_server_is_stopped() -> 
     one = vpn()
     found = look(one, one, states={"vpn-data": None, "vpn": "exited"})
     assert [step.container for step in found.plan.steps if isinstance(step, StartContainer)] == ["vpn-data"]
-    assert "wait until vpn-data has done its work" in text(found)
+    assert "wait until vpn-data has finished" in text(found)
 
 
 def test_another_rockons_name_on_its_labels_does_not_configure_it_again() -> None:
@@ -666,15 +670,15 @@ def test_a_database_of_owncloud_is_waited_for_where_it_runs() -> None:
     assert text(look(old, new)) == (
         "stop owncloud\n"
         "stop owncloud-postgres\n"
-        "set container owncloud aside\n"
-        "set container owncloud-postgres aside\n"
+        "rename the old container owncloud\n"
+        "rename the old container owncloud-postgres\n"
         "set the permissions of share owncloud-postgres-var-lib-postgresql-data to 700\n"
-        "make container owncloud-postgres\n"
+        "create container owncloud-postgres\n"
         "connect owncloud-postgres to network db\n"
         "start owncloud-postgres\n"
         "wait until owncloud-postgres is ready\n"
-        "make the certificate /etc/ssl/certs/rockonweb.crt, unless it is there\n"
-        "make container owncloud\n"
+        "create the certificate /etc/ssl/certs/rockonweb.crt if it is missing\n"
+        "create container owncloud\n"
         "connect owncloud to network db\n"
         "start owncloud\n"
         "remove the old container owncloud\n"
@@ -696,7 +700,7 @@ def test_what_is_reviewed_names_what_is_touched_and_no_secret() -> None:
     found = look(old, new)
     assert found.reviewed == [
         "connect db to network lan",
-        "set container app aside",
+        "rename the old container app",
         "docker run -d --restart=unless-stopped --name app -v /shares/app-data:/data "
         "-v /etc/localtime:/etc/localtime:ro -p 8080:80/tcp -e MODE=loud"
         f" -e API_KEY={MASK} --label a=b --label rockonweb.rockon=Sample"

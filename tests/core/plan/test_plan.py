@@ -29,18 +29,18 @@ def install(name: str) -> Plan:
 
 
 def test_the_steps_of_a_rockon_with_one_container():
-    assert text(install("bare")) == "pull bare:latest\nmake container bare\nstart bare\nwait until bare is healthy"
+    assert text(install("bare")) == "pull bare:latest\ncreate container bare\nstart bare\nwait until bare is healthy"
 
 
 def test_a_link_network_is_made_first_and_joined_before_the_app_starts():
     assert text(install("everything")) == (
         "pull registry.example.org/box/store:15-slim\n"
         "pull box.example/example/box:latest\n"
-        "make network BoxToStore\n"
-        "make container box-store\n"
+        "create network BoxToStore\n"
+        "create container box-store\n"
         "connect box-store to network BoxToStore\n"
         "start box-store\n"
-        "make container box\n"
+        "create container box\n"
         "connect box to network BoxToStore\n"
         "start box\n"
         "wait until box-store, box are healthy"
@@ -55,26 +55,26 @@ def test_a_container_may_be_the_source_of_several_links():
         "pull example/worker:latest\n"
         "pull example/api:latest\n"
         "pull example/web:latest\n"
-        "make network StarWebToApi\n"
-        "make network StarApiToDb\n"
-        "make network StarApiToCache\n"
-        "make network StarWorkerToDb\n"
-        "make container star-db\n"
+        "create network StarWebToApi\n"
+        "create network StarApiToDb\n"
+        "create network StarApiToCache\n"
+        "create network StarWorkerToDb\n"
+        "create container star-db\n"
         "connect star-db to network StarApiToDb\n"
         "connect star-db to network StarWorkerToDb\n"
         "start star-db\n"
-        "make container star-cache\n"
+        "create container star-cache\n"
         "connect star-cache to network StarApiToCache\n"
         "start star-cache\n"
-        "make container star-worker\n"
+        "create container star-worker\n"
         "connect star-worker to network StarWorkerToDb\n"
         "start star-worker\n"
-        "make container star-api\n"
+        "create container star-api\n"
         "connect star-api to network StarWebToApi\n"
         "connect star-api to network StarApiToDb\n"
         "connect star-api to network StarApiToCache\n"
         "start star-api\n"
-        "make container star-web\n"
+        "create container star-web\n"
         "connect star-web to network StarWebToApi\n"
         "start star-web\n"
         "wait until star-db, star-cache, star-worker, star-api, star-web are healthy"
@@ -95,7 +95,7 @@ def test_only_shares_that_the_person_asked_for_are_made():
     box = load_definition("everything")
     answers = complete_answers(box)
     made = plan.plan_install(box, answers, HostFacts(), frozenset({"box-data", "another"}))
-    assert text(made).splitlines()[:2] == ["make share box-data", "pull registry.example.org/box/store:15-slim"]
+    assert text(made).splitlines()[:2] == ["create share box-data", "pull registry.example.org/box/store:15-slim"]
     assert [finding.sentence for finding in made.blockers] == [
         'The share "box-store-var-lib-store" does not exist.',
         'The share "box-config" does not exist.',
@@ -106,7 +106,7 @@ def test_a_new_share_that_exists_by_now_is_not_made():
     box = load_definition("everything")
     answers = complete_answers(box)
     made = plan.plan_install(box, answers, make_host_facts(answers), frozenset({"box-data"}))
-    assert "make share" not in text(made)
+    assert "create share" not in text(made)
 
 
 def test_networks_of_the_person_are_made_and_joined_too():
@@ -115,12 +115,12 @@ def test_networks_of_the_person_are_made_and_joined_too():
     made = plan.plan_install(sample, answers, make_host_facts())
     assert dict(made.networks) == {"lan": ("front", "back"), "own": ("back",)}
     assert text(made).splitlines()[2:] == [
-        "make network lan",
-        "make network own",
-        "make container front",
+        "create network lan",
+        "create network own",
+        "create container front",
         "connect front to network lan",
         "start front",
-        "make container back",
+        "create container back",
         "connect back to network lan",
         "connect back to network own",
         "start back",
@@ -133,14 +133,14 @@ def test_a_network_that_is_both_a_link_and_the_persons_is_joined_once():
     answers = complete_answers(sample, networks={"own-db": ["OwnAppToDb"]})
     made = plan.plan_install(sample, answers, make_host_facts())
     assert text(made).count("connect own-db to network OwnAppToDb") == 1
-    assert text(made).count("make network OwnAppToDb") == 1
+    assert text(made).count("create network OwnAppToDb") == 1
 
 
 def test_a_network_that_an_option_names_is_made_where_it_is_missing():
     sample = load_definition("own-network")
     for networks, expected in [({}, 1), ({"own-lan": NetworkFacts("own-lan")}, 0), (None, 0)]:
         made = plan.plan_install(sample, complete_answers(sample), make_host_facts(networks=networks))
-        assert text(made).count("make network own-lan") == expected
+        assert text(made).count("create network own-lan") == expected
 
 
 @pytest.mark.parametrize("network", ["host", "none", "bridge", "default", "container:db"])
@@ -149,7 +149,7 @@ def test_dockers_own_networks_are_never_made(network: str):
     made = plan.plan_install(
         sample, complete_answers(sample), make_host_facts(networks={}, containers={"db": ContainerFacts("db")})
     )
-    assert "make network" not in text(made)
+    assert "create network" not in text(made)
 
 
 def test_a_link_network_that_an_option_names_too_is_made_once_and_no_surprise():
@@ -158,7 +158,7 @@ def test_a_link_network_that_an_option_names_too_is_made_once_and_no_surprise():
         container_links={"app": [{"name": "lan", "source_container": "db"}]},
     )
     made = plan.plan_install(sample, complete_answers(sample), make_host_facts(networks={}))
-    assert text(made).count("make network lan") == 1
+    assert text(made).count("create network lan") == 1
     assert made.findings == ()
 
 
@@ -174,7 +174,7 @@ def test_every_fixture_makes_joins_and_starts_each_container_in_launch_order(nam
     assert [container for container, _ in made.containers] == order
     steps = text(made).splitlines()
     for container in order:
-        at = steps.index(f"make container {container}")
+        at = steps.index(f"create container {container}")
         joins = [place for place, step in enumerate(steps) if step.startswith(f"connect {container} ")]
         assert joins == list(range(at + 1, at + 1 + len(joins)))
         assert steps[at + 1 + len(joins)] == f"start {container}"
@@ -248,12 +248,12 @@ def test_the_plan_as_json():
         "steps": [
             "pull example/db:latest",
             "pull example/app:latest",
-            "make network OwnAppToDb",
-            "make network own-lan",
-            "make container own-db",
+            "create network OwnAppToDb",
+            "create network own-lan",
+            "create container own-db",
             "connect own-db to network OwnAppToDb",
             "start own-db",
-            "make container own-app",
+            "create container own-app",
             "connect own-app to network OwnAppToDb",
             "start own-app",
             "wait until own-db, own-app are healthy",
@@ -261,8 +261,8 @@ def test_the_plan_as_json():
         "findings": [
             {
                 "level": "warn",
-                "message": 'own-app wants a network "own-lan", which does not exist.'
-                " Submit makes it, with Docker's own choice of addresses.",
+                "message": 'own-app needs the network "own-lan", which does not exist.'
+                " It will be created, with addresses chosen by Docker.",
             }
         ],
     }
@@ -337,9 +337,9 @@ def test_a_new_share_and_a_new_folder_are_given_to_whoever_works_there():
     facts = HostFacts(shares={"films": ShareFacts("/s/films")}, missing_folders=frozenset({"films/new"}))
     made = plan.plan_install(sample, answers, facts, frozenset({"new"}), {"films": (7, 8)})
     assert [(str(step), step.why) for step in made.steps[:3]] == [
-        ("make share new", "a new share for the app's data, given to user 1000 and group 100"),
-        ("give films/new to user 1000 and group 100", "a new folder for the app's data"),
-        ("give films to user 7 and group 8", "it was asked for; what is in it stays whose it is"),
+        ("create share new", "a new share for the app's data, owned by user 1000 and group 100"),
+        ("set the owner of films/new to user 1000 and group 100", "a new folder for the app's data"),
+        ("set the owner of films to user 7 and group 8", "as requested; the owner of its contents does not change"),
     ]
 
 

@@ -58,9 +58,9 @@ def test_a_snapshot_is_taken_while_all_who_have_the_share_are_stopped() -> None:
         "stop app",
         "stop db",
         "take a snapshot of share data",
-        "set container app aside",
+        "rename the old container app",
         "start db",
-        "make container app",
+        "create container app",
         "start app",
         "remove the old container app",
     ]
@@ -73,8 +73,8 @@ def test_what_does_not_run_is_not_started_for_it() -> None:
     assert text(look(made, coloured(made), around(made, state="exited"))) == [
         "stop app",
         "take a snapshot of share data",
-        "set container app aside",
-        "make container app",
+        "rename the old container app",
+        "create container app",
         "remove the old container app",
     ]
 
@@ -150,12 +150,12 @@ def test_data_alone_is_put_back_without_a_rebuild() -> None:
         "stop app",
         "stop db",
         "take a snapshot of share data",
-        "put back the data of share data",
+        "restore the data of share data",
         "start db",
         "start app",
     ]
     assert found.recreated == []
-    assert found.reviewed == ["put back the data of share data"]
+    assert found.reviewed == ["restore the data of share data"]
 
 
 def test_a_share_that_is_gone_comes_back_without_a_snapshot_first() -> None:
@@ -163,7 +163,7 @@ def test_a_share_that_is_gone_comes_back_without_a_snapshot_first() -> None:
     facts = around(made)
     gone = replace(facts, shares={name: one for name, one in facts.shares.items() if name != "data"})
     found = look(made, made, gone, rollback_target=RollbackTarget(7, {}, None, ("data",)))
-    assert [line for line in text(found) if "share" in line] == ["put back the data of share data"]
+    assert [line for line in text(found) if "share" in line] == ["restore the data of share data"]
 
 
 def test_what_ran_then_runs_again_and_nothing_else() -> None:

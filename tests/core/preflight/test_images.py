@@ -23,25 +23,25 @@ def test_nothing_is_said_of_an_image_that_nobody_was_asked_about():
 def test_an_image_that_does_not_exist_forbids_it_unless_one_is_here():
     assert found(ImageFacts(missing="it has no such tag")) == [
         f"block: The image {WEB} does not exist: it has no such tag."
-        " The definition must name another one: tell whoever publishes it."
+        " The definition needs another image: tell its publisher."
     ]
     assert found(ImageFacts(missing="it has no such tag", here=True)) == [
-        f"warn: The image {WEB} is not in its registry any more: it has no such tag. The one that is on this host is"
-        " used."
+        f"warn: The image {WEB} is no longer in its registry: it has no such tag."
+        " The image on this host is used instead."
     ]
 
 
 def test_a_registry_that_does_not_tell_is_a_note_at_most():
     assert found(ImageFacts(unknown="box.example is too slow")) == [
-        f"note: Whether the images can be had is not known ({WEB}): box.example is too slow."
-        " Docker will try all the same, before anything is stopped."
+        f"note: It is not known whether the images are available ({WEB}): box.example is too slow."
+        " Docker will try to pull them anyway, before anything is stopped."
     ]
 
 
 def test_an_image_for_other_machines_can_not_run():
     several = ImageFacts(("linux/arm64/v8", "linux/arm/v7", "linux/arm/v6"))
     assert found(several) == [
-        f"block: The image {WEB} is for arm64, arm, and this host is amd64."
+        f"block: The image {WEB} is for arm64, arm, but this host is amd64."
         " It can't run here. Look for a rock-on of the same app with another image."
     ]
     assert found(ImageFacts(("linux/arm64",)))[0].startswith(f"warn: The image {WEB} is for arm64,")
@@ -55,8 +55,8 @@ def test_room_is_needed_for_two_and_a_half_times_what_is_fetched():
     gibibyte = 2**30
     assert found(ImageFacts(size=2 * gibibyte), image_room=5 * gibibyte) == []
     assert found(ImageFacts(size=2 * gibibyte), image_room=4 * gibibyte) == [
-        "warn: The images need about 5.0 GiB once they are unpacked, and Docker's disk has 4.0 GiB free."
-        " Make room first: a disk that is full stops every app on it."
+        "warn: The images need about 5.0 GiB when unpacked, but Docker's disk has only 4.0 GiB free."
+        " Free up space first: a full disk stops every app on it."
     ]
     assert found(ImageFacts(size=2 * gibibyte, here=True), image_room=0) == []
     assert found(ImageFacts(size=None), image_room=0) == []

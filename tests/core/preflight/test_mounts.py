@@ -27,8 +27,8 @@ def found(sample: Definition, answers: Answers, now: SharePathFacts, place: str 
 
 def test_a_share_that_the_app_may_not_write_to_is_named_with_the_way_out():
     assert found(app(), as_user("1000"), SharePathFacts(True, 0, 0, 0o755)) == [
-        "warn: app works as user 1000, who may not write to films: it belongs to user 0 and group 0, with the"
-        " permissions 755. Tick the box that gives it away, or do it yourself: chown 1000:100 /shares/films"
+        "warn: app runs as user 1000, who can't write to films: it is owned by user 0 and group 0, with the"
+        " permissions 755. Tick the box that changes its owner, or do it yourself: chown 1000:100 /shares/films"
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_folder_that_is_made_for_someone_is_noted_so():
     answers = as_user("1000", place="films/new")
     facts = make_host_facts(answers, missing_folders=frozenset({"films/new"}))
     assert [str(one) for one in check_shares(app(), answers, facts, frozenset())] == [
-        'The folder "new" of share "films" is new. It is made for user 1000.'
+        'The folder "new" of share "films" is new. It will be created for user 1000.'
     ]
 
 
@@ -108,8 +108,8 @@ def sized(size: object) -> Definition:
 def test_too_little_room_is_a_warning():
     answers = Answers(shares={"app": {"/data": "films"}})
     assert found(sized(10 * GIBIBYTE), answers, SharePathFacts(True, free=2 * GIBIBYTE)) == [
-        "warn: app should have 10.0 GiB for /data, and the disk of films has 2.0 GiB free."
-        " Make room there, or choose a share on another disk."
+        "warn: app should have 10.0 GiB for /data, but the disk of films has only 2.0 GiB free."
+        " Free up space there, or choose a share on another disk."
     ]
 
 

@@ -109,7 +109,7 @@ def test_storage_of_one_container_and_of_all() -> None:
     }
 
 
-NO_PATH = "A path in the app begins with a slash and has no colon, such as /photos."
+NO_PATH = "A path in the app must start with a slash and can't contain a colon, for example /photos."
 
 
 @pytest.mark.parametrize(
@@ -120,15 +120,15 @@ NO_PATH = "A path in the app begins with a slash and has no colon, such as /phot
         ("/a:b", NO_PATH),
         ("/a/../etc", NO_PATH),
         ("/a\tb", NO_PATH),
-        ("/data", "The definition mounts something at /data itself. Choose another path."),
-        ("/data//", "The definition mounts something at /data itself. Choose another path."),
-        ("/etc/localtime", "The definition mounts something at /etc/localtime itself. Choose another path."),
+        ("/data", "The definition already mounts something at /data. Choose another path."),
+        ("/data//", "The definition already mounts something at /data. Choose another path."),
+        ("/etc/localtime", "The definition already mounts something at /etc/localtime. Choose another path."),
         (
             "/var/run/docker.sock",
-            "The definition mounts something at /var/run/docker.sock itself. Choose another path.",
+            "The definition already mounts something at /var/run/docker.sock. Choose another path.",
         ),
-        ("/scratch", "The definition mounts something at /scratch itself. Choose another path."),
-        ("", "Type the path at which the app sees it, such as /photos."),
+        ("/scratch", "The definition already mounts something at /scratch. Choose another path."),
+        ("", "Enter the path where the app sees it, such as /photos."),
     ],
 )
 def test_paths_that_can_not_be_had(path: str, sentence: str) -> None:
@@ -143,7 +143,7 @@ def test_a_path_is_used_once_in_a_container_but_in_each() -> None:
     rows = settings.parse_storage(
         NOTES, [TypedRow("a", "web", "/x", "one"), TypedRow("b", ALL_CONTAINERS, "/x/", "two")]
     )
-    assert told(rows) == [("b", "key", "/x is there twice for web.")]
+    assert told(rows) == [("b", "key", "/x is listed twice for web.")]
     assert settings.parse_storage(NOTES, [TypedRow("a", "db", "/run", "one")]).faults
 
 
@@ -169,10 +169,10 @@ def test_added_variables() -> None:
         ],
     )
     assert told(faults) == [
-        ("a", "key", "The definition asks for TITLE itself: change it above."),
+        ("a", "key", "The definition already asks for TITLE: change it above."),
         ("b", "key", '"A B" is no name for a variable: use printable characters without spaces and equals signs.'),
         ("c", "key", '"A=B" is no name for a variable: use printable characters without spaces and equals signs.'),
-        ("d", "key", "Type the name of the variable."),
+        ("d", "key", "Enter the name of the variable."),
     ]
 
 
@@ -188,7 +188,7 @@ def test_labels() -> None:
 def test_labels_that_docker_refuses_or_that_are_ours(label: str) -> None:
     [(name, part, sentence)] = told(settings.parse_labels(NOTES, [TypedRow("new-1", "web", label)]))
     assert (name, part) == ("new-1", "key")
-    assert "is no label: use KEY or KEY=VALUE" in sentence
+    assert "is not a valid label: use KEY or KEY=VALUE" in sentence
 
 
 @pytest.mark.parametrize("label", ["a=b\0", "a=b\nc=d"])
@@ -200,15 +200,13 @@ def test_a_label_is_one_line(label: str) -> None:
 
 def test_a_key_of_a_label_is_there_once() -> None:
     rows = settings.parse_labels(NOTES, [TypedRow("a", "web", "x=1"), TypedRow("b", "web", "x=2")])
-    assert told(rows) == [("b", "key", 'web would have "x=1" too: a key can be there once.')]
+    assert told(rows) == [("b", "key", 'web would also have "x=1": a key can be used only once.')]
 
 
 def test_networks_for_all_means_for_those_that_can_join() -> None:
     assert settings.parse_networks(MIXED, [TypedRow("a", ALL_CONTAINERS, "lan")]).keys_by_container == {"web": ["lan"]}
     rows = settings.parse_networks(MIXED, [TypedRow("a", "vpn", "lan")])
-    assert told(rows) == [
-        ("a", "key", "It uses the host's own network, and Docker lets it join no other one beside that.")
-    ]
+    assert told(rows) == [("a", "key", "It uses the host network, so Docker doesn't let it join any other network.")]
 
 
 @pytest.mark.parametrize("name", ["host", "none", "-lan", "a b", "lan/1", "é"])
@@ -294,8 +292,8 @@ def warned(new: Answers, old: Answers = OLD, one: Any = NOTES) -> list[str]:
 
 def test_another_share_for_a_volume_leaves_the_files_behind() -> None:
     assert warned(with_(OLD, shares={"web": {"/data/": "other"}})) == [
-        'warn: "Notes" moves from web-data- to other. The files that are in web-data- stay there and are not copied: '
-        "the app begins with what is in other. They are back as soon as you choose web-data- again."
+        'warn: "Notes" moves from web-data- to other. The files in web-data- stay there and are not copied: '
+        "the app starts with what is in other. They are available again as soon as you choose web-data- again."
     ]
 
 
@@ -303,8 +301,8 @@ def test_storage_that_is_removed_or_replaced_keeps_its_files() -> None:
     old = with_(OLD, storage={"web": {"/films": "media/films", "/music": "music"}})
     new = with_(OLD, storage={"web": {"/music": "songs"}})
     assert warned(new, old) == [
-        "warn: /music in web will show songs in place of music. The files that are in music stay there and are not "
-        "copied: the app begins with what is in songs. They are back as soon as you choose music again.",
+        "warn: /music in web will show songs instead of music. The files in music stay there and are not "
+        "copied: the app starts with what is in songs. They are available again as soon as you choose music again.",
         "note: web will no longer see media/films at /films. The files in the share media stay where they are.",
     ]
 
@@ -312,7 +310,7 @@ def test_storage_that_is_removed_or_replaced_keeps_its_files() -> None:
 def test_more_storage_than_the_definition_speaks_of() -> None:
     new = with_(OLD, storage={"db": {"/films": "films"}})
     assert [line.partition(".")[0] for line in warned(new)] == [
-        "note: The definition of Notes does not say that the app can use more storage"
+        "note: The definition of Notes does not say that the app can use additional storage"
     ]
     open_to_more = build_definition({"web": {}}, volume_add_support=True)
     assert warned(Answers(storage={"web": {"/films": "films"}}), Answers(), open_to_more) == []
@@ -320,17 +318,17 @@ def test_more_storage_than_the_definition_speaks_of() -> None:
 
 def test_the_port_of_the_apps_own_page_is_moved_or_hidden() -> None:
     assert warned(with_(OLD, ports={"web": {80: 81, 9000: 1}}))[0].startswith(
-        "warn: The app's own page moves from port 80 to port 81."
+        "warn: The app's page moves from port 80 to port 81."
     )
     assert warned(with_(OLD, ports={"web": {80: None, 9000: 9000}}))[0].startswith(
-        "warn: The page of Notes will not be reachable at this server's address any more."
+        "warn: The page of Notes will no longer be reachable at this server's address."
     )
     assert warned(with_(OLD, ports={"web": {80: 80, 9000: None}})) == []
 
 
 def test_a_password_may_be_kept_by_the_app() -> None:
     [line] = warned(with_(OLD, environment={"web": {"TITLE": "title-value", "PASSWORD": "another"}}))
-    assert line.startswith('note: "Password" gets another value.')
+    assert line.startswith('note: "Password" gets a new value.')
     assert "another" not in line.partition("value.")[2].partition("Some")[0]
 
 
@@ -340,9 +338,9 @@ def test_notes_beside_ports() -> None:
     assert settings.port_notes(MIXED, fixed, "53", Answers(), 53) == []
     assert settings.port_notes(NOTES, sync, "9000", OLD, 9000) == []
     assert settings.port_notes(NOTES, sync, "", OLD, 9002) == [
-        "Not published: nothing outside of Docker reaches it. Port 9002 is free."
+        "Not published: not reachable from outside Docker. Port 9002 is free."
     ]
-    assert settings.port_notes(NOTES, page, "81", OLD, 80)[0] == "The app's own page moves from port 80 to port 81."
+    assert settings.port_notes(NOTES, page, "81", OLD, 80)[0] == "The app's page moves from port 80 to port 81."
     assert len(settings.port_notes(NOTES, page, "", OLD, 80)) == 3
     assert "bookmarks" in settings.port_notes(NOTES, page, "80", OLD, 80)[0]
 
@@ -351,9 +349,9 @@ def test_notes_beside_ports() -> None:
     ("rebuilt", "running", "begin"),
     [
         (["a"], False, "The app is stopped now and stays stopped"),
-        ([], True, "Nothing is rebuilt: the app keeps running"),
+        ([], True, "Nothing is recreated: the app keeps running"),
         (["a"], True, "1 of 2 containers are replaced; the others keep running."),
-        (["a", "b"], True, "The app is down from the moment its old containers stop"),
+        (["a", "b"], True, "The app is unavailable from the moment its old containers stop"),
     ],
 )
 def test_how_long_it_is_down(rebuilt: list[str], running: bool, begin: str) -> None:

@@ -66,9 +66,9 @@ def test_user_id_is_a_number_only_where_the_label_says_so() -> None:
 @pytest.mark.parametrize(
     ("share", "number", "why"),
     [
-        ("fresh", "1000", "fresh is new: it will be given to the user whom you name here."),
-        ("new", "7", "new is new: it will be given to the user whom you name here."),
-        ("roots", "0", "roots is root's, whose number is 0: the app runs with all rights in it."),
+        ("fresh", "1000", "fresh is new: it will be owned by the user that you enter here."),
+        ("new", "7", "new is new: it will be owned by the user that you enter here."),
+        ("roots", "0", "roots belongs to root (ID 0): the app runs with full rights in it."),
     ],
 )
 def test_the_help_says_whose_the_share_is_or_will_be(share: str, number: str, why: str) -> None:

@@ -141,7 +141,10 @@ def test_two_questions_are_never_given_the_same_port() -> None:
     wanted = {"ports-front-80": 8080, "ports-back-80": 8080}
     found = wizard.suggest_host_ports(load_definition("same-inner-port"), wanted, HostFacts())
     assert [one.port for one in found.values()] == [8080, 8081]
-    assert found["ports-back-80"].why == "Port 8080 is suggested for another question above, so this is 8081."
+    assert (
+        found["ports-back-80"].why
+        == "Port 8080 is already suggested for another question above, so 8081 is suggested here."
+    )
 
 
 def test_a_port_on_the_hosts_own_network_is_the_containers() -> None:
@@ -175,7 +178,7 @@ def test_a_variable_may_be_blank_where_the_definition_says_so(text: str) -> None
 @pytest.mark.parametrize("text", ["A blanket", "Not adoptional", "The option to use", "Is it empty?"])
 def test_other_variables_need_an_answer(text: str) -> None:
     assert not env(description=text).optional
-    assert wizard.text_fault(env(description=text), " ") == "An answer is needed here."
+    assert wizard.text_fault(env(description=text), " ") == "This field is required."
 
 
 @pytest.mark.parametrize("key", ["PUID", "PGID", "UID", "GID", "PIHOLE_UID", "pihole_gid", "USER_GID"])

@@ -44,7 +44,10 @@ def test_a_moment_down_begins_the_while_anew() -> None:
 def test_its_page_must_answer() -> None:
     assert outcome((0, facts(), False), (10, facts(), False)) == "waiting"
     assert outcome((0, facts(), False), (10, facts(), True)) == "healthy"
-    assert str(verdict((0, facts(), False), (10, facts(), False)).reason) == "app runs, but its page does not answer."
+    assert (
+        str(verdict((0, facts(), False), (10, facts(), False)).reason)
+        == "app is running, but its page does not answer."
+    )
     assert outcome((0, facts(), False), (300, facts(), False)) == "unhealthy"
 
 
@@ -59,10 +62,10 @@ def test_its_own_health_check_counts_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (None, "app does not exist any more."),
-        (facts("exited", exit_code=3, restart_policy="no"), "app ended with status 3."),
-        (facts("exited", exit_code=0), "app ended with status 0."),  # by a stop: it was to go on
-        (facts("dead", exit_code=1), "app ended with status 1."),
+        (None, "app no longer exists."),
+        (facts("exited", exit_code=3, restart_policy="no"), "app ended with exit code 3."),
+        (facts("exited", exit_code=0), "app ended with exit code 0."),  # by a stop: it was to go on
+        (facts("dead", exit_code=1), "app ended with exit code 1."),
     ],
 )
 def test_what_is_gone_is_unhealthy_at_once(found: ContainerFacts | None, why: str) -> None:

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from rockonweb.core.definition.definition import parse_definitions
-from rockonweb.models import State, Status, db, repository, transaction
+from rockonweb.models import State, Status, db, port_suggestions, repository, transaction
 from tests.support.metastore import MetastoreServer
 
 WORDS = "keeps your files photos music and notes at home for everybody with a page".split()  # noqa: SIM905
@@ -83,7 +83,7 @@ def fill(count: int, installed: int) -> None:
     """Put `count` rock-ons into the rows, of which the first ones are installed and run."""
     for start in range(0, count, AT_ONCE):
         with transaction() as session:
-            suggestions = repository.PortSuggestions.load_taken(session)
+            suggestions = port_suggestions.PortSuggestions.load_taken(session)
             for number in range(start, min(count, start + AT_ONCE)):
                 (found,) = parse_definitions(json.dumps(definition(number)))
                 entry, _ = repository.upsert_entry(

@@ -13,7 +13,7 @@ import pytest
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.formats import backup as core
 from rockonweb.models import repository, transaction
-from rockonweb.work import backup
+from rockonweb.work import backup_encryption
 from tests.support.app import add_rockon, make_app, mark_installed
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.samples import label_questions
@@ -68,7 +68,7 @@ def test_secrets_with_a_passphrase(command_line: CommandLine, way: str) -> None:
     assert done.returncode == 0, done.stderr
     text = (command_line.folder / "mine.json").read_text()
     assert SECRET not in text
-    found = backup.unseal_secrets(core.read_backup(text), PASSPHRASE)
+    found = backup_encryption.unseal_secrets(core.read_backup(text), PASSPHRASE)
     assert found.rockons[0].given["environment"] == {"notes": {"ADMIN_PASSWORD": SECRET}}
 
 

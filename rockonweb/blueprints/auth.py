@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 
-from rockonweb.accounts import audit, second_step, sessions, users
+from rockonweb.accounts import audit, sessions, two_factor, users
 from rockonweb.config import current_config
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.auth import CodeForm, LoginForm, SetupForm
@@ -57,7 +57,7 @@ def code() -> ResponseReturnValue:
     form = CodeForm()
     if form.validate_on_submit():
         login_throttle.check_login_throttle(user.name)
-        if second_step.verify_code(user, form.code.data):
+        if two_factor.verify_code(user, form.code.data):
             return _start_login_session(user, target)
         login_throttle.record_failed_login(user.name, "login.code")
         form.code.errors = [_("This code is wrong or was already used. Your device will show a new one soon.")]

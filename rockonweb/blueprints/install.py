@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import select
 
-from rockonweb.catalog import successors
+from rockonweb.catalog import replacements
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.operations.steps import CreateNetwork
@@ -213,7 +213,7 @@ def _networks_to_create(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
 def _render_wizard_page(ctx: WizardContext, **context: Any) -> str:
     return ctx.render_questions(
         pages=wizard.wizard_pages(ctx.definition),
-        predecessors=successors.replaceable_apps(ctx.rockon),
+        predecessors=replacements.replaceable_apps(ctx.rockon),
         title=_("%(page)s: install %(name)s", page=questions.PAGE_TITLES[ctx.page], name=ctx.rockon.name),
         **context,
     )

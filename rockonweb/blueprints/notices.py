@@ -11,14 +11,14 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
 from rockonweb.accounts import audit
-from rockonweb.core.instance import notices as core
-from rockonweb.core.instance.notices import NoticeChannel
+from rockonweb.core.instance import notifications as core
+from rockonweb.core.instance.notifications import NoticeChannel
 from rockonweb.forms.notices import EVENT_LABELS, TARGET_FORMS, EventsForm
 from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, transaction
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.responses import redirect_to_view
-from rockonweb.work import notices
+from rockonweb.work import notification_queue
 
 blueprint = RoleBlueprint("notices", __name__, Role.OWNER, url_prefix="/notices")
 MAX_TARGETS = 20
@@ -98,7 +98,7 @@ def change(target_id: int) -> ResponseReturnValue:
 def test(target_id: int) -> ResponseReturnValue:
     """Send a test message to a target; the list shows the result."""
     db.get_or_404(NoticeTarget, target_id)
-    notices.submit_test(target_id)
+    notification_queue.submit_test(target_id)
     return redirect_to_view("notices.index")
 
 

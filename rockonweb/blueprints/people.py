@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from rockonweb.accounts import second_step, users
+from rockonweb.accounts import two_factor, users
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.forms.account import ROLE_LABELS, NewUserForm, ResetPasswordForm, RoleForm
 from rockonweb.languages import translate
@@ -87,7 +87,7 @@ def turn_second_step_off(user_id: int) -> ResponseReturnValue:
             _("This is your own account."),
             _("Turn two-factor authentication off on your account page, which asks for your password."),
         )
-    second_step.disable_second_step(person)
+    two_factor.disable_second_step(person)
     flash(_("Two-factor authentication is off: the password alone is enough to log in."), "success")
     return redirect_to_view("people.show", user_id=user_id)
 

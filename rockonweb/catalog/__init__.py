@@ -31,6 +31,7 @@ from rockonweb.models import (
     RefreshReport,
     RockOn,
     db,
+    port_suggestions,
     repository,
     transaction,
 )
@@ -113,7 +114,7 @@ def _upsert_offers(session: Session, report: CatalogueReport, batch: list[Catalo
     """
     names = [offer.name for offer in batch]
     existing = {rockon.name: rockon for rockon in session.scalars(select(RockOn).where(RockOn.name.in_(names)))}
-    suggestions = repository.PortSuggestions.load_taken(session)
+    suggestions = port_suggestions.PortSuggestions.load_taken(session)
     for offer in batch:
         row, parsed = existing.get(offer.name), offer.parsed
         replaces_starter = row is not None and row.origin == "starter"

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from rockonweb.accounts import second_step, tokens, users
+from rockonweb.accounts import tokens, two_factor, users
 from rockonweb.cli import instance
 from rockonweb.models import Role
 
@@ -79,7 +79,7 @@ def change_role(name: str, role: str) -> None:
 @instance.with_instance
 def turn_second_step_off(name: str) -> None:
     """Turn off two-factor authentication for a user, for example after the loss of a device."""
-    second_step.disable_second_step(users.get_user(name))
+    two_factor.disable_second_step(users.get_user(name))
     click.echo(f"{name} now logs in with the password alone.")
 
 

@@ -8,7 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, PasswordField, SubmitField
 from wtforms.validators import ValidationError
 
-from rockonweb.work.backup import MIN_PASSPHRASE_LENGTH
+from rockonweb.work.backup_encryption import MIN_PASSPHRASE_LENGTH
 
 NEW_PASSWORD_INPUT = {"autocomplete": "new-password"}
 

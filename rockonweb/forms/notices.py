@@ -12,7 +12,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, IntegerField, PasswordField, SelectField, StringField, SubmitField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
-from rockonweb.core.instance.notices import NoticeChannel, NoticeEvent, is_local_service
+from rockonweb.core.instance.notifications import NoticeChannel, NoticeEvent, is_local_service
 from rockonweb.forms import NO_AUTOFILL
 from rockonweb.languages import LANGUAGES
 

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from rockonweb.core.docker.daemon_settings import Disk
+from rockonweb.core.docker.disk_usage import Disk
 
 MOUNTS = Path("/proc/self/mountinfo")
 SUBVOLUME_INODE = 256  # BTRFS_FIRST_FREE_OBJECTID: the inode number of each subvolume's root folder

@@ -27,14 +27,9 @@ from requests.exceptions import RequestException
 from rockonweb.core.containers.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv, mounted_paths
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.cli_env import affects_docker_cli, docker_cli_env
-from rockonweb.core.docker.daemon_settings import (
-    DockerSettings,
-    DockerUsage,
-    LogOptions,
-    parse_log_options,
-    parse_settings,
-    parse_usage,
-)
+from rockonweb.core.docker.daemon_settings import DockerSettings, LogOptions, parse_log_options, parse_settings
+from rockonweb.core.docker.disk_usage import DockerUsage, parse_usage
+from rockonweb.core.docker.error_messages import explain_pull
 from rockonweb.core.docker.pull_layers import Layer, PullProgress, apply_pull_line
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
@@ -44,7 +39,7 @@ from rockonweb.core.secret import redact_secrets
 from rockonweb.core.text import join_texts, t
 from rockonweb.host import disks
 from rockonweb.host.connection import container_name, create_docker_client
-from rockonweb.host.docker_errors import command_error, engine_unreachable, pull_error, translate_errors
+from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
 from rockonweb.host.images import Images
 from rockonweb.host.networks import Networks
 
@@ -266,10 +261,10 @@ class Engine(Networks, Images):
         with translate_errors(image):
             client = docker.from_env(timeout=PULL_TIMEOUT, version=self._api.api_version)
         try:
-            with translate_errors(image, pull_error):
+            with translate_errors(image, explain_pull):
                 for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                     if "error" in line:
-                        raise pull_error(image, str(line["error"]))
+                        raise explain_pull(image, str(line["error"]))
                     status = str(line.get("status", ""))
                     if apply_pull_line(layers, line):
                         yield PullProgress(tuple(layers.values()))
@@ -279,7 +274,7 @@ class Engine(Networks, Images):
 
     def create_container(self, argv: Argv, operation: int) -> None:
         """Create a container from its `docker run` line without starting it, labelled with the operation's id."""
-        name = argv[argv.index("--name") + 1]
+        name = _container_name(argv)
         container = self.inspect_container(name)
         if container:
             self._require_own(container)
@@ -294,7 +289,7 @@ class Engine(Networks, Images):
         """Run a container to its end; return its stdout alone, secrets unmasked: the caller must not store it."""
         result = self._run_process(argv, COMMAND_TIMEOUT)
         if result.returncode:
-            raise command_error(redact_secrets(result.stderr.strip(), argv), result.returncode)
+            raise command_error(redact_secrets(result.stderr.strip(), argv), result.returncode, _container_name(argv))
         return result.stdout
 
     def start_container(self, name: str) -> None:
@@ -449,7 +444,7 @@ class Engine(Networks, Images):
         result = self._run_process(command, seconds)
         output = redact_secrets(f"{result.stdout}\n{result.stderr}".strip(), original)
         if result.returncode:
-            raise command_error(output, result.returncode)
+            raise command_error(output, result.returncode, _container_name(original))
         return output
 
     def _run_process(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
@@ -486,6 +481,10 @@ def connect_engine(instance: str = "", *rockons: str) -> Engine:
         return Engine(create_docker_client(READ_TIMEOUT), instance, *rockons)
     except (DockerException, RequestException, OSError, ValueError) as error:
         raise engine_unreachable(error) from None
+
+
+def _container_name(argv: Argv) -> str:
+    return str(argv[argv.index("--name") + 1]) if "--name" in argv else str(t("the container"))
 
 
 def docker_create_argv(argv: Argv, operation: int) -> Argv:

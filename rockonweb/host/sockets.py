@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from rockonweb.core.containers.host_ports import WILDCARD_ADDRESSES
 from rockonweb.core.facts import PortListener
-from rockonweb.core.preflight.ports import WILDCARD_ADDRESSES
 from rockonweb.core.text import t
 
 TABLES = Path("/proc/net")

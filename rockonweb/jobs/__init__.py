@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from rockonweb.catalog import icons as pictures
-from rockonweb.work import icon_downloads, notices, runner, updates
+from rockonweb.work import icon_downloads, notification_queue, runner, updates
 
 
 def run(operation_id: int) -> None:
     """Run a queued operation. One that is no longer queued is skipped, so that enqueuing it twice does no harm."""
-    was_active = notices.is_operation_active(operation_id)
+    was_active = notification_queue.is_operation_active(operation_id)
     try:
         runner.run(operation_id)
     finally:
         updates.refresh_after_operation(operation_id)
         if was_active:
-            notices.notify_operation_ended(operation_id)
+            notification_queue.notify_operation_ended(operation_id)
     icon_downloads.fetch_after_refresh(operation_id)
 
 
 def look_for_updates(rockon_id: int) -> None:
     """Check the registries for newer images of a rock-on (`updates.ALL_ROCKONS`: of all); send notices of new ones."""
-    already_newer = notices.outdated_rockons()
+    already_newer = notification_queue.outdated_rockons()
     updates.check_registries(rockon_id)
-    notices.notify_newer_images(notices.outdated_rockons() - already_newer)
+    notification_queue.notify_newer_images(notification_queue.outdated_rockons() - already_newer)
 
 
 def send_notice(message_id: int) -> None:
     """Send a queued notice."""
-    notices.send_message(message_id)
+    notification_queue.send_message(message_id)
 
 
 def fetch_icons() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, undefer
 
 from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.host_ports import option_ports
 from rockonweb.core.definition import catalogue_columns
 from rockonweb.core.definition.definition import (
     ContainerSpec,
@@ -40,68 +40,13 @@ from rockonweb.models import (
 )
 from rockonweb.models.container import QuestionRow
 from rockonweb.models.installation import LOCAL_HOST
-from rockonweb.models.rockon import SuggestedPort, expand_protocol
+from rockonweb.models.port_suggestions import PortSuggestions
+from rockonweb.models.rockon import SuggestedPort
 
 Row = TypeVar("Row", bound=QuestionRow | Container)
 AddedRow = TypeVar("AddedRow", Volume, Environment)
 Answered = TypeVar("Answered")
-LARGEST_PORT = 65535
 FIRST_DERIVED_ID = 2**30
-
-
-class PortSuggestions:
-    """Host ports that are taken in the catalogue or by apps, and the search for free ones.
-
-    A port is taken per protocol; one without a protocol is taken for tcp and udp.
-    """
-
-    def __init__(self, taken: Iterable[tuple[int, str]] = ()) -> None:
-        self.taken = Counter(taken)
-        # By searched protocols: maps a taken port to the next candidate, which skips runs of taken ports.
-        self._next: dict[tuple[str, ...], dict[int, int]] = {}
-
-    @classmethod
-    def load_taken(cls, session: Session) -> PortSuggestions:
-        """Return the ports suggested for the catalogue's rock-ons and published by apps."""
-        suggestions = cls()
-        for ports in session.scalars(select(RockOn.ports)):
-            for port in ports:
-                suggestions.hold_port(port.suggested, port.offered_protocols)
-        for host, protocol in session.execute(select(Port.host, Port.protocol).where(Port.host.is_not(None))):
-            suggestions.hold_port(host or 0, expand_protocol(protocol))
-        return suggestions
-
-    def take_port(self, default: int, protocols: Iterable[str]) -> int:
-        """Take and return `default` or the next free port."""
-        searched = tuple(protocols)
-        port = self._find_free_port(default, searched)
-        if port > LARGEST_PORT:
-            port = self._find_free_port(1024, searched)
-        port = port if port <= LARGEST_PORT else default
-        self.hold_port(port, searched)
-        return port
-
-    def _find_free_port(self, start: int, protocols: tuple[str, ...]) -> int:
-        """Return the first free port from `start`; runs of taken ports are skipped at once."""
-        next_ports = self._next.setdefault(protocols, {})
-        passed = []
-        port = start
-        while port in next_ports or (
-            port <= LARGEST_PORT and any(self.taken[port, protocol] > 0 for protocol in protocols)
-        ):
-            passed.append(port)
-            port = next_ports.get(port, port + 1)
-        next_ports.update(dict.fromkeys(passed, port))
-        return port
-
-    def hold_port(self, port: int, protocols: Iterable[str]) -> None:
-        """Count one more user of a port."""
-        self.taken.update((port, protocol) for protocol in protocols)
-
-    def release_port(self, port: int, protocols: Iterable[str]) -> None:
-        """Count one user less of a port."""
-        self.taken.subtract((port, protocol) for protocol in protocols)
-        self._next.clear()
 
 
 def upsert_entry(
@@ -170,7 +115,16 @@ def _suggest_ports(
 ) -> tuple[SuggestedPort, ...]:
     """Return the suggested host ports for a definition; a previous suggestion stays while the default is the same."""
     remaining = {(port.container, port.number): port for port in previous}
+    asked = {(name, number) for name, number, _ in definition.container_ports}
     ports = []
+    for wanted in option_ports(definition):  # nobody is asked for these, and nobody else is to be offered them
+        place = (wanted.container, wanted.number)
+        if place not in asked:
+            ports.append(SuggestedPort(*place, wanted.protocol, wanted.host, wanted.host))
+            if (previous_port := remaining.pop(place, None)) != ports[-1]:
+                if previous_port:
+                    suggestions.release_port(previous_port.suggested, previous_port.offered_protocols)
+                suggestions.hold_port(wanted.host, (wanted.protocol,))
     for name, spec in definition.launch_order:
         for key, port_spec in sort_questions(spec.ports):
             number, protocols = int(key), port_spec.published_protocols

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
-from rockonweb.core.docker.daemon_settings import LOW_SPACE
+from rockonweb.core.docker.disk_usage import LOW_SPACE
 from rockonweb.web.labels import size
 from rockonweb.work import heartbeat
 

@@ -12,9 +12,9 @@ from flask_login import current_user
 
 from rockonweb.core.containers.owners import OwnerMismatch
 from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
+from rockonweb.core.operations import estimate
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.privileges import Privilege
-from rockonweb.core.questions import settings
 from rockonweb.forms import summary
 from rockonweb.models import Installation, Status
 from rockonweb.web import error_pages
@@ -97,7 +97,7 @@ def change_context(review: Review, installation: Installation) -> dict[str, Any]
             command_change.container: diff_argv(command_change.before, command_change.after)
             for command_change in change.containers
         },
-        "downtime": settings.describe_downtime(change.recreated, len(change.containers), running=running),
+        "downtime": estimate.describe_downtime(change.recreated, len(change.containers), running=running),
     }
 
 

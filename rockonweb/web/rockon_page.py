@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import abort, render_template, request
 from sqlalchemy import select
 
-from rockonweb.catalog import icons, successors
+from rockonweb.catalog import icons, replacements
 from rockonweb.core.questions import migrate_answers
 from rockonweb.models import Installation, Kind, Operation, Progress, Role, State, Status, db, repository
 from rockonweb.models.repository import find_installation
@@ -49,8 +49,8 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "link": ui_link.ui_links_by_id([installation], request_hostname()).get(installation.id),
         "operation": catalogue_listing.active_operations([installation.id]).get(installation.id),
         "icon": icons.app_icon_version(installation),
-        "succession": successors.replacements_to_offer(installation),
-        "predecessors": successors.replaceable_apps(installation),
+        "succession": replacements.replacements_to_offer(installation),
+        "predecessors": replacements.replaceable_apps(installation),
         "again": installation.state is State.AVAILABLE and was_answered_before(installation),
         "since": _state_since(installation, last),
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,

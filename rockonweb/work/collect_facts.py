@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from rockonweb.core.answers.answers import Answers, split_share_path
+from rockonweb.core.containers.host_ports import WantedPort, option_ports
+from rockonweb.core.definition.definition import definition_from_source
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.text import t
@@ -55,13 +58,28 @@ def claimed_ports(session: Session) -> list[PortListener]:
         .join(Container.installation)
         .where(Installation.state.in_(INSTALLED_OR_PENDING), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
     )
-    return [
+    answered = [
         PortListener(host, protocol, "", t("the rock-on %(name)s", name=name), name)
         for port, name in rows
         for host in {port.host, port.reserved}
         for protocol in port.published_protocols
         if host is not None
     ]
+    sources = session.execute(
+        select(Installation.name, Installation.installed_source).where(
+            Installation.state.in_(INSTALLED_OR_PENDING), Installation.installed_source.contains('"opts"')
+        )
+    )
+    return answered + [
+        PortListener(port.host, port.protocol, port.address, t("the rock-on %(name)s", name=name), name)
+        for name, source in sources
+        for port in _option_ports(name, source or "")
+    ]
+
+
+@lru_cache(512)
+def _option_ports(name: str, source: str) -> tuple[WantedPort, ...]:
+    return tuple(option_ports(definition_from_source(name, source)))
 
 
 def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, list[tuple[int, str]]]:

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rockonweb import config, host
-from rockonweb.core.docker import daemon_settings
+from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, PortListener
 from rockonweb.core.instance import diagnosis
@@ -171,7 +171,7 @@ class _InstanceProbe:
         try:
             docker = self._connect_docker().daemon_settings()
             free = docker.disk.free if docker.disk else None
-            disks.append(diagnosis.DiskSpaceFacts("images", docker.images_folder, free, daemon_settings.LOW_SPACE))
+            disks.append(diagnosis.DiskSpaceFacts("images", docker.images_folder, free, disk_usage.LOW_SPACE))
         except RockonwebError:
             disks.append(diagnosis.DiskSpaceFacts("images", "", None))
         return diagnosis.diagnose_disks(disks)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from rockonweb.accounts import audit
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import resolve_host_ports
+from rockonweb.core.containers.host_ports import port_conflict, wanted_ports
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
@@ -25,7 +26,6 @@ from rockonweb.core.operations.lifecycle import (
     decide_admission,
 )
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
-from rockonweb.core.preflight.ports import port_conflict, wanted_ports
 from rockonweb.core.status.status import Status
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db, repository, transaction
@@ -195,11 +195,11 @@ def _refuse_claimed_ports(
 ) -> None:
     """Raise Conflict where another rock-on has one of the ports: two users may have reviewed the same port."""
     claims = HostFacts(claimed=tuple(claimed_ports(session)))
-    for _, _, port, protocol in wanted_ports(definition, answers):
-        if holder := port_conflict(installation.name, port, protocol, claims):
+    for wanted in wanted_ports(definition, answers):
+        if holder := port_conflict(installation.name, wanted.host, wanted.protocol, claims, wanted.address):
             raise Conflict(
                 t("Host port %(port)s (%(protocol)s) is now in use by %(who)s.",
-                  port=port, protocol=protocol, who=holder.holder),
+                  port=wanted.host, protocol=wanted.protocol, who=holder.holder),
                 t("Choose another port."),
             )  # fmt: skip
 

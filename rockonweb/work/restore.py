@@ -33,11 +33,12 @@ from rockonweb.models import (
     RockOn,
     State,
     db,
+    port_suggestions,
     repository,
     transaction,
     utc_now,
 )
-from rockonweb.work import backup, operations, queue, rocknets
+from rockonweb.work import backup, backup_encryption, operations, queue, rocknets
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
@@ -133,7 +134,7 @@ def create_restore(content: bytes, passphrase: str, user: str) -> int:
     """Store an uploaded backup as a restore that is not started, and return its id. Raises BadInput."""
     uploaded = core.read_backup(content)
     if passphrase:
-        uploaded = backup.unseal_secrets(uploaded, passphrase)
+        uploaded = backup_encryption.unseal_secrets(uploaded, passphrase)
     with transaction() as session:
         session.execute(delete(Restore).where(Restore.begun.is_(None)))
         newest = select(Restore.id).order_by(Restore.id.desc()).limit(MAX_RESTORES - 1)
@@ -419,7 +420,7 @@ def _ensure_installation(saved: SavedRockOn, volumes: Iterable[core.SavedVolume]
         entry = session.scalar(select(RockOn).where(RockOn.name == saved.name))
         if entry is None:
             definition = definition_from_source(saved.name, saved.newest)
-            suggestions = repository.PortSuggestions.load_taken(session)
+            suggestions = port_suggestions.PortSuggestions.load_taken(session)
             entry, _ = repository.upsert_entry(
                 session, None, definition, saved.newest, suggestions, origin="", position=0
             )

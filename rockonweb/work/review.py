@@ -17,6 +17,7 @@ from sqlalchemy import select
 from rockonweb.config import current_config
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import resolve_host_ports
+from rockonweb.core.containers.host_ports import host_ports
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import Conflict, EngineError
@@ -27,7 +28,6 @@ from rockonweb.core.plan.change import Change, DesiredState, plan_change
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rollback import NO_ROLLBACK
 from rockonweb.core.preflight import Finding
-from rockonweb.core.preflight.ports import host_ports
 from rockonweb.core.text import join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, RockOn, State, db, repository

@@ -22,6 +22,7 @@ from rockonweb.models import (
     Progress,
     State,
     Status,
+    port_suggestions,
     repository,
     utc_now,
 )
@@ -53,7 +54,7 @@ def _simulate_operation(session: Session) -> None:
     body = {"description": "", "website": "", "version": "1", "containers": _CONTAINERS}
     definition, source = definition_from_body(name, body), canonical_json(body)
     entry, _ = repository.upsert_entry(
-        session, None, definition, source, repository.PortSuggestions(), origin="", position=0
+        session, None, definition, source, port_suggestions.PortSuggestions(), origin="", position=0
     )
     session.flush()
     installation = repository.ensure_installation(session, repository.blank_installation(entry))

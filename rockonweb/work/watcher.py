@@ -18,7 +18,7 @@ from rockonweb.config import current_config
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
-from rockonweb.work import heartbeat, metrics, notices, queue, recovery, sync_status, updates
+from rockonweb.work import heartbeat, metrics, notification_queue, queue, recovery, sync_status, updates
 
 HEARTBEAT_SECONDS = 5
 SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
@@ -54,7 +54,7 @@ def watch_forever() -> None:
                 updates.submit_due_jobs()
             last_update = time.monotonic()
         if time.monotonic() - last_notice > NOTICE_SECONDS:
-            notices.process_notices()
+            notification_queue.process_notices()
             db.session.remove()
             last_notice = time.monotonic()
         changed = postponed | _drain_events(events, HEARTBEAT_SECONDS)
@@ -140,7 +140,7 @@ def _recover_operations() -> None:
         for operation_id in recovery.recover_operations():
             logger.warning("operation %s was recovered", operation_id)
             updates.refresh_after_operation(operation_id)
-            notices.notify_operation_ended(operation_id)
+            notification_queue.notify_operation_ended(operation_id)
 
 
 @contextmanager

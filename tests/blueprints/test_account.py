@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from rockonweb.accounts import second_step, sessions, tokens, users
+from rockonweb.accounts import sessions, tokens, two_factor, users
 from rockonweb.core.errors import BadInput
 from rockonweb.models import AuditEntry, LoginSession, RecoveryCode, Role, Token, User, db, transaction, utc_now
 from rockonweb.web import last_used, login_throttle
@@ -147,15 +147,15 @@ def test_a_code_half_a_minute_old_still_counts_and_an_older_one_does_not(app: Fl
     totp, _codes = turn_on(owner_client)
     forget_used_code()
     old = totp.at(datetime.now(UTC) - timedelta(seconds=120))
-    assert not second_step.verify_code(ada(), old)
-    assert second_step.verify_code(ada(), totp.at(datetime.now(UTC) - timedelta(seconds=30)))
-    assert second_step.verify_code(ada(), totp.now())
-    assert not second_step.verify_code(ada(), totp.at(datetime.now(UTC) - timedelta(seconds=30)))
+    assert not two_factor.verify_code(ada(), old)
+    assert two_factor.verify_code(ada(), totp.at(datetime.now(UTC) - timedelta(seconds=30)))
+    assert two_factor.verify_code(ada(), totp.now())
+    assert not two_factor.verify_code(ada(), totp.at(datetime.now(UTC) - timedelta(seconds=30)))
 
 
 def test_recovery_codes_let_in_once_each_and_are_kept_as_hashes(app: Flask, owner_client: FormClient) -> None:
     _totp, codes = turn_on(owner_client)
-    assert len(set(codes)) == second_step.RECOVERY_CODES == db.session.query(RecoveryCode).count()
+    assert len(set(codes)) == two_factor.RECOVERY_CODES == db.session.query(RecoveryCode).count()
     stored = " ".join(one.hash for one in db.session.query(RecoveryCode))
     assert codes[0] not in stored
     assert code_step(new_visitor(app), codes[0].lower().replace("-", " ")).status_code == 303
@@ -173,8 +173,8 @@ def test_new_recovery_codes_end_the_old_ones(owner_client: FormClient) -> None:
     answer = owner_client.submit_form("/account/second-step/codes", {"step-present": PASSWORD}, page="/account")
     fresh = re.findall(r"(?:[A-Z2-9]{4}-){3}[A-Z2-9]{4}", answer.text)
     assert len(fresh) == 10
-    assert not second_step.verify_code(ada(), codes[0])
-    assert second_step.verify_code(ada(), fresh[0])
+    assert not two_factor.verify_code(ada(), codes[0])
+    assert two_factor.verify_code(ada(), fresh[0])
 
 
 def test_the_key_is_encrypted_at_rest_and_gone_when_the_step_is_off(app: Flask, owner_client: FormClient) -> None:
@@ -191,7 +191,7 @@ def test_the_key_is_encrypted_at_rest_and_gone_when_the_step_is_off(app: Flask, 
     answer = owner_client.submit_form("/account/second-step/off", {"step-present": PASSWORD}, page="/account")
     assert answer.location == "/account"
     assert db.session.execute(text("SELECT totp_secret, totp_since FROM user")).one() == (None, None)
-    assert not second_step.verify_code(ada(), codes[0])
+    assert not two_factor.verify_code(ada(), codes[0])
     assert new_visitor(app).submit_form("/login", {"name": "ada", "password": PASSWORD}).location == "/"
     assert [lines("totp.on"), lines("totp.off")] == [[("ada", "ada")]] * 2
 

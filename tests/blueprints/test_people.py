@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from rockonweb.accounts import audit, second_step, users
+from rockonweb.accounts import audit, two_factor, users
 from rockonweb.blueprints.audit import audit_hook
 from rockonweb.core.errors import Conflict
 from rockonweb.models import AuditEntry, Role, User, db, transaction, utc_now
@@ -124,7 +124,7 @@ def test_an_owner_turns_off_the_second_step_of_who_lost_the_device(app: Flask, o
     own = f"/people/{person('ada').id}"
     assert owner_client.submit_form(f"{own}/second-step/off", page=own).status_code == 409
     assert person("ada").totp_since
-    assert second_step.verify_code(person("eve"), "123456") is False
+    assert two_factor.verify_code(person("eve"), "123456") is False
 
 
 # -- what each role may reach -------------------------------------------------------------------------------------

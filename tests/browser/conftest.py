@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from rockonweb.host import engine as host_engine
 from rockonweb.models import Operation, Progress, db
-from rockonweb.work.notices import is_operation_active
+from rockonweb.work.notification_queue import is_operation_active
 from tests.browser.notes import SECRET, notes
 from tests.support.app import create_test_user, lend_app
 from tests.support.apps import wait_for

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from rockonweb.catalog import refresh_catalogue, successors
+from rockonweb.catalog import refresh_catalogue, replacements
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.errors import Conflict
 from rockonweb.core.operations.requests import ChangeRequest
@@ -130,9 +130,9 @@ def test_a_rename_breaks_no_refresh_and_what_is_installed_stays(store: Metastore
     assert (old.id, old.state, old.status, old.entry.in_catalogue) == (rockon_id, "installed", "started", False)
     assert repository.load_answers(old) == OURS
     assert (new.state, new.entry.in_catalogue) == ("available", True)
-    assert [one.name for one in successors.find_replacements(old).candidates] == ["New Name"]
-    assert successors.replaceable_apps(new) == [old]
-    assert successors.replaceable_apps(app_named("Other")) == []
+    assert [one.name for one in replacements.find_replacements(old).candidates] == ["New Name"]
+    assert replacements.replaceable_apps(new) == [old]
+    assert replacements.replaceable_apps(app_named("Other")) == []
 
 
 def test_a_renamed_file_without_a_new_name_is_no_rename(store: MetastoreServer) -> None:

@@ -3,11 +3,11 @@
 import pytest
 
 from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.host_ports import find_free_port, port_conflict, wanted_ports
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import ContainerFacts, HostFacts, NetworkFacts, PortListener
 from rockonweb.core.plan.plan import plan_install
 from rockonweb.core.preflight import collect_findings
-from rockonweb.core.preflight.ports import find_free_port, port_conflict, wanted_ports
 from tests.support.samples import (
     NAMES,
     build_definition,
@@ -37,7 +37,8 @@ def web(protocol: str | None = "tcp", **more: object) -> Definition:
 def test_nothing_forbids_a_fixture_on_a_host_where_all_is_well(name: str):
     sample = load_definition(name)
     answers = complete_answers(sample)
-    assert [line for line in found(sample, answers, make_host_facts(answers)) if not line.startswith("note")] == []
+    told = [line for line in found(sample, answers, make_host_facts(answers)) if not line.startswith("note")]
+    assert told == []
 
 
 # Shares
@@ -161,7 +162,8 @@ def test_on_the_hosts_network_the_containers_own_port_counts():
 
 def test_wanted_ports_are_those_that_will_really_listen():
     sample = load_definition("everything")
-    assert wanted_ports(sample, complete_answers(sample, ports={"box": {"5353": None}})) == [
+    ports = wanted_ports(sample, complete_answers(sample, ports={"box": {"5353": None}}))
+    assert [(port.container, port.number, port.host, port.protocol) for port in ports] == [
         ("box", 8443, 8443, "tcp"),
         ("box", 9000, 9000, "tcp"),
         ("box", 9000, 9000, "udp"),

@@ -6,8 +6,8 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.host_ports import port_conflict
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight.ports import port_conflict
 from rockonweb.host import engine as docker
 from rockonweb.models import Installation, Kind
 from rockonweb.work.collect_facts import gather_facts

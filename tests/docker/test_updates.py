@@ -13,7 +13,7 @@ import pytest
 import requests
 from markupsafe import escape
 
-from rockonweb.core.docker.daemon_settings import Disk
+from rockonweb.core.docker.disk_usage import Disk
 from rockonweb.core.docker.image_diff import ImageDifference
 from rockonweb.core.operations.requests import UpdateRequest
 from rockonweb.core.status.health import HealthLimits

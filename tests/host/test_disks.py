@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from rockonweb import config
-from rockonweb.core.docker.daemon_settings import Disk
+from rockonweb.core.docker.disk_usage import Disk
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.host import Host, disks
 

@@ -23,6 +23,7 @@ from rockonweb.models import (
     Progress,
     RefreshReport,
     db,
+    port_suggestions,
     repository,
     transaction,
 )
@@ -70,7 +71,7 @@ def test_the_longest_names_of_a_definition_fit(app: Flask) -> None:
     name, container = "R" * 100, "c" * 300
     found = parse_rockon({container: {"image": "a/b"}}, name)
     with transaction() as session:
-        suggestions = repository.PortSuggestions.load_taken(session)
+        suggestions = port_suggestions.PortSuggestions.load_taken(session)
         entry, _ = repository.upsert_entry(
             session, None, found.definition, found.source, suggestions, origin="remote", position=0
         )

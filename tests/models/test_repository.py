@@ -25,8 +25,8 @@ from rockonweb.models import (
     repository,
     transaction,
 )
+from rockonweb.models.port_suggestions import PortSuggestions
 from rockonweb.models.repository import (
-    PortSuggestions,
     describe_outdated,
     discard_added,
     load_answers,

@@ -23,11 +23,22 @@ from rockonweb import build_app, cli, config, configure_app
 from rockonweb.accounts import sessions, users
 from rockonweb.core.definition.definition import ParsedDefinition
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
-from rockonweb.models import Installation, RockOn, Role, State, Status, User, db, repository, transaction
+from rockonweb.models import (
+    Installation,
+    RockOn,
+    Role,
+    State,
+    Status,
+    User,
+    db,
+    port_suggestions,
+    repository,
+    transaction,
+)
 from rockonweb.web import fragment_cache
 from rockonweb.web.extensions import SESSION_KEY
 from rockonweb.web.login_throttle import limiter
-from rockonweb.work import backup
+from rockonweb.work import backup_encryption
 from tests.support.database import engine_of
 
 from . import database, samples
@@ -37,7 +48,7 @@ HX = {"HX-Request": "true"}
 
 # Quick, not safe.
 users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-backup.SCRYPT_COST = (2**10, 8, 1)
+backup_encryption.SCRYPT_COST = (2**10, 8, 1)
 
 
 class FakeQueueServer(FakeRedis):
@@ -183,7 +194,7 @@ def create_test_user(name: str = "ada", role: Role = Role.OWNER) -> User:
 def put_definitions(*definitions: ParsedDefinition) -> list[int]:
     """Bring definitions into the catalogue and return the ids of their rock-ons."""
     with transaction() as session:
-        suggestions = repository.PortSuggestions.load_taken(session)
+        suggestions = port_suggestions.PortSuggestions.load_taken(session)
         existing = {entry.name: entry for entry in session.query(RockOn)}
         entries = []
         for position, parsed in enumerate(definitions):

@@ -18,7 +18,7 @@ from rockonweb.core.definition.definition import parse_definitions
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, blank_request
 from rockonweb.host import Host, engine
-from rockonweb.models import Installation, Kind, Operation, RockOn, db, repository, transaction
+from rockonweb.models import Installation, Kind, Operation, RockOn, db, port_suggestions, repository, transaction
 from rockonweb.work import operations, runner
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review, submit_review
 from tests.support.app import installation_of
@@ -63,7 +63,7 @@ class Instance:
         parsed = parse_definitions(json.dumps({name: body}).encode())[0]
         with transaction() as session:
             existing = session.query(RockOn).filter_by(name=name).one_or_none()
-            suggestions = repository.PortSuggestions.load_taken(session)
+            suggestions = port_suggestions.PortSuggestions.load_taken(session)
             entry, _ = repository.upsert_entry(
                 session, existing, parsed.definition, parsed.source, suggestions, origin="local", position=0
             )

@@ -3,7 +3,7 @@
 import pytest
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.preflight.ports import port_conflict
+from rockonweb.core.containers.host_ports import port_conflict
 from rockonweb.models import Container, Installation, Port, RockOn, State, db, transaction
 from rockonweb.work.collect_facts import claimed_ports, gather_facts
 from tests.support.claims import free_port

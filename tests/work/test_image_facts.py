@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.docker.daemon_settings import Disk, DockerSettings
+from rockonweb.core.docker.daemon_settings import DockerSettings
+from rockonweb.core.docker.disk_usage import Disk
 from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.remote.registry import ImageNotFound, LookupFailed, RemoteImage
 from rockonweb.work import image_facts

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import undefer
 
-from rockonweb.accounts import audit, second_step, sessions, tokens, users
+from rockonweb.accounts import audit, sessions, tokens, two_factor, users
 from rockonweb.blueprints.account import browsers
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.account import ChangePasswordForm, CurrentPasswordForm, EnableSecondStepForm, TokenForm
@@ -47,7 +47,7 @@ def prepare() -> ResponseReturnValue:
     form = CurrentPasswordForm(prefix="step-")
     if not form.validate() or not password_confirmed(form.present):
         return _render_account(step_form=form), 422
-    second_step.create_pending_key(_logged_in_user())
+    two_factor.create_pending_key(_logged_in_user())
     return redirect_to_view("account.key")
 
 
@@ -63,7 +63,7 @@ def enable() -> ResponseReturnValue:
     form = EnableSecondStepForm()
     try:
         if form.validate():
-            codes = second_step.enable_second_step(_logged_in_user(), form.code.data)
+            codes = two_factor.enable_second_step(_logged_in_user(), form.code.data)
             sessions.end_other_sessions(current_user.id, _current_session_id())
             return render_template("account/codes.html", codes=codes)
     except BadInput as error:
@@ -79,8 +79,8 @@ def change_step(what: str) -> ResponseReturnValue:
     if not form.validate() or not password_confirmed(form.present):
         return _render_account(step_form=form), 422
     if what == "codes":
-        return render_template("account/codes.html", codes=second_step.renew_recovery_codes(_logged_in_user()))
-    second_step.disable_second_step(_logged_in_user())
+        return render_template("account/codes.html", codes=two_factor.renew_recovery_codes(_logged_in_user()))
+    two_factor.disable_second_step(_logged_in_user())
     flash(_("Two-factor authentication is off: the password alone is enough to log in."), "success")
     return redirect_to_view("account.index")
 
@@ -160,11 +160,11 @@ def _render_pending_key(form: EnableSecondStepForm) -> str | None:
     user = db.session.get_one(User, current_user.id, options=[undefer(User.totp_pending)], populate_existing=True)
     if not user.totp_pending:
         return None
-    otpauth_uri = second_step.provisioning_uri(user.name, user.totp_pending, request.host)
+    otpauth_uri = two_factor.provisioning_uri(user.name, user.totp_pending, request.host)
     return render_template(
         "account/key.html",
         form=form,
         key=user.totp_pending,
-        picture=second_step.render_qr_code(otpauth_uri),
+        picture=two_factor.render_qr_code(otpauth_uri),
         said=otpauth_uri,
     )

@@ -51,6 +51,11 @@ def _container_connections(container: Container, definition: Definition) -> Cont
         )
         for port in container.ports
     ]
+    if spec and not on_host:
+        connections += [
+            ContainerConnection("port", str(port.host), f"{port.number}/{port.protocol}")
+            for port in spec.run_options.published_ports
+        ]
     connections += [
         ContainerConnection("share", item.share or "", item.destination, item.label) for item in container.volumes
     ]

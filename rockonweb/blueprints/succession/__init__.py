@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from rockonweb.blueprints.succession import json_diff, new_definition
 from rockonweb.blueprints.succession.new_definition import DefinitionOffer, NewQuestionForms
-from rockonweb.catalog import successors
+from rockonweb.catalog import replacements
 from rockonweb.core.definition.comparison import compare_definitions
 from rockonweb.core.definition.definition import definition_digest
 from rockonweb.core.errors import Conflict, EngineError, RockonwebError
@@ -45,7 +45,7 @@ def decide(rockon_id: int) -> ResponseReturnValue:
 def show_successor(rockon_id: int) -> ResponseReturnValue:
     """Show the rock-on's replacement and what accepting it would do; a choice where there are several candidates."""
     installation = _get_changeable(rockon_id)
-    candidates = successors.find_replacements(installation)
+    candidates = replacements.find_replacements(installation)
     if candidates.is_ambiguous and candidates.choose_candidate(_chosen_candidate_id()) is None:
         return render_template("succession/choose.html", rockon=installation, candidates=candidates.candidates)
     return _show_offer(_replacement_offer(installation))
@@ -75,7 +75,7 @@ def _newer_definition(rockon_id: int) -> DefinitionOffer:
 
 
 def _replacement_offer(installation: Installation) -> DefinitionOffer:
-    candidate = successors.find_replacements(installation).choose_candidate(_chosen_candidate_id())
+    candidate = replacements.find_replacements(installation).choose_candidate(_chosen_candidate_id())
     successor = db.session.get(RockOn, candidate.id) if candidate else None
     if successor is None:
         raise Conflict(

@@ -9,9 +9,9 @@ from typing import Any
 from flask_babel import gettext as _
 
 from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.host_ports import wanted_ports
 from rockonweb.core.definition.definition import Definition, definition_digest
 from rockonweb.core.facts import HostFacts, PortListener
-from rockonweb.core.preflight.ports import wanted_ports
 from rockonweb.core.questions import suggestions, wizard
 from rockonweb.core.questions.migrate_answers import (
     MigratedAnswers,
@@ -144,8 +144,8 @@ def _new_shares_form(offer: DefinitionOffer, reduced: Definition) -> PageForm:
 
 def _new_ports_form(offer: DefinitionOffer, reduced: Definition, facts: HostFacts) -> PageForm:
     own_listeners = tuple(
-        PortListener(host, protocol, holder=t("another port of this rock-on"))
-        for _, _, host, protocol in wanted_ports(offer.new, offer.migrated.answers)
+        PortListener(port.host, port.protocol, port.address, t("another port of this rock-on"))
+        for port in wanted_ports(offer.new, offer.migrated.answers)
     )
     facts = replace(facts, claimed=(*facts.claimed, *own_listeners))
     suggest_port = repository.port_suggester(

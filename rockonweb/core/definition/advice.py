@@ -84,7 +84,12 @@ def _question_warnings(definition: Definition) -> Iterator[DefinitionFault]:
 
 def _conflicting_ports(definition: Definition) -> Iterator[DefinitionFault]:
     """Yield the ports that suggest a host port which an earlier one suggests already."""
-    first_claims: dict[tuple[int, str], str] = {}
+    first_claims = {
+        (port.host, port.protocol): f"containers.{name}.opts"
+        for name, spec in definition.containers.items()
+        if not spec.on_host_network
+        for port in spec.run_options.published_ports
+    }
     for name, port, port_spec in definition.container_ports:
         path, host = f"containers.{name}.ports.{port}", port_spec.host_default or port
         others = {first_claims.setdefault((host, protocol), path) for protocol in port_spec.published_protocols} - {

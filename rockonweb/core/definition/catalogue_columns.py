@@ -11,7 +11,7 @@ from rockonweb.core.definition.categories import Category, categorize_rockon
 from rockonweb.core.definition.definition import Definition
 
 # Increment it when `summarize_definition` returns something else for the same definition: rows are then recomputed.
-SUMMARY_VERSION = 3
+SUMMARY_VERSION = 4
 MAX_SUMMARY = 240  # characters; a card shows three lines
 
 

@@ -6,24 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LOW_SPACE = 10 * 10**9  # bytes; below, a few more images may fill the disk
+from rockonweb.core.docker.disk_usage import Disk
+
 CONTAINERD_FOLDER = "/var/lib/containerd"  # where the system's containerd stores images, if it does so for Docker
 SIZE_LIMITED = ("local", "journald", "syslog", "none")  # log drivers that limit the size, or log elsewhere
-
-
-@dataclass(frozen=True)
-class Disk:
-    """The disk of a folder: free and total bytes, and its file system, blank where unknown."""
-
-    free: int
-    total: int
-    file_system: str = ""
-    mount_point: str = ""
-
-    @property
-    def is_low(self) -> bool:
-        """Whether a few more images may fill it."""
-        return self.free < LOW_SPACE
 
 
 @dataclass(frozen=True)
@@ -68,19 +54,6 @@ class LogOptions:
         return self.driver in SIZE_LIMITED or bool(self.max_size)
 
 
-@dataclass(frozen=True)
-class DockerUsage:
-    """The number of Docker's images, containers and volumes, and the disk space that they use in bytes."""
-
-    images: int
-    images_size: int
-    containers: int
-    containers_size: int
-    volumes: int
-    volumes_size: int
-    cache_size: int
-
-
 def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any]) -> DockerSettings:
     """Return the settings from Docker's answers to `/info` and `/version`."""
     driver = {str(pair[0]): str(pair[1]) for pair in info.get("DriverStatus") or () if len(pair) == 2}
@@ -111,19 +84,4 @@ def parse_log_options(config: Mapping[str, Any]) -> LogOptions:
     options = config.get("Config") or {}
     return LogOptions(
         str(config.get("Type") or ""), str(options.get("max-size") or ""), str(options.get("max-file") or "")
-    )
-
-
-def parse_usage(df: Mapping[str, Any]) -> DockerUsage:
-    """Return the sizes from Docker's answer to `/system/df`."""
-    images, containers = df.get("Images") or (), df.get("Containers") or ()
-    volumes = [volume.get("UsageData") or {} for volume in df.get("Volumes") or ()]
-    return DockerUsage(
-        images=len(images),
-        images_size=int(df.get("LayersSize") or 0),
-        containers=len(containers),
-        containers_size=sum(int(entry.get("SizeRw") or 0) for entry in containers),
-        volumes=len(volumes),
-        volumes_size=sum(max(0, int(entry.get("Size") or 0)) for entry in volumes),
-        cache_size=sum(int(entry.get("Size") or 0) for entry in df.get("BuildCache") or () if not entry.get("Shared")),
     )

@@ -103,6 +103,16 @@ class MountOption:
         return bool(path) and any(f"{socket}/".startswith(f"{path}/") for socket in ENGINE_SOCKETS)
 
 
+@dataclass(frozen=True)
+class PublishedPort:
+    """A port of the container that an option publishes on a port of the host; `address` is blank for all addresses."""
+
+    number: int
+    host: int
+    protocol: str
+    address: str = ""
+
+
 class Relation(enum.Enum):
     """What a container uses of another one; the values are the flags."""
 
@@ -172,6 +182,11 @@ class DockerOptions:
     def mounts(self) -> list[MountOption]:
         """All mounts, in the order of the flags."""
         return [_MOUNT_PARSERS[flag.name](flag.value.strip()) for flag in self.flags if flag.name in _MOUNT_PARSERS]
+
+    @property
+    def published_ports(self) -> list[PublishedPort]:
+        """The ports that it publishes on ports of the host which it names; of others Docker picks free ones."""
+        return [port for value in self.flag_values("publish") for port in parse_published_ports(value)]
 
     @property
     def references(self) -> list[ContainerReference]:
@@ -296,6 +311,36 @@ def parse_short_mount(value: str) -> MountOption:
         return MountOption(MountKind.VOLUME, "", source)
     kind = MountKind.BIND if source.startswith(("/", ".")) else MountKind.VOLUME
     return MountOption(kind, _collapse_slashes(source), target, "ro" in mode.split(","))
+
+
+def parse_published_ports(value: str) -> list[PublishedPort]:
+    """Return what a `-p` publishes: [ADDRESS:]HOST:NUMBER[/PROTOCOL], or the long form published=…,target=….
+
+    HOST and NUMBER may be ranges of equal length. None where Docker picks the host's port: NUMBER alone,
+    ADDRESS::NUMBER, or one NUMBER for a range of the host.
+    """
+    if "=" in value:
+        fields = dict(_csv_fields(value))
+        address, host, number = "", fields.get("published", ""), fields.get("target", "")
+        protocol = fields.get("protocol", "tcp")
+    else:
+        rest, _, protocol = value.partition("/")
+        rest, _, number = rest.rpartition(":")
+        address, _, host = rest.rpartition(":")
+    numbers, hosts = _port_range(number), _port_range(host)
+    if len(numbers) != len(hosts):
+        return []
+    address = "" if (address := address.strip("[]")) in ("0.0.0.0", "::") else address  # noqa: S104 - read, not bound
+    return [
+        PublishedPort(port, host_port, protocol.lower() or "tcp", address)
+        for port, host_port in zip(numbers, hosts, strict=True)
+    ]
+
+
+def _port_range(text: str) -> range:
+    first, _, last = text.partition("-")
+    numbers = [int(word) for word in (first, last or first) if word.isascii() and word.isdigit()]
+    return range(numbers[0], numbers[1] + 1) if len(numbers) == 2 and numbers[1] < 65536 else range(0)
 
 
 def mount_fields(value: str) -> list[tuple[str, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+
+from rockonweb.core.text import TranslatableText, t
 
 # Seconds for kinds of steps without history. They move the progress bar, but no remaining time is shown.
 _GUESSED_SECONDS = {"pull": 30.0, "fetch_catalogue": 5.0, "stop": 3.0, "run_once": 5.0}
@@ -95,3 +97,23 @@ def _expected_seconds(step: StepTime, history: DurationHistory) -> tuple[float, 
         return step.seconds * (1 - fraction_done) / fraction_done, True
     remaining = max(expected - step.seconds, MIN_LEFT_FRACTION * max(expected, step.seconds))
     return remaining, usual is not None and step.seconds <= OVERDUE_FACTOR * max(expected, 1.0)
+
+
+def describe_downtime(recreated: Collection[str], containers: int, *, running: bool) -> TranslatableText:
+    """Return how long the app is unavailable, when these of its containers are recreated."""
+    if not running:
+        return t("The app is stopped now and stays stopped; the next start uses the new settings.")
+    if not recreated:
+        return t("Nothing is recreated: the app keeps running the whole time.")
+    if len(recreated) == containers:
+        return t(
+            "The app is unavailable from the moment its old containers stop until the new ones have started, usually "
+            "for a few seconds. Anything that must be downloaded is downloaded beforehand."
+        )
+    return t(
+        "%(count)s of %(containers)s containers are replaced; the others keep running. What the replaced ones provide "
+        "is unavailable in the meantime, usually for a few seconds. Anything that must be downloaded is downloaded "
+        "beforehand.",
+        count=len(recreated),
+        containers=containers,
+    )

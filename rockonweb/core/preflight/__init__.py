@@ -15,6 +15,7 @@ from rockonweb.core.preflight.containers import check_containers
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.images import check_images
 from rockonweb.core.preflight.mounts import check_shares
+from rockonweb.core.preflight.options import check_options
 from rockonweb.core.preflight.ports import check_host_ports, check_published_ports
 
 __all__ = ["Finding", "collect_findings"]
@@ -27,6 +28,7 @@ def collect_findings(
     yield from check_shares(definition, answers, facts, new_shares)
     yield from check_host_ports(definition, answers, facts)
     yield from check_containers(definition, answers, facts)
+    yield from check_options(definition, answers, facts)
     yield from check_images(definition, facts)
     yield from check_published_ports(definition, answers)
     yield from privileges.privilege_findings(definition)

@@ -1,116 +1,57 @@
-"""Ports of the host: which a rock-on uses, what else listens on them, which are free, and which browsers block."""
+"""Findings on ports of the host: wanted twice, in use, refused by browsers, or reachable from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.argv import host_port
-from rockonweb.core.definition.browser_ports import BLOCKED_PORTS
+from rockonweb.core.containers.host_ports import (
+    WantedPort,
+    browser_refusal,
+    find_free_port,
+    is_loopback_address,
+    port_conflict,
+    port_in_use_sentence,
+    wanted_ports,
+)
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.facts import HostFacts, PortListener
+from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import TranslatableText, t
 
-WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
-FIRST_UNPRIVILEGED_PORT = 1024  # from here on any user may listen
-
-
-def wanted_ports(definition: Definition, answers: Answers) -> list[tuple[str, int, int, str]]:
-    """Return container, container port, host port and protocol of everything that will listen on the host."""
-    return [
-        (name, port, host, protocol)
-        for name, port, port_spec in definition.container_ports
-        if (host := host_port(definition, name, port, answers)) is not None
-        for protocol in port_spec.published_protocols
-    ]
-
-
-def host_ports(definition: Definition, answers: Answers) -> frozenset[int]:
-    """Return the ports of the host that a rock-on will listen on."""
-    return frozenset(port for _, _, port, _ in wanted_ports(definition, answers))
-
-
-def port_conflict(rockon: str, host: int, protocol: str, facts: HostFacts) -> PortListener | None:
-    """Return what uses a port of the host, other than the rock-on itself; None when nothing does.
-
-    On any address: Docker publishes on all of them, so one in use on 127.0.0.1 alone is not available.
-    """
-    for listener in (*facts.listening, *facts.claimed):
-        if listener.port == host and listener.protocol == protocol and listener.rockon != rockon:
-            return listener
-    return None
-
-
-def find_free_port(
-    rockon: str,
-    start: int,
-    protocols: Iterable[str],
-    facts: HostFacts,
-    taken: Collection[tuple[int, str]] = (),
-    *,
-    ui: bool = False,
-) -> int | None:
-    """Return the first port from `start` upwards that is not in use; None when there is none.
-
-    `taken` are those that the rock-on uses for something else; with `ui`, those that browsers block are left out.
-    """
-    needed_protocols = set(protocols)
-    occupied = {
-        (listener.port, listener.protocol)
-        for listener in (*facts.listening, *facts.claimed)
-        if listener.rockon != rockon
-    } | set(taken)
-    for port in range(start, 65536):
-        if not (ui and port in BLOCKED_PORTS) and not any(
-            (port, protocol) in occupied for protocol in needed_protocols
-        ):
-            return port
-    return None
-
-
-def port_in_use_sentence(holder: PortListener) -> TranslatableText:
-    """Return a sentence on what uses a port, with its address where it does not listen on all of them."""
-    placeholders = {"port": holder.port, "protocol": holder.protocol, "who": str(holder.holder or t("another program"))}
-    if holder.address in WILDCARD_ADDRESSES:
-        return t("Port %(port)s (%(protocol)s) is in use by %(who)s.", **placeholders)
-    address = holder.address
-    return t(
-        "Port %(port)s (%(protocol)s) is in use by %(who)s on the address %(address)s.",
-        **placeholders,
-        address=address,
-    )
-
-
-def browser_refusal(port: int) -> TranslatableText | None:
-    """Return why the app's own page can't be on a port; None when it can."""
-    if port not in BLOCKED_PORTS:
-        return None
-    return t("Browsers block port %(port)s, so the app's page can't use it.", port=port)
+FIRST_UNPRIVILEGED_PORT = 1024  # from here on everybody may listen
 
 
 def check_host_ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
     """Yield a finding for each host port that is assigned twice or in use by something else."""
-    users_by_port: dict[tuple[int, str], str] = {}
-    for container, port, host, protocol in wanted_ports(definition, answers):
-        first_user = users_by_port.setdefault((host, protocol), f"{container} {port}")
-        if first_user != f"{container} {port}":
+    earlier: list[WantedPort] = []
+    for port in wanted_ports(definition, answers):
+        first = next((other for other in earlier if _collide(port, other)), None)
+        earlier.append(port)
+        if first:
             yield Finding(
                 "block",
-                t(
-                    "Host port %(host)s (%(protocol)s) is assigned twice: to %(first)s and to %(second)s.",
-                    host=host,
-                    protocol=protocol,
-                    first=first_user,
-                    second=f"{container} {port}",
-                ),
-                t("Choose another port for one of them."),
-            )
-        elif holder := port_conflict(definition.name, host, protocol, facts):
-            yield _port_finding(definition, answers, (container, port), port_in_use_sentence(holder), facts)
+                t("Host port %(host)s (%(protocol)s) is assigned twice: to %(first)s and to %(second)s.",
+                  host=port.host, protocol=port.protocol, first=first.title, second=port.title),
+                t("Both are in the definition's options: contact its maintainer.")
+                if first.by_option and port.by_option
+                else t("Choose another port for one of them."),
+            )  # fmt: skip
+        elif holder := port_conflict(definition.name, port.host, port.protocol, facts, port.address):
+            yield _port_finding(definition, answers, port, port_in_use_sentence(holder), facts)
     yield from _check_ui_ports(definition, answers, facts)
     yield from _check_privileged_ports(definition, answers)
+
+
+def _collide(port: WantedPort, other: WantedPort) -> bool:
+    """Whether two containers, or two ports of one, would listen on the same port of the same address."""
+    return (
+        (port.host, port.protocol) == (other.host, other.protocol)
+        and (port.container, port.number) != (other.container, other.number)
+        and (not port.address or not other.address or port.address == other.address)
+    )
 
 
 def _check_privileged_ports(definition: Definition, answers: Answers) -> Iterator[Finding]:
@@ -141,9 +82,9 @@ def _check_privileged_ports(definition: Definition, answers: Answers) -> Iterato
 def check_published_ports(definition: Definition, answers: Answers) -> Iterator[Finding]:
     """Yield one note that published ports bypass the host's firewall."""
     published = {
-        host
-        for name, _, host, _ in wanted_ports(definition, answers)
-        if not definition.containers[name].on_host_network
+        port.host
+        for port in wanted_ports(definition, answers)
+        if not definition.containers[port.container].on_host_network and not is_loopback_address(port.address)
     }
     if published:
         yield Finding(
@@ -164,20 +105,26 @@ def _check_ui_ports(definition: Definition, answers: Answers, facts: HostFacts) 
         refusal = browser_refusal(host) if port_spec.ui and host is not None else None
         if refusal and definition.containers[name].on_host_network:
             yield Finding("warn", refusal, t("The definition leaves no other choice."))
-        elif refusal:
-            yield _port_finding(definition, answers, (name, port), refusal, facts)
+        elif refusal and host is not None:
+            wanted = WantedPort(name, port, host, port_spec.published_protocols[0])
+            yield _port_finding(definition, answers, wanted, refusal, facts)
 
 
 def _port_finding(
     definition: Definition,
     answers: Answers,
-    container_port: tuple[str, int],
+    wanted: WantedPort,
     sentence: TranslatableText,
     facts: HostFacts,
 ) -> Finding:
-    """Return the finding for a port (of a container) that is not available, with a free one to use instead."""
-    container, port = container_port
+    """Return the finding for a port (of a container) that can't be had, with a free one to take instead."""
+    container, port = wanted.container, wanted.number
     spec = definition.containers[container]
+    if wanted.by_option:
+        hint = t(
+            "The definition publishes it by an option and can't use another port: stop what uses this one first.",
+        )
+        return Finding("block", sentence, hint)
     if spec.on_host_network:
         hint = t(
             "%(container)s uses the host network and can't use another port: stop what uses this one first.",
@@ -185,11 +132,11 @@ def _port_finding(
         )
         return Finding("block", sentence, hint)
     others = {
-        (host, protocol)
-        for name, number, host, protocol in wanted_ports(definition, answers)
-        if (name, number) != (container, port)
+        (other.host, other.protocol)
+        for other in wanted_ports(definition, answers)
+        if (other.container, other.number) != (container, port) or other.by_option
     }
-    start = (host_port(definition, container, port, answers) or 0) + 1
+    start = wanted.host + 1
     port_spec = spec.port_specs[port]
     available_port = find_free_port(
         definition.name, start, port_spec.published_protocols, facts, others, ui=port_spec.ui

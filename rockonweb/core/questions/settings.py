@@ -415,26 +415,6 @@ def port_notes(
     return []
 
 
-def describe_downtime(recreated: Collection[str], containers: int, *, running: bool) -> TranslatableText:
-    """Return how long the app is unavailable, when these of its containers are recreated."""
-    if not running:
-        return t("The app is stopped now and stays stopped; the next start uses the new settings.")
-    if not recreated:
-        return t("Nothing is recreated: the app keeps running the whole time.")
-    if len(recreated) == containers:
-        return t(
-            "The app is unavailable from the moment its old containers stop until the new ones have started, usually "
-            "for a few seconds. Anything that must be downloaded is downloaded beforehand."
-        )
-    return t(
-        "%(count)s of %(containers)s containers are replaced; the others keep running. What the replaced ones provide "
-        "is unavailable in the meantime, usually for a few seconds. Anything that must be downloaded is downloaded "
-        "beforehand.",
-        count=len(recreated),
-        containers=containers,
-    )
-
-
 def _changed_secret_notes(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
     for change in diff_settings(definition, old, new):
         if change.before == MASK == change.after:

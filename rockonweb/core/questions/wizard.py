@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from rockonweb.core.answers.answers import AnswerKey, Answers, build_answers, flatten_answers, share_fault
 from rockonweb.core.answers.field_names import field_name
 from rockonweb.core.containers import owners
+from rockonweb.core.containers.host_ports import (
+    browser_refusal,
+    find_free_port,
+    option_ports,
+    port_conflict,
+    port_in_use_sentence,
+)
 from rockonweb.core.definition.definition import Definition, PortSpec, QuestionSpec, sort_questions
 from rockonweb.core.facts import HostFacts, PortListener
 from rockonweb.core.preflight import Finding
-from rockonweb.core.preflight.ports import browser_refusal, find_free_port, port_conflict, port_in_use_sentence
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import TranslatableText, t
 
@@ -164,7 +170,7 @@ def suggest_host_ports(
 ) -> dict[str, PortSuggestion]:
     """Return a free host port for each question of the ports page, by field name: the preferred one unless in use."""
     suggestions: dict[str, PortSuggestion] = {}
-    taken: set[tuple[int, str]] = set()
+    taken = {(port.host, port.protocol) for port in option_ports(definition)}
     for question in page_questions(definition, "ports"):
         usual = int(question.key) if question.fixed else preferred[question.name]
         available_port = (

@@ -1,6 +1,7 @@
 """What matters of Docker's settings, from its own answers."""
 
-from rockonweb.core.docker.daemon_settings import LogOptions, parse_log_options, parse_settings, parse_usage
+from rockonweb.core.docker.daemon_settings import LogOptions, parse_log_options, parse_settings
+from rockonweb.core.docker.disk_usage import parse_usage
 
 
 def test_the_settings_are_read_from_what_docker_tells() -> None:

@@ -19,10 +19,16 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.config import current_config
-from rockonweb.core.docker.daemon_settings import LOW_SPACE
+from rockonweb.core.docker.disk_usage import LOW_SPACE
 from rockonweb.core.errors import QueueUnreachable, RockonwebError
-from rockonweb.core.instance import notices
-from rockonweb.core.instance.notices import NoticeChannel, NoticeContent, NoticeEvent, RenderedNotice, TroubleState
+from rockonweb.core.instance import notifications
+from rockonweb.core.instance.notifications import (
+    NoticeChannel,
+    NoticeContent,
+    NoticeEvent,
+    RenderedNotice,
+    TroubleState,
+)
 from rockonweb.core.text import t
 from rockonweb.languages import translate, use_language
 from rockonweb.models import (
@@ -36,7 +42,7 @@ from rockonweb.models import (
     transaction,
     utc_now,
 )
-from rockonweb.work import heartbeat, labels, notifier, queue
+from rockonweb.work import heartbeat, labels, notification_sender, queue
 
 JOB = "rockonweb.jobs.send_notice"
 RETRY_DELAYS = (60, 300, 1800)  # seconds before each retry
@@ -91,7 +97,7 @@ def notify_newer_images(rockon_ids: Collection[int]) -> None:
             else []
         )
         if names:
-            notify_targets(NoticeEvent.IMAGES, notices.newer_images_notice(names, _public_link("/updates")))
+            notify_targets(NoticeEvent.IMAGES, notifications.newer_images_notice(names, _public_link("/updates")))
 
 
 def process_notices() -> None:
@@ -112,7 +118,7 @@ def _check_trouble() -> None:
         return
     raw = queue.redis_connection().get(TROUBLE_KEY)
     previous = TroubleState(**json.loads(raw)) if isinstance(raw, bytes | str) else TroubleState()
-    trouble, messages = notices.track_trouble(
+    trouble, messages = notifications.track_trouble(
         previous,
         time.time(),
         away=not status.reachable,
@@ -133,7 +139,9 @@ def notify_targets(event: NoticeEvent, message: NoticeContent) -> None:
     """Store a message for each target that subscribes to the event, and queue its job."""
     targets = list(db.session.execute(select(NoticeTarget.id, NoticeTarget.events, NoticeTarget.language)))
     languages = {
-        target_id: language for target_id, events, language in targets if notices.wants_event(events.split(), event)
+        target_id: language
+        for target_id, events, language in targets
+        if notifications.wants_event(events.split(), event)
     }
     db.session.rollback()
     if languages:
@@ -148,7 +156,9 @@ def submit_test(target_id: int) -> None:
         target.fine = None
         language = target.language
     _enqueue_messages(
-        _record_messages({target_id: language}, notices.trial_notice(_public_link("/notices")), tries=MAX_TRIES - 1)
+        _record_messages(
+            {target_id: language}, notifications.trial_notice(_public_link("/notices")), tries=MAX_TRIES - 1
+        )
     )
 
 
@@ -161,7 +171,7 @@ def send_message(message_id: int) -> None:
         message.due, message.tries = utc_now() + timedelta(seconds=LEASE_SECONDS), message.tries + 1
         way, parts, tries = NoticeChannel(message.target.way), message.target.address_parts, message.tries
         notice_text = RenderedNotice(message.title, message.body)
-    failure = notifier.deliver_message(way, parts, notice_text)
+    failure = notification_sender.deliver_message(way, parts, notice_text)
     with transaction() as session:
         message = session.get(NoticeMessage, message_id)
         if message is None:
@@ -179,7 +189,7 @@ def _record_messages(targets: Mapping[int, str], message: NoticeContent, tries: 
     texts = {}
     for language in set(targets.values()):
         with use_language(language):
-            texts[language] = notices.render_notice(message, translate)
+            texts[language] = notifications.render_notice(message, translate)
     with transaction() as session:
         query = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
         waiting = {target: count for target, count in session.execute(query)}  # noqa: C416 - mypy: rows are not pairs

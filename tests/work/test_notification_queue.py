@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from rockonweb import jobs
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.instance.notices import LOCAL_SCHEMES, NoticeContent, NoticeEvent
+from rockonweb.core.instance.notifications import LOCAL_SCHEMES, NoticeContent, NoticeEvent
 from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, transaction, utc_now
-from rockonweb.work import heartbeat, notices, notifier, queue, runner, updates
+from rockonweb.work import heartbeat, notification_queue, notification_sender, queue, runner, updates
 from tests.support.app import add_rockon, mark_installed
 from tests.support.claims import free_port
 from tests.support.receivers import mail_server, webhook_receiver
@@ -71,7 +71,7 @@ def ended(progress: Progress, **columns: object) -> int:
 def test_a_web_hook_gets_what_happened_as_json(app: Flask) -> None:
     with webhook_receiver("/hook?key=v4lue") as seen:
         one = add("hook", url=seen.url)
-        notices.notify_targets(NoticeEvent.FAILED, WORDS)
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     [(path, body)] = seen.got
     assert path == "/hook?key=v4lue"
@@ -84,7 +84,7 @@ def test_a_web_hook_gets_what_happened_as_json(app: Flask) -> None:
 def test_a_mailbox_gets_a_mail_of_plain_text(app: Flask) -> None:
     with mail_server("apps", "s3cret-word") as box:
         one = add("mail", **mailbox(box.port, user="apps", password="s3cret-word"))
-        notices.notify_targets(NoticeEvent.FAILED, WORDS)
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     assert target(one).fine, target(one).said
     assert sorted(name for names in box.to for name in names) == ["ada@box.example", "bob@box.example"]
@@ -98,7 +98,7 @@ def test_a_mailbox_gets_a_mail_of_plain_text(app: Flask) -> None:
 def test_an_apprise_address_works_as_it_is(app: Flask) -> None:
     with webhook_receiver() as seen:
         one = add("apprise", url=seen.url.replace("http://", "json://"))
-        notices.notify_targets(NoticeEvent.FAILED, WORDS)
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     assert target(one).fine
     assert seen.got[0][1]["title"] == WORDS.title
@@ -106,7 +106,7 @@ def test_an_apprise_address_works_as_it_is(app: Flask) -> None:
 
 def test_an_address_that_apprise_does_not_know_is_told(app: Flask) -> None:
     one = add("apprise", url="nonsense-of-mine://x")
-    notices.notify_targets(NoticeEvent.FAILED, WORDS)
+    notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
     assert (target(one).fine, target(one).said) == (False, "Apprise does not support this address.")
 
@@ -127,7 +127,7 @@ def test_nothing_is_sent_to_this_machine_itself(app: Flask, monkeypatch: pytest.
     written: list[object] = []
     monkeypatch.setattr(syslog, "syslog", lambda *words: written.append(words))
     one = add("apprise", url="Syslog://local0")
-    notices.notify_targets(NoticeEvent.FAILED, WORDS)
+    notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
     assert target(one).fine is False
     assert target(one).said.startswith("Such an address points to this machine itself.")
@@ -141,8 +141,8 @@ def test_a_refusal_is_told_with_its_reason_and_tried_again_a_few_times(app: Flas
     with webhook_receiver("/t0ken-of-mine") as seen:
         seen.status = 503
         one = add("hook", url=seen.url)
-        notices.notify_targets(NoticeEvent.FAILED, WORDS)
-        for attempt in range(1, notices.MAX_TRIES + 1):
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
+        for attempt in range(1, notification_queue.MAX_TRIES + 1):
             send_all()
             send_all()  # it is not due again yet
             assert len(seen.got) == attempt
@@ -159,7 +159,7 @@ def test_a_refusal_is_told_with_its_reason_and_tried_again_a_few_times(app: Flas
 def test_a_wrong_password_is_told_without_it(app: Flask) -> None:
     with mail_server("apps", "right") as box:
         one = add("mail", **mailbox(box.port, user="apps", password="wr0ng-word"))
-        notices.notify_targets(NoticeEvent.FAILED, WORDS)
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     assert target(one).fine is False
     assert "535" in target(one).said
@@ -169,7 +169,7 @@ def test_a_wrong_password_is_told_without_it(app: Flask) -> None:
 
 def test_a_server_that_is_not_there_is_told(app: Flask) -> None:
     one, two = add("hook", url=f"http://127.0.0.1:{free_port()}/"), add("mail", **mailbox(free_port()))
-    notices.notify_targets(NoticeEvent.FAILED, WORDS)
+    notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
     for found in (target(one), target(two)):
         assert found.fine is False
@@ -177,11 +177,11 @@ def test_a_server_that_is_not_there_is_told(app: Flask) -> None:
 
 
 def test_a_server_that_is_silent_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifier, "TIMEOUT", 0.5)
+    monkeypatch.setattr(notification_sender, "TIMEOUT", 0.5)
     with webhook_receiver() as seen:
         seen.delay = 5
         one = add("hook", url=seen.url)
-        notices.notify_targets(NoticeEvent.FAILED, WORDS)
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
         begun = time.monotonic()
         send_all()
         assert time.monotonic() - begun < 4
@@ -189,10 +189,10 @@ def test_a_server_that_is_silent_is_given_up(app: Flask, monkeypatch: pytest.Mon
 
 
 def test_messages_do_not_pile_up_for_ever(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "MAX_WAITING", 3)
+    monkeypatch.setattr(notification_queue, "MAX_WAITING", 3)
     add("hook", url="http://127.0.0.1:9/")
     for _ in range(5):
-        notices.notify_targets(NoticeEvent.FAILED, WORDS)
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
     assert db.session.query(NoticeMessage).count() == 3
 
 
@@ -213,7 +213,7 @@ def test_messages_do_not_pile_up_for_ever(app: Flask, monkeypatch: pytest.Monkey
 def test_who_wants_it_is_told_of_an_operation(app: Flask, progress: Progress, events: str, told: bool) -> None:
     add("hook", events, url="http://127.0.0.1:9/")
     operation = ended(progress, error="No <image>." if progress is Progress.FAILED else "", hint="Check @its name.")
-    notices.notify_operation_ended(operation)
+    notification_queue.notify_operation_ended(operation)
     found = db.session.scalars(select(NoticeMessage)).all()
     assert bool(found) is told
     if progress is Progress.FAILED and told:
@@ -231,7 +231,7 @@ def test_each_target_is_told_in_its_language(app: Flask, language: str, title: s
         one = add("hook", "ended", url="http://127.0.0.1:9/")
         with transaction() as session:
             session.get_one(NoticeTarget, one).language = chosen
-    notices.notify_operation_ended(ended(Progress.DONE))
+    notification_queue.notify_operation_ended(ended(Progress.DONE))
     first, second = db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.target_id))
     assert first.title == title
     assert first.body.startswith(line)
@@ -258,14 +258,14 @@ def test_a_notice_that_fails_fails_nothing(app: Flask, monkeypatch: pytest.Monke
         raise RockonwebError("the database is away")
 
     add("hook", "ended", url="http://127.0.0.1:9/")
-    monkeypatch.setattr(notices, "notify_targets", fall)
-    notices.notify_operation_ended(ended(Progress.DONE))
-    notices.process_notices()
+    monkeypatch.setattr(notification_queue, "notify_targets", fall)
+    notification_queue.notify_operation_ended(ended(Progress.DONE))
+    notification_queue.process_notices()
 
 
 def test_without_a_target_nothing_is_put_on_record_or_on_the_queue(app: Flask) -> None:
-    notices.notify_operation_ended(ended(Progress.FAILED))
-    notices.process_notices()
+    notification_queue.notify_operation_ended(ended(Progress.FAILED))
+    notification_queue.process_notices()
     assert db.session.query(NoticeMessage).count() == 0
     assert queue.waiting_jobs() == set()
 
@@ -289,22 +289,22 @@ def test_images_that_are_newly_newer_are_told(app: Flask, monkeypatch: pytest.Mo
 def test_the_watcher_tells_of_little_room_and_of_docker_s_absence(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     add("hook", "trouble", url="http://127.0.0.1:9/")
     heartbeat.publish_status(queue.redis_connection(), heartbeat.EngineStatus(True, free=10**9))
-    notices.process_notices()
-    notices.process_notices()
+    notification_queue.process_notices()
+    notification_queue.process_notices()
     heartbeat.publish_status(queue.redis_connection(), heartbeat.EngineStatus(False))
-    notices.process_notices()
+    notification_queue.process_notices()
     clock = time.time()
     monkeypatch.setattr(time, "time", lambda: clock + 301)
     heartbeat.publish_status(queue.redis_connection(), heartbeat.EngineStatus(False))
-    notices.process_notices()
-    notices.process_notices()
+    notification_queue.process_notices()
+    notification_queue.process_notices()
     titles = [message.title for message in db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.id))]
     assert titles == ["Little free space for images", "Docker does not answer"]
 
 
 def test_the_watcher_puts_what_is_due_on_the_queue(app: Flask) -> None:
     add("hook", url="http://127.0.0.1:9/")
-    notices.notify_targets(NoticeEvent.FAILED, WORDS)
+    notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
     queue.redis_connection().flushall()
-    notices.process_notices()
+    notification_queue.process_notices()
     assert queue.waiting_jobs() == {"notice-1"}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from rockonweb.core.instance.notices import (
+from rockonweb.core.instance.notifications import (
     MAX_SENTENCE,
     NoticeChannel,
     RenderedNotice,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rockonweb.core.instance.notices import (
+from rockonweb.core.instance.notifications import (
     NoticeChannel,
     NoticeContent,
     NoticeEvent,

@@ -1,0 +1,88 @@
+"""What Docker would refuse about the options of a container is known before."""
+
+import pytest
+
+from rockonweb.core.answers.answers import Answers, answers_from_json
+from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.core.preflight.options import check_options
+from tests.support.samples import build_definition, make_host_facts
+
+OTHERS = {"containers": {"vpn": ContainerFacts("vpn", state="running")}}
+
+
+def findings(
+    opts: list[list[str]], answers: Answers | None = None, facts: dict | None = None, **spec: object
+) -> list[str]:
+    definition = build_definition({"web": {"opts": opts, **spec}})
+    return [str(one) for one in check_options(definition, answers or Answers(), make_host_facts(**(facts or OTHERS)))]
+
+
+@pytest.mark.parametrize(
+    ("opts", "told"),
+    [
+        ([["-v", "./rel:/rel"]], 'web mounts "./rel" at /rel, which is not an absolute path.'),
+        ([["-v", "../up:/up"]], 'web mounts "../up" at /up, which is not an absolute path.'),
+        ([["--mount", "type=bind,src=rel,dst=/x"]], 'web mounts "rel" at /x, which is not an absolute path.'),
+        ([["-v", "~/x:/x"]], 'web mounts "~/x" at /x, which is neither a path nor a volume.'),
+        ([["-v", "a/b:/x"]], 'web mounts "a/b" at /x, which is neither a path nor a volume.'),
+        ([["-v", "/a:/data"], ["-v", "/b:/data/"]], "web mounts more than one thing at /data."),
+        ([["-v", "/a:/data"], ["--mount", "type=tmpfs,dst=/data"]], "web mounts more than one thing at /data."),
+        ([["--tmpfs", "/data"], ["-v", "cache:/data"]], "web mounts more than one thing at /data."),
+        ([["--net", "host"], ["--link", "x:y"]], "web can't have links: it uses the host network."),
+        ([["--net", "host"], ["--mac-address", "02:42:ac:11:00:02"]], "web can't have a MAC address: it uses the host"),
+        ([["--ip", "172.20.0.5"]], "web is to have the address 172.20.0.5, but names no network for it."),
+        (
+            [["--ip", "172.20.0.5"], ["--network", "lan"]],
+            'The address 172.20.0.5 of web needs the network "lan" with a subnet of its own.',
+        ),
+    ],
+)
+def test_what_docker_would_refuse_is_told(opts: list[list[str]], told: str):
+    [one] = findings(opts, facts={"networks": {}})
+    assert one.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [
+        (["-p", "80:80"], "published ports"),
+        (["-P", ""], "published ports"),
+        (["--expose", "80"], "exposed ports"),
+        (["--hostname", "web"], "a host name"),
+        (["-h", "web"], "a host name"),
+        (["--dns", "10.0.0.1"], "DNS servers"),
+        (["--add-host", "a:10.0.0.1"], "names of other hosts"),
+        (["--link", "vpn:v"], "links"),
+        (["--mac-address", "02:42:ac:11:00:02"], "a MAC address"),
+    ],
+)
+def test_who_uses_the_network_of_another_container_can_have_no_such_thing(option: list[str], what: str):
+    [one] = findings([["--network", "container:vpn"], option])
+    assert one.startswith(f"web can't have {what}: it uses the network of the container vpn.")
+
+
+def test_nor_ports_by_answers():
+    answers = answers_from_json({"ports": {"web": {"80": 8080}}})
+    [one] = findings([["--net=container:vpn", ""]], answers, ports={"80": {"label": "Web"}})
+    assert one.endswith("Leave its ports blank, or contact the definition's maintainer.")
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [
+        [["-v", "/etc/openvpn"]],
+        [["-v", "/etc/openvpn"], ["-v", "/a:/etc/openvpn"]],
+        [["-v", "my-data:/data"], ["-v", "/a:/b"]],
+        [["--net", "host"], ["--hostname", "web"]],
+        [["--network", "container:vpn"], ["--dns-search", "home"]],
+        [["--ip", "172.20.0.5"], ["--network", "lan"]],
+    ],
+)
+def test_what_docker_takes_is_not_told(opts: list[list[str]]):
+    assert findings(opts, facts={"networks": {"lan": NetworkFacts("lan")}}) == []
+
+
+def test_a_share_at_the_path_of_an_option_is_told():
+    answers = answers_from_json({"shares": {"web": {"/data": "films"}}})
+    volumes = {"/data": {"label": "Data", "description": ""}}
+    assert findings([["-v", "/a:/data/"]], answers, volumes=volumes)[0].startswith("web mounts more than one thing at")

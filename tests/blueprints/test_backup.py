@@ -35,7 +35,7 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.work import backup as edges
-from rockonweb.work import restore
+from rockonweb.work import backup_encryption, restore
 from tests.support import samples
 from tests.support.app import HX, PASSWORD, FormClient, add_rockon, mark_installed
 from tests.support.docker_stand_in import FakeDocker
@@ -139,7 +139,7 @@ def test_secrets_are_encrypted_with_a_passphrase(owner_client: FormClient) -> No
     written = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "backup.make")).one()
     assert (written.who, written.about) == ("ada", "with secrets")
     assert SECRET not in answer.text
-    opened = edges.unseal_secrets(core.read_backup(answer.data), PASSPHRASE)
+    opened = backup_encryption.unseal_secrets(core.read_backup(answer.data), PASSPHRASE)
     assert opened.rockons[0].given["environment"]["notes"]["ADMIN_PASSWORD"] == SECRET
 
 

@@ -6,6 +6,7 @@ flag that Compose does not support is listed in a comment at the top. Secrets ar
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -149,6 +150,11 @@ class _Service:
             values.append(value)
 
 
+def _is_anonymous_volume_at(flag: run_options.Flag, targets: Collection[str]) -> bool:
+    mount = run_options.parse_short_mount(flag.value.strip()) if flag.name == "volume" else None
+    return mount is not None and not mount.source and posixpath.normpath(mount.target) in targets
+
+
 class _ComposeDocument:
     def __init__(self, plan: Plan, links: Collection[str], create_commands: Mapping[str, str]) -> None:
         self.plan = plan
@@ -227,7 +233,10 @@ class _ComposeDocument:
         service = self.services[name] = _Service(
             name, {"image": arguments[0] if arguments else "", "container_name": name}
         )
+        filled = {posixpath.normpath(mount.target) for mount in options.mounts if mount.source}
         for flag in options.flags:
+            if _is_anonymous_volume_at(flag, filled):
+                continue  # Docker mounts the other one; Compose takes no second mount at a path
             try:
                 FLAG_CONVERTERS[flag.name](self, service, flag.value)
             except (KeyError, ValueError):  # Compose does not support the flag, or its value

@@ -267,6 +267,17 @@ def test_a_kept_volume_is_an_external_one():
     assert body["volumes"] == {KEPT: {"external": True}}
 
 
+def test_a_volume_without_a_name_gives_way_to_what_is_mounted_there(tmp_path: Path):
+    """Docker takes `-v NAME:/etc/openvpn -v /etc/openvpn`, Compose only one mount at a path."""
+    definition = samples.build_definition({"app": {"opts": [["-v", "/etc/openvpn"], ["-v", "/cache"]]}})
+    answers = samples.complete_answers(definition)
+    facts = samples.make_host_facts(answers, kept_volumes={"app": (VolumeMount(KEPT, "/etc/openvpn/"),)})
+    export = compose.export_compose(plan.plan_install(definition, answers, facts), ())
+    volumes = yaml.safe_load(export.document)["services"]["app"]["volumes"]
+    assert volumes == [f"{KEPT}:/etc/openvpn/", "/etc/localtime:/etc/localtime:ro", "/cache"]
+    assert read_by_compose(tmp_path, export.document, "")
+
+
 def test_what_refers_to_a_container_of_the_same_rockon_names_its_service():
     opts = [["--link", "first:x"], ["--volumes-from", "first"], ["--pid=container:first", ""]]
     found = exported(samples.build_definition({"first": {}, "second": {"opts": opts}}))

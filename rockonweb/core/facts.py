@@ -88,6 +88,9 @@ class ContainerFacts:
     started: str = ""  # the time of the last start, as Docker writes it
     health: str = ""  # starting, healthy, unhealthy; blank for one without a health check of its own
     networks: tuple[str, ...] = ()
+    network_ids: Mapping[str, str] = field(default_factory=dict)  # by name; of a network that is gone, the former id
+    network_mode: str = ""  # `container:ID` for one that uses the network of another container
+    bind_mounts: tuple[str, ...] = ()  # paths of the host
 
     @property
     def ever_ran(self) -> bool:
@@ -105,6 +108,7 @@ class NetworkFacts:
     driver: str = ""
     subnets: tuple[str, ...] = ()
     internal: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True)

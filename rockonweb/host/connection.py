@@ -109,6 +109,16 @@ class Connection:
                 state=item.get("State", ""),
                 rockon=self._rockon_name(item.get("Labels") or {}),
                 networks=tuple((item.get("NetworkSettings") or {}).get("Networks") or {}),
+                network_ids={
+                    network: (endpoint or {}).get("NetworkID", "")
+                    for network, endpoint in ((item.get("NetworkSettings") or {}).get("Networks") or {}).items()
+                },
+                network_mode=(item.get("HostConfig") or {}).get("NetworkMode", ""),
+                bind_mounts=tuple(
+                    mount["Source"]
+                    for mount in item.get("Mounts") or ()
+                    if mount.get("Type") == "bind" and mount.get("Source")
+                ),
             )
             for item in items
             if (name := container_name(item))

@@ -113,10 +113,20 @@ class Networks(Connection):
         """Connect a container of the rock-on to a network. Returns False where it was connected already."""
         container = self._require_own_container(name)
         if network in container.networks:
-            return False
+            if self._is_endpoint_alive(network, name):
+                return False
+            # Docker starts nothing that is on a network of this name which no longer exists.
+            with translate_errors(name):
+                self._api.disconnect_container_from_network(container.id, network, force=True)
         with translate_errors(name):
             self._api.connect_container_to_network(container.id, network)
         return True
+
+    def _is_endpoint_alive(self, network: str, name: str) -> bool:
+        """Whether a container is on the network that now has this name, and not on a removed one."""
+        details, container = self._find_network(network), self._inspect_raw(name) or {}
+        endpoint = ((container.get("NetworkSettings") or {}).get("Networks") or {}).get(network) or {}
+        return details is not None and endpoint.get("NetworkID") in ("", None, details["Id"])
 
     def disconnect_network(self, network: str, name: str) -> bool:
         """Disconnect a container of the rock-on from a network. Returns False where it was not connected."""
@@ -156,6 +166,7 @@ class Networks(Connection):
             driver=item.get("Driver") or "",
             subnets=tuple(pool["Subnet"] for pool in pools if pool.get("Subnet")),
             internal=bool(item.get("Internal")),
+            id=item.get("Id") or "",
         )
 
     def _find_network(self, name: str) -> dict[str, Any] | None:

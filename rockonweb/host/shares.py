@@ -268,6 +268,12 @@ class Shares:
                     ),
                 )
 
+    def missing_paths(self, paths: Iterable[str]) -> list[str]:
+        """Return those of these paths that are below the root of the shares and do not exist, each once."""
+        root = os.path.normpath(self.root)
+        own_paths = dict.fromkeys(path for path in paths if os.path.normpath(path).startswith(f"{root}/"))
+        return [path for path in own_paths if not os.path.lexists(path)]
+
     def set_owner(self, share_path: str, uid: int, gid: int) -> tuple[int, int]:
         """Set owner and group of SHARE or SHARE/FOLDER, not of its contents; return the previous ones.
 

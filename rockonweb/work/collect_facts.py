@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -14,8 +14,10 @@ from rockonweb.core.containers.host_ports import WantedPort, option_ports
 from rockonweb.core.definition.definition import definition_from_source
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
+from rockonweb.core.preflight.finding import Finding
+from rockonweb.core.preflight.mounts import missing_folder_finding
 from rockonweb.core.text import t
-from rockonweb.host import Engine, get_host
+from rockonweb.host import Engine, Host, get_host
 from rockonweb.models import Container, Installation, Port, State, Volume, db
 from rockonweb.models.repository import load_answers
 
@@ -80,6 +82,13 @@ def claimed_ports(session: Session) -> list[PortListener]:
 @lru_cache(512)
 def _option_ports(name: str, source: str) -> tuple[WantedPort, ...]:
     return tuple(option_ports(definition_from_source(name, source)))
+
+
+def missing_folder_findings(containers: Iterable[ContainerFacts], host: Host) -> Iterator[Finding]:
+    """Yield a finding for each folder of the shares that a container has mounted and that is missing."""
+    for container in containers:
+        for path in host.shares.missing_paths(container.bind_mounts):
+            yield missing_folder_finding(container.name, path)
 
 
 def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, list[tuple[int, str]]]:

@@ -31,14 +31,16 @@ from sqlalchemy.orm import Session
 from rockonweb import config, host
 from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.facts import ContainerFacts, PortListener
+from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
 from rockonweb.core.instance import diagnosis
 from rockonweb.core.instance.diagnosis import CheckResult
+from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.text import t
 from rockonweb.migrations import upgrade
 from rockonweb.models import Base, Container, EncryptedText, Installation, Operation, Progress, RefreshReport, State
 from rockonweb.models.address import mask_password, open_read_only, parse_database_url
 from rockonweb.models.base import make_cipher, wrap_database_error
+from rockonweb.models.repository import load_answers
 from rockonweb.work import heartbeat, queue
 from rockonweb.work.collect_facts import claimed_ports
 
@@ -276,9 +278,10 @@ class _InstanceProbe:
 
     def inspect_rows(self) -> CheckResult:
         """Compare the containers in the database with Docker's."""
-        managed = {
-            name: facts.rockon for name, facts in self._connect_docker().list_containers().items() if facts.rockon
-        }
+        docker = self._connect_docker()
+        containers = docker.list_containers()
+        facts = HostFacts(containers=containers, networks=docker.list_networks(containers))
+        managed = {name: container.rockon for name, container in containers.items() if container.rockon}
         with Session(self._db_engine) as session:
             pending = set(session.scalars(select(Installation.name).where(Installation.state.in_(PENDING_STATES))))
             states = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
@@ -288,12 +291,30 @@ class _InstanceProbe:
                 .where(Installation.state.in_(states))
             )
             expected = {(container, rockon) for rockon, container in session.execute(query)}
+            apps = [
+                (installation.current_definition, load_answers(installation))
+                for installation in session.scalars(select(Installation).where(Installation.state.in_(states)))
+            ]
         known_rockons = {rockon for _, rockon in expected} | pending
         orphans = [name for name, rockon in managed.items() if rockon not in known_rockons]
         missing = [
             f"{name} ({rockon})" for name, rockon in sorted(expected) if name not in managed and rockon not in pending
         ]
-        return diagnosis.diagnose_containers(sorted(orphans), missing)
+        cut_off = {
+            f"{container} ({definition.name})"
+            for definition, answers in apps
+            for container in (
+                *find_stale_containers(definition, facts),
+                *find_missing_memberships(definition, answers, facts),
+            )
+        }
+        folders = {
+            path
+            for container in containers.values()
+            if container.rockon in known_rockons
+            for path in self.host.shares.missing_paths(container.bind_mounts)
+        }
+        return diagnosis.diagnose_containers(sorted(orphans), missing, sorted(cut_off), sorted(folders))
 
     def inspect_operations(self) -> CheckResult:
         """Check for operations that are stuck, and for recent failures."""

@@ -6,12 +6,13 @@ A kind with several planners runs their plans one after another; each is planned
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import ndiff
 from typing import Any
 
-from rockonweb.core.errors import RockonwebError
+from rockonweb.core.errors import Conflict, RockonwebError
+from rockonweb.core.facts import ContainerFacts, HostFacts
 from rockonweb.core.operations.lifecycle import Kind
 from rockonweb.core.operations.requests import (
     ChangeRequest,
@@ -26,10 +27,13 @@ from rockonweb.core.operations.requests import (
 )
 from rockonweb.core.plan import plan
 from rockonweb.core.plan.plan import Plan
+from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.text import t
-from rockonweb.host import Engine
+from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation
+from rockonweb.models.repository import load_answers
 from rockonweb.work import handler_tasks
+from rockonweb.work.collect_facts import missing_folder_findings
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
 
 Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the request of its kind
@@ -74,14 +78,20 @@ def _plan_update(operation: Operation, request: UpdateRequest, installation: Ins
 
 
 def _plan_start(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:
-    """Plan a start, or a restart; a container that was removed manually is recreated."""
-    stops = plan.plan_stop(installation.current_definition).steps if isinstance(request, RestartRequest) else ()
+    """Plan a start, or a restart; what is missing of containers and networks is created before."""
+    definition = installation.current_definition
+    stops = plan.plan_stop(definition).steps if isinstance(request, RestartRequest) else ()
     containers = docker.list_containers()
-    if all(
-        name in containers and containers[name].rockon == installation.name
-        for name in installation.current_definition.containers
-    ):
-        return Plan(installation.name, (*stops, *plan.plan_start(installation.current_definition).steps))
+    facts = HostFacts(containers=containers, networks=docker.list_networks(containers))
+    _refuse_missing_folders(installation, containers)
+    complete = all(
+        name in containers and containers[name].rockon == installation.name for name in definition.containers
+    )
+    incomplete = find_stale_containers(definition, facts) or find_missing_memberships(
+        definition, load_answers(installation), facts
+    )
+    if complete and not incomplete:
+        return Plan(installation.name, (*stops, *plan.plan_start(definition).steps))
     start_plan = _review_again(installation, StartRequest(), docker).plan
     return replace(start_plan, steps=(*stops, *start_plan.steps))
 
@@ -122,6 +132,13 @@ def _review_again(installation: Installation, request: ReviewableRequest, docker
         finding = review.blocking_findings[0]
         raise RockonwebError(finding.sentence, finding.hint)
     return review
+
+
+def _refuse_missing_folders(installation: Installation, containers: Mapping[str, ContainerFacts]) -> None:
+    """Raise Conflict where a folder of the shares that a container has mounted is missing."""
+    own_containers = [facts for facts in containers.values() if facts.rockon == installation.name]
+    for finding in missing_folder_findings(own_containers, get_host(installation)):
+        raise Conflict(finding.sentence, finding.hint)
 
 
 def _refuse_changed(current: list[str], reviewed: list[str]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from rockonweb.config import current_config
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.containers.argv import resolve_host_ports
+from rockonweb.core.containers.argv import resolve_host_ports, share_facts
 from rockonweb.core.containers.host_ports import host_ports
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.docker.run_options import Relation
@@ -32,7 +32,7 @@ from rockonweb.core.text import join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, RockOn, State, db, repository
 from rockonweb.work import image_facts, operations, rollback, updates
-from rockonweb.work.collect_facts import collect_volumes, gather_facts, other_users
+from rockonweb.work.collect_facts import collect_volumes, gather_facts, missing_folder_findings, other_users
 
 ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
 
@@ -233,6 +233,16 @@ def _review_change(
         ownership_changes=change_request.give,
         requested_shares=confirmed_shares,
         rollback_target=rollback_target,
+    )
+    own_mounts = [item for item in (facts.containers or {}).values() if item.rockon == new.definition.name]
+    wanted_paths = {share_facts(share_path, facts).path for _, share_path in new.answers.share_mounts}
+    missing_folders = missing_folder_findings(
+        [replace(item, bind_mounts=tuple(wanted_paths.intersection(item.bind_mounts))) for item in own_mounts],
+        get_host(installation),
+    )
+    planned_change = replace(
+        planned_change,
+        plan=replace(planned_change.plan, findings=(*planned_change.plan.findings, *missing_folders)),
     )
     if docker and rollback_target.shares:
         own_containers = {

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from rockonweb.core.operations.requests import blank_request
+from rockonweb.core.operations.requests import ChangeRequest, blank_request
 from rockonweb.models import Installation, Kind, Operation
 from rockonweb.work import operations
+from rockonweb.work.doctor import examine_instance
 from tests.support.apps import fetch_app_page, wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, chosen_port, describe_steps
@@ -120,3 +121,85 @@ def test_what_is_missing_can_still_be_stopped_and_uninstalled(
     instance.perform(Kind.UNINSTALL, rockon)
     assert rockon.state == "available"
     assert engine.run_docker("ps", "-aq") == ""
+
+
+# -- what others removed: networks, folders, containers -----------------------------------------------------------------
+
+
+def networks_of(engine: DockerDaemon, name: str) -> set[str]:
+    """The networks that a container is on, and that exist."""
+    on = engine.run_docker("inspect", "-f", "{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{end}}", name)
+    return {*on.split()} & {*engine.run_docker("network", "ls", "--format", "{{.Name}}").split()}
+
+
+def test_a_start_creates_the_network_that_was_pruned(engine: DockerDaemon, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install_rockon(rockon, shares={"anew-db": {"/data": "anew-data"}})
+    instance.perform(Kind.STOP, rockon)
+    engine.run_docker("network", "prune", "-f")
+    ids = [identity(engine, name) for name in ("anew-db", "anew-app")]
+    operation = instance.perform(Kind.START, rockon)
+    assert ("create network AnewLink", "the containers reach each other on it") in steps(operation)
+    assert [networks_of(engine, name) for name in ("anew-db", "anew-app")] == [{"bridge", "AnewLink"}] * 2
+    assert [identity(engine, name) for name in ("anew-db", "anew-app")] == ids
+    assert rockon.status_text == "started"
+
+
+def test_a_restart_connects_who_was_disconnected(engine: DockerDaemon, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install_rockon(rockon, shares={"anew-db": {"/data": "anew-data"}})
+    engine.run_docker("network", "disconnect", "AnewLink", "anew-db")
+    [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
+    assert (told.level, "anew-db (Anew)" in told.sentence) == ("warn", True)
+    operation = instance.perform(Kind.RESTART, rockon)
+    assert "connect anew-db to network AnewLink" in [title for title, _ in steps(operation)]
+    assert networks_of(engine, "anew-db") == {"bridge", "AnewLink"}
+    [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
+    assert told.level == "ok"
+
+
+@pytest.mark.parametrize("kind", [Kind.START, Kind.RESTART])
+def test_a_start_that_meets_a_dead_container_id_recreates(
+    engine: DockerDaemon, instance: Instance, app_image: str, kind: Kind
+) -> None:
+    engine.run_docker("run", "-d", "--name", "lender", app_image)
+    rockon = instance.add_rockon(
+        "Dep", {"dep": {"image": app_image, "tag": "", "opts": [["--net=container:lender", ""]]}}
+    )
+    instance.install_rockon(rockon)
+    engine.run_docker("rm", "-f", "lender")
+    engine.run_docker("run", "-d", "--name", "lender", app_image)
+    old = identity(engine, "dep")
+    operation = instance.perform(kind, rockon)
+    assert identity(engine, "dep") != old
+    assert ("create container dep", "the container whose network it uses no longer exists") in steps(operation)
+    assert (
+        engine.run_docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", "dep")
+        == f"container:{identity(engine, 'lender')}"
+    )
+
+
+@pytest.mark.parametrize("kind", [Kind.START, Kind.RESTART])
+def test_nothing_is_started_on_a_folder_that_is_gone(
+    engine: DockerDaemon, instance: Instance, app_image: str, kind: Kind
+) -> None:
+    rockon = trio(instance, app_image)
+    instance.install_rockon(rockon, shares={"anew-db": {"/data": "anew-data"}})
+    if kind is Kind.START:
+        instance.perform(Kind.STOP, rockon)
+    share = instance.settings.shares_root / "anew-data"
+    share.rename(share.with_name("away"))
+    [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
+    assert (told.level, str(share) in told.sentence) == ("fail", True)
+    request = blank_request(kind)
+    operation = instance.run_operation(operations.submit_operation(rockon, request, "me"))
+    assert operation.progress == "failed"
+    assert operation.error == f"The folder {share}, in which anew-db has its data, is missing."
+    assert not share.exists()
+    assert engine.run_docker("inspect", "-f", "{{.State.Status}}", "anew-db") == (
+        "exited" if kind is Kind.START else "running"
+    )
+    blocked = instance.review_request(rockon, ChangeRequest(answers=instance.changed_answers(rockon), rebuild=True))
+    assert [one.sentence for one in blocked.blocking_findings][-1] == operation.error
+    share.with_name("away").rename(share)
+    assert instance.run_operation(operations.submit_operation(rockon, request, "me")).progress == "done"

@@ -355,9 +355,21 @@ def diagnose_ports(published: int, taken: Sequence[PortListener]) -> CheckResult
     )
 
 
-def diagnose_containers(orphans: Sequence[str], missing: Sequence[str]) -> CheckResult:
-    """Compare database and Docker: managed containers without an installed rock-on, rock-ons without containers."""
-    make_result = partial(CheckResult, "containers", facts={"strays": list(orphans), "missing": list(missing)})
+def diagnose_containers(
+    orphans: Sequence[str], missing: Sequence[str], cut_off: Sequence[str] = (), folders: Sequence[str] = ()
+) -> CheckResult:
+    """Compare database and Docker: managed containers without an installed rock-on, rock-ons without containers.
+
+    `cut_off` are containers that are not on a network on which they belong, `folders` missing ones that are mounted.
+    """
+    facts = {"strays": list(orphans), "missing": list(missing), "cut_off": list(cut_off), "folders": list(folders)}
+    make_result = partial(CheckResult, "containers", facts=facts)
+    if folders:
+        return make_result(
+            "fail",
+            t("Folders with the data of apps are missing: %(names)s.", names=_list_first(folders)),
+            t("Mount their disk, or restore them, before you start these apps."),
+        )
     if orphans:
         return make_result(
             "warn",
@@ -375,6 +387,12 @@ def diagnose_containers(orphans: Sequence[str], missing: Sequence[str]) -> Check
                 names=_list_first(missing),
             ),
             t("Start the rock-on to recreate them."),
+        )
+    if cut_off:
+        return make_result(
+            "warn",
+            t("Containers that are not on all of their networks: %(names)s.", names=_list_first(cut_off)),
+            t("Restart the rock-on to connect them again."),
         )
     return make_result("ok", t("The containers in Docker match the installed rock-ons."))
 

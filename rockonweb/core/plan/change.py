@@ -47,6 +47,7 @@ from rockonweb.core.plan.plan import (
     network_members,
     share_steps,
 )
+from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.plan.rollback import NO_ROLLBACK, RollbackTarget, SnapshotScope, find_snapshot_scopes, resume_steps
 from rockonweb.core.secret import format_command, reveal_argv
 from rockonweb.core.text import t
@@ -143,13 +144,17 @@ def plan_change(
             for container in before
             if container in facts.containers and facts.containers[container].rockon == new.definition.name
         }
-    reasons = _recreate_reasons(before, after, present, recreate or {}, new.definition)
+    stale = find_stale_containers(new.definition, facts)
+    reasons = _recreate_reasons(before, after, present, {**stale, **(recreate or {})}, new.definition)
     removed = {name: t("the definition no longer has it") for name in before if name not in after}
     replaced = [
         name for name, _ in reversed(old.definition.launch_order) if name in {**reasons, **removed} and name in present
     ]
+    repairs = find_missing_memberships(new.definition, new.answers, facts)
     network_moves = {
-        name: _network_moves(before[name], after[name]) for name in after if name in before and name not in reasons
+        name: _network_moves(before[name], after[name], repairs.get(name, ()))
+        for name in after
+        if name in before and name not in reasons
     }
     to_start = (
         set(after)
@@ -317,11 +322,16 @@ def _create_argv(steps: ContainerSteps | None) -> Argv | None:
     return next((step.argv for step in steps or () if isinstance(step, CreateContainer)), None)
 
 
-def _network_moves(before: ContainerSteps, after: ContainerSteps) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the networks that a container is connected to, and those that it is disconnected from."""
+def _network_moves(
+    before: ContainerSteps, after: ContainerSteps, missing: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the networks that a container is connected to, and those that it is disconnected from.
+
+    `missing` are those that it should be on already, and is not.
+    """
     old_networks = [step.network for step in before if isinstance(step, ConnectNetwork)]
     new_networks = [step.network for step in after if isinstance(step, ConnectNetwork)]
-    return tuple(network for network in new_networks if network not in old_networks), tuple(
+    return tuple(network for network in new_networks if network in missing or network not in old_networks), tuple(
         network for network in old_networks if network not in new_networks
     )
 

@@ -26,6 +26,15 @@ def check_shares(
     yield from _check_free_space(definition, answers, facts)
 
 
+def missing_folder_finding(name: str, path: str) -> Finding:
+    """Return that a folder which a container has mounted is gone: Docker would create an empty one in its place."""
+    return Finding(
+        "block",
+        t("The folder %(path)s, in which %(name)s has its data, is missing.", path=path, name=name),
+        t("Mount its disk, or restore the folder. Otherwise the app would start with an empty one."),
+    )
+
+
 def _check_existence(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]
 ) -> Iterator[Finding]:

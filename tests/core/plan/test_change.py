@@ -54,13 +54,21 @@ def around(
 ) -> HostFacts:
     """A host on which the containers of `old` run, with their networks. Other `states`: None for one that is absent."""
     new = new or old
+    joined = network_members(old.definition, old.answers)
+    options = {name: spec.run_options.own_networks for name, spec in old.definition.containers.items()}
     found = {
-        name: ContainerFacts(name, state=state, rockon=new.definition.name)
+        name: ContainerFacts(
+            name,
+            state=state,
+            rockon=new.definition.name,
+            networks=(*options[name], *(network for network, names in joined.items() if name in names))
+            if name in options
+            else (),
+        )
         for name, state in {**dict.fromkeys(old.definition.containers, "running"), **(states or {})}.items()
         if state
     }
-    options = [spec.network for spec in old.definition.containers.values() if spec.network]
-    networks = {name: NetworkFacts(name) for name in [*network_members(old.definition, old.answers), *options]}
+    networks = {name: NetworkFacts(name) for name in [*joined, *(name for names in options.values() for name in names)]}
     return make_host_facts(old.answers, new.answers, **{"containers": found, "networks": networks, **facts})
 
 
@@ -351,21 +359,59 @@ def test_a_persons_network_stays_when_nobody_is_on_it_any_more() -> None:
     assert text(found) == "disconnect app from network kitchen"
 
 
-def test_a_network_that_vanished_is_made_again_for_who_is_made_anew() -> None:
+def test_a_network_that_vanished_is_created_and_everybody_connected_to_it_again() -> None:
     sample = build_definition({"db": {}, "app": {}}, container_links=LINKED)
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})
-    assert text(found).splitlines()[0] == "create network AppToDb"
-    assert not look(made(sample), made(sample), networks={}).plan.steps
+    assert text(found).splitlines()[:2] == ["create network AppToDb", "connect db to network AppToDb"]
+    assert text(look(made(sample), made(sample), networks={})) == (
+        "create network AppToDb\nconnect db to network AppToDb\nconnect app to network AppToDb"
+    )
+    started = look(made(sample), made(sample), networks={}, options={"start_all": True})
+    assert text(started).splitlines()[:3] == text(look(made(sample), made(sample), networks={})).splitlines()
+    assert text(started).splitlines()[3:] == ["start db", "start app"]
 
 
-def test_a_network_that_an_option_names_is_made_for_who_is_made_anew_alone() -> None:
+def test_who_is_on_a_removed_network_of_the_same_name_is_connected_to_the_present_one() -> None:
+    sample = build_definition({"db": {}, "app": {}}, container_links=LINKED)
+    facts = around(made(sample), networks={"AppToDb": NetworkFacts("AppToDb", id="new")})
+    ids = {"db": {"AppToDb": "old"}, "app": {"AppToDb": "new"}}
+    containers = {name: replace(one, network_ids=ids[name]) for name, one in (facts.containers or {}).items()}
+    found = plan_change(made(sample), made(sample), replace(facts, containers=containers))
+    assert text(found) == "connect db to network AppToDb"
+
+
+def test_who_was_disconnected_is_connected_again() -> None:
+    sample = build_definition({"db": {}, "app": {}}, container_links=LINKED)
+    facts = around(made(sample))
+    containers = {name: replace(one, networks=() if name == "db" else one.networks)
+                  for name, one in (facts.containers or {}).items()}  # fmt: skip
+    found = plan_change(made(sample), made(sample), replace(facts, containers=containers), start_all=True)
+    assert text(found) == "connect db to network AppToDb\nstart db\nstart app"
+
+
+def test_who_was_created_on_a_network_that_vanished_is_recreated_with_it() -> None:
     sample = build_definition({"db": {"opts": [["--net", "lan"]]}, "app": {}})
     touched = look(made(sample), made(sample, labels={"db": ["a=b"]}), networks={})
     assert text(touched).splitlines()[0] == "create network lan"
-    assert not look(made(sample), made(sample), networks={}).plan.steps
-    assert text(look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})) == REBUILT_APP
     started = look(made(sample), made(sample), networks={}, options={"start_all": True})
-    assert text(started) == "create network lan\nstart db\nstart app"
+    assert text(started).splitlines()[0] == "create network lan"
+    assert why(started) == {"db": "it is not connected to the network lan"}
+
+
+def test_who_uses_the_network_of_a_container_that_is_gone_is_recreated() -> None:
+    sample = build_definition({"app": {"opts": [["--network", "container:vpn"]]}})
+    facts = around(made(sample))
+    assert facts.containers
+    for lender, reasons in (
+        ("f" * 64, {"app": "the container whose network it uses no longer exists"}),
+        ("e" * 64, {}),
+    ):
+        present = {
+            "app": replace(facts.containers["app"], network_mode=f"container:{lender}"),
+            "vpn": ContainerFacts("vpn", id="e" * 64, state="running"),
+        }
+        found = plan_change(made(sample), made(sample), replace(facts, containers=present), start_all=True)
+        assert why(found) == reasons
 
 
 def test_a_link_network_that_an_option_names_too_is_made_once() -> None:

@@ -1,0 +1,60 @@
+"""What the existing containers of a rock-on lack: their networks, and the container that they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.docker.run_options import BUILT_IN_NETWORKS, container_of
+from rockonweb.core.facts import ContainerFacts, HostFacts
+from rockonweb.core.plan.plan import network_members
+from rockonweb.core.text import TranslatableText, t
+
+
+def find_stale_containers(definition: Definition, facts: HostFacts) -> dict[str, TranslatableText]:
+    """Return the containers that can't start as they are, with the reason: what they were created with is gone.
+
+    That is the network that an option names, or the container whose network they use: Docker refers to both by id.
+    """
+    return {
+        container.name: reason
+        for container in _own_containers(definition, facts)
+        if (reason := _stale_reason(definition, container, facts))
+    }
+
+
+def find_missing_memberships(definition: Definition, answers: Answers, facts: HostFacts) -> dict[str, list[str]]:
+    """Return by container the link networks and the user's own that it is not connected to, though it should be."""
+    missing: dict[str, list[str]] = {}
+    existing = {container.name: container for container in _own_containers(definition, facts)}
+    for network, containers in network_members(definition, answers).items():
+        for name in containers:
+            if name in existing and not _is_connected(existing[name], network, facts):
+                missing.setdefault(name, []).append(network)
+    return missing
+
+
+def _own_containers(definition: Definition, facts: HostFacts) -> Iterator[ContainerFacts]:
+    for name, _ in definition.launch_order if facts.networks is not None else ():
+        container = (facts.containers or {}).get(name)
+        if container and container.rockon == definition.name:
+            yield container
+
+
+def _is_connected(container: ContainerFacts, network: str, facts: HostFacts) -> bool:
+    """Whether it is on the network that has this name now."""
+    present = (facts.networks or {}).get(network)
+    if present is None or network not in container.networks:
+        return False
+    return not present.id or container.network_ids.get(network, "") in ("", present.id)
+
+
+def _stale_reason(definition: Definition, container: ContainerFacts, facts: HostFacts) -> TranslatableText | None:
+    ids = {other.id for other in (facts.containers or {}).values()}
+    if (lender := container_of(container.network_mode)) and lender not in ids and len(lender) == 64:
+        return t("the container whose network it uses no longer exists")
+    for network in definition.containers[container.name].run_options.own_networks:
+        if network not in BUILT_IN_NETWORKS and not _is_connected(container, network, facts):
+            return t("it is not connected to the network %(network)s", network=network)
+    return None

@@ -18,6 +18,7 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.text import t
 from rockonweb.host.addresses import local_addresses
 from rockonweb.host.docker_errors import translate_errors, unmanaged_error
+from rockonweb.host.waiting import Waiter
 
 SOCKET_URL = "http+docker://"  # how the SDK writes a Unix socket's URL
 VERSION_SECONDS = 60  # for which the engine's API version is cached: fetching it costs as much as most requests
@@ -85,6 +86,7 @@ class Connection:
         self._api = client.api
         self.instance = instance
         self.rockons = rockons
+        self.waiter = Waiter()
 
     def __enter__(self) -> Self:
         return self

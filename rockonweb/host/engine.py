@@ -44,6 +44,7 @@ from rockonweb.host.images import Images
 from rockonweb.host.networks import Networks
 
 READ_TIMEOUT = 60  # seconds
+FIRST_LINE_TIMEOUT = 2 * 60  # seconds until the registry has answered for an image
 PULL_TIMEOUT = 15 * 60  # seconds without output from the engine, for example while a registry stalls
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60  # seconds
@@ -262,12 +263,17 @@ class Engine(Networks, Images):
             client = docker.from_env(timeout=PULL_TIMEOUT, version=self._api.api_version)
         try:
             with translate_errors(image, explain_pull):
-                for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+                for line in self.waiter.iterate(
+                    lambda: client.api.pull(repository, tag=tag or "latest", stream=True, decode=True),
+                    first_seconds=FIRST_LINE_TIMEOUT,
+                ):
                     if "error" in line:
                         raise explain_pull(image, str(line["error"]))
                     status = str(line.get("status", ""))
                     if apply_pull_line(layers, line):
                         yield PullProgress(tuple(layers.values()))
+        except TimeoutError:
+            raise explain_pull(image, "i/o timeout: the registry does not answer") from None
         finally:
             client.close()
         yield PullProgress(tuple(layers.values()), status.removeprefix("Status: "))
@@ -301,19 +307,21 @@ class Engine(Networks, Images):
         for attempt in range(PORT_ATTEMPTS):
             try:
                 with translate_errors(name):
-                    self._api.start(container_id)
+                    self.waiter.call(lambda: self._api.start(container_id))
                 return
             except PortTaken:
                 if attempt == PORT_ATTEMPTS - 1:
                     raise
             time.sleep(PORT_PAUSE)
+            self.waiter.poll()
 
     def stop_container(self, name: str) -> None:
         """Stop a container of the rock-on, if it exists and runs."""
         if container := self.inspect_container(name):
             self._require_own(container)
             with translate_errors(name):
-                self._api.stop(container.id, timeout=STOP_GRACE)
+                container_id = container.id
+                self.waiter.call(lambda: self._api.stop(container_id, timeout=STOP_GRACE))
 
     def remove_container(self, name: str) -> None:
         """Remove a container of the rock-on, if it exists, running or not, but never its volumes."""
@@ -423,6 +431,7 @@ class Engine(Networks, Images):
                 )
             time.sleep(pause)
             pause = min(pause * 2, READY_PAUSE)
+            self.waiter.poll()
 
     def await_end(self, name: str, seconds: int) -> None:
         """Wait until a container of the rock-on has ended with status 0. Raises EngineError after `seconds`."""
@@ -431,6 +440,7 @@ class Engine(Networks, Images):
             if time.monotonic() > deadline:
                 raise EngineError(t("%(name)s did not finish within %(seconds)s seconds.", name=name, seconds=seconds))
             time.sleep(0.1)
+            self.waiter.poll()
         if container is None or container.exit_code != 0:
             raise EngineError(
                 t("%(name)s ended with exit code %(code)s.", name=name, code=container.exit_code if container else "?"),
@@ -454,16 +464,17 @@ class Engine(Networks, Images):
         inherited = {name: value for name, value in os.environ.items() if affects_docker_cli(name)}
         environment = {"DOCKER_HOST": DEFAULT_HOST, **inherited, **cli_env.environment}
         try:
-            return subprocess.run(  # noqa: S603 - an argv list, never a shell string
+            process = subprocess.Popen(  # noqa: S603 - an argv list, never a shell string
                 cli_env.argv,
                 env=environment,
-                input=cli_env.env_file,
-                capture_output=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                timeout=seconds,
-                check=False,
             )
+            stdout, stderr = self.waiter.communicate(process, cli_env.env_file, seconds)
+            return subprocess.CompletedProcess(cli_env.argv, process.returncode, stdout, stderr)
         except FileNotFoundError:
             raise EngineError(
                 t("The docker command is not installed."), t("Install the package docker.io or docker-ce-cli.")

@@ -60,7 +60,11 @@ class Executor(StepContext):
             committed |= isinstance(step, RemoveOld)
             try:
                 self._begin_step(previous, row_id, self._prepare_undo(step, previous), cancellable=not committed)
-                output = action_of(step).do(self, step, row_id) or ""
+                self.engine.waiter.on_wait = None if committed else self.stop_if_cancelled
+                try:
+                    output = action_of(step).do(self, step, row_id) or ""
+                finally:
+                    self.engine.waiter.on_wait = None
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 if committed and isinstance(error, RockonwebError):

@@ -73,13 +73,13 @@ class StepContext:
 
     def report_wait(self, row_id: int, message: str) -> None:
         """Store what a step waits for as its output. Raises Cancelled."""
-        self._stop_if_cancelled()
+        self.stop_if_cancelled()
         with transaction() as session:
             session.get_one(OperationStep, row_id).output = message
 
     def show_progress(self, row_id: int, image_layers: Sequence[Layer]) -> None:
         """Store the progress of a pull. Raises Cancelled."""
-        self._stop_if_cancelled()
+        self.stop_if_cancelled()
         with transaction() as session:
             step = session.get_one(OperationStep, row_id)
             step.current, step.total = pull_layers.sum_layer_bytes(image_layers)
@@ -126,7 +126,8 @@ class StepContext:
         query = select(Operation.cancel_requested).where(Operation.id == self.operation_id)
         return bool(db.session.scalar(query))
 
-    def _stop_if_cancelled(self) -> None:
+    def stop_if_cancelled(self) -> None:
+        """Raise Cancelled where a user has cancelled the operation."""
         requested = self.cancel_requested
         db.session.rollback()
         if requested:

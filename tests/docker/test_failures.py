@@ -103,7 +103,7 @@ def test_without_the_registry_an_image_on_the_host_is_used_and_any_other_fails(
         registry.start()
     assert "image that is on this host is used" in describe_steps(db.session.get_one(Operation, 1))
     assert unknown in operation.error
-    assert "could not be pulled" in operation.error
+    assert "can't be reached" in operation.error
     assert instance.run_successfully(operations.retry_operation(operation.id, "tester")).progress == "done"
     assert without.state == "installed"
 

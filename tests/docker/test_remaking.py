@@ -123,7 +123,7 @@ def test_what_is_missing_can_still_be_stopped_and_uninstalled(
     assert engine.run_docker("ps", "-aq") == ""
 
 
-# -- what others removed: networks, folders, containers -----------------------------------------------------------------
+# -- what others removed: networks, folders, containers ----------------------------------------------------------------
 
 
 def networks_of(engine: DockerDaemon, name: str) -> set[str]:

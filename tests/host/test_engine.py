@@ -10,6 +10,7 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord
 from rockonweb.host.docker_errors import command_error
 from rockonweb.host.engine import Engine, docker_create_argv
+from rockonweb.host.waiting import Waiter
 
 
 def made(*words: str) -> list[str]:
@@ -86,6 +87,7 @@ def test_what_the_client_says_of_a_failure_is_told_without_the_secrets_it_was_gi
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     argv = ("docker", "run", "-e", SecretWord("PASSWORD=", "tulip-and-rose"), "-e", "GREETING=hello", "image")
     engine = Engine.__new__(Engine)  # the client alone is asked
+    engine.waiter = Waiter()
     for ask in (engine.run_once, engine.read_once):
         with pytest.raises(EngineError) as raised:
             ask(argv)

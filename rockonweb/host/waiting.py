@@ -1,0 +1,87 @@
+"""Waits that can be broken off: what Docker takes long for runs in a thread, while somebody may ask to stop waiting."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+POLL_SECONDS = 0.5  # how often somebody is asked
+
+
+class Waiter:
+    """Waits for something, and calls `on_wait` every half second meanwhile, which may raise to end the wait.
+
+    What is waited for then goes on in its thread, which ends with the process; a process is killed.
+    """
+
+    def __init__(self) -> None:
+        self.on_wait: Callable[[], None] | None = None
+        self._asked_at = time.monotonic()
+
+    def poll(self) -> None:
+        """Call `on_wait`, if that was not done within the last half second. Raises what it raises."""
+        if self.on_wait and time.monotonic() - self._asked_at >= POLL_SECONDS:
+            self._asked_at = time.monotonic()
+            self.on_wait()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what a function returns, or raise what it raises."""
+        if self.on_wait is None:
+            return function()
+        for result in self.iterate(lambda: (function(),)):
+            return result
+        raise AssertionError("a function returns once")
+
+    def iterate(self, make_items: Callable[[], Iterable[T]], first_seconds: float | None = None) -> Iterator[T]:
+        """Yield what an iterable yields. Raises TimeoutError where it yields nothing within `first_seconds`."""
+        items: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+        threading.Thread(target=_fill, args=(make_items, items), daemon=True).start()
+        deadline = None if first_seconds is None else time.monotonic() + first_seconds
+        while True:
+            try:
+                is_item, value = items.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                self.poll()
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimeoutError from None
+                continue
+            if is_item:
+                deadline = None
+                yield value
+            elif value is None:
+                return
+            else:
+                raise value
+
+    def communicate(self, process: subprocess.Popen[str], text: str, seconds: float) -> tuple[str, str]:
+        """Return what a process prints until it ends. Raises subprocess.TimeoutExpired after `seconds`."""
+        deadline = time.monotonic() + seconds
+        to_send: str | None = text
+        while True:
+            try:
+                return process.communicate(to_send, timeout=POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                to_send = None
+                try:
+                    self.poll()
+                    if time.monotonic() > deadline:
+                        raise
+                except BaseException:
+                    process.kill()
+                    process.communicate()
+                    raise
+
+
+def _fill(make_items: Callable[[], Iterable[Any]], items: queue.SimpleQueue[tuple[bool, Any]]) -> None:
+    try:
+        for item in make_items():
+            items.put((True, item))
+    except BaseException as error:
+        items.put((False, error))
+    else:
+        items.put((False, None))

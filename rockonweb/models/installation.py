@@ -43,7 +43,7 @@ class Installation(NumberedBase):
     state: Mapped[State] = mapped_column(Enum(State, native_enum=False, length=40), default=State.AVAILABLE, index=True)
     status: Mapped[Status] = mapped_column(Enum(Status, native_enum=False, length=40), default=Status.STOPPED)
     exit_code: Mapped[int | None]
-    status_error: Mapped[str] = mapped_column(Text, default="")
+    status_error: Mapped[str] = mapped_column(TranslatableString, default="")
     error: Mapped[str | None] = mapped_column(TranslatableString)  # the sentence of its last failed operation
 
     # Newer images under the same names; see models/image.py and work/updates.py.

@@ -11,6 +11,7 @@ from rq import Queue
 
 from rockonweb.config import Config, current_config
 from rockonweb.core.errors import QueueUnreachable
+from rockonweb.core.text import t
 
 NAME = "rockonweb"
 JOB_TIMEOUT = 6 * 3600  # seconds; pulling many gigabytes over a slow connection takes hours
@@ -69,7 +70,7 @@ def ping() -> dict[str, Any]:
 def unreachable_error(error: Exception) -> QueueUnreachable:
     """Return QueueUnreachable for an error of the Redis client."""
     return QueueUnreachable(
-        "The job queue does not answer.",
-        "`rockonweb up` starts one of its own; a server of yours is named by REDIS_URL.",
+        t("The job queue does not answer."),
+        t("`rockonweb up` starts one of its own; a server of yours is named by REDIS_URL."),
         output=str(error),
     )

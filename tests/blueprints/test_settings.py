@@ -352,7 +352,7 @@ def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Setti
         ("ports", {"ports-notes-80": "9000"}, "Port 9000 (tcp) is in use by the container other."),
         ("devices", {"devices-notes-gpu": "dev"}, "A device is an absolute path without spaces"),
         ("environment", {"environment-notes-TITLE": ""}, "This field is required."),
-        ("environment", {"new-1-key": "A B", "new-1-value": "x"}, '"A B" is no name for a variable'),
+        ("environment", {"new-1-key": "A B", "new-1-value": "x"}, '"A B" is not a valid name for a variable'),
         ("environment", {"new-1-key": "TITLE", "new-1-value": "x"}, "The definition already asks for TITLE"),
         ("environment", {"new-1-key": "A", "new-1-value": "x\ny"}, "This must be a single line of text."),
         ("custom-config", {"custom-config-name": ""}, "This field is required."),

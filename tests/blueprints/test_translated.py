@@ -177,3 +177,50 @@ def test_every_message_is_written_out_where_it_is_said() -> None:
             place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
             if not all(isinstance(one, ast.Constant) for one in said):
                 assert place.rpartition(":")[0] in HANDED_ON, place
+
+
+# Of the core: English by design (files for other programs), words to search by, patterns, and scripts.
+NO_SENTENCES = (
+    *("core/formats/compose.py", "core/formats/rockstor_api.py", "core/definition/categories.py"),
+    *("core/docker/error_messages.py", "core/docker/pull_layers.py", "core/handlers/owncloud.py"),
+)
+
+
+def untranslated_sentences(source: str) -> list[str]:
+    """What reads like a sentence in a source and is in no call of `t` or `TypeVar`, and no docstring."""
+    tree = ast.parse(source)
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        parent = parents[node]
+        is_docstring = isinstance(parent, ast.Expr)
+        is_part = isinstance(parent, ast.JoinedStr | ast.FormattedValue)
+        is_translated = isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "t"
+        if not (is_docstring or is_part or is_translated) and re.search(r"[A-Za-z']{2,} [a-z']+ [A-Za-z']{2,}", text):
+            found.append(text)
+    return found
+
+
+def test_the_core_says_nothing_that_can_not_be_translated() -> None:
+    for path in (PACKAGE / "core").rglob("*.py"):
+        if str(path.relative_to(PACKAGE)) not in NO_SENTENCES:
+            assert untranslated_sentences(path.read_text()) == [], path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'def f(n):\n    return f"{n} is not a port"',
+        'x = ["the definition mounts it itself"]',
+        'raise BadInput("The answers must be an object.")',
+        'def f(n):\n    return "the app is gone" if n else t("the app is here")',
+    ],
+)
+def test_a_sentence_that_can_not_be_translated_is_found(source: str) -> None:
+    assert len(untranslated_sentences(source)) == 1

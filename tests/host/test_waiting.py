@@ -88,9 +88,9 @@ def test_a_process_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch
     assert process.returncode == -9
 
 
-def test_a_process_gets_its_text_and_its_words_arrive(waiter: Waiter) -> None:
+def test_a_process_gets_its_text_and_its_words_arrive() -> None:
     program = [sys.executable, "-c", "import sys; print(sys.stdin.read()); print('told', file=sys.stderr)"]
     process = subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert waiter.communicate(process, "A=1", 60) == ("A=1\n", "told\n")
+    assert Waiter().communicate(process, "A=1", 60) == ("A=1\n", "told\n")

@@ -13,7 +13,7 @@ from rockonweb.core.definition.definition import ContainerSpec, Definition, is_m
 from rockonweb.core.docker.run_options import LABEL_PREFIX
 from rockonweb.core.errors import BadInput
 from rockonweb.core.invisible import INVISIBLE_CHARACTERS, one_line
-from rockonweb.core.text import t
+from rockonweb.core.text import join_texts, t
 
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 BUILT_IN_NETWORK_NAMES = ("host", "none", "default")  # Docker's own
@@ -151,14 +151,15 @@ def share_fault(share_path: str) -> str:
     """Return a sentence on what is wrong with "SHARE" or "SHARE/FOLDER", blank when nothing is."""
     share, folder = split_share_path(share_path)
     if not SHARE_NAME.fullmatch(share):
-        return (
-            f'"{one_line(share or share_path)[:MAX_QUOTED]}" is not a name for a share: use letters, digits, dots, '
-            "dashes and underscores, and begin with a letter or digit."
+        return t(
+            '"%(name)s" is not a name for a share: use letters, digits, dots, dashes and underscores, and start with a '
+            "letter or digit.",
+            name=one_line(share or share_path)[:MAX_QUOTED],
         )
     if folder and (
         len(folder.encode("utf-8", "replace")) > MAX_FOLDER_PATH or not all(map(_is_folder_name, folder.split("/")))
     ):
-        return f'"{one_line(folder)[:MAX_QUOTED]}" is not a folder inside a share.'
+        return t('"%(name)s" is not a folder inside a share.', name=one_line(folder)[:MAX_QUOTED])
     return ""
 
 
@@ -178,7 +179,7 @@ def host_port_fault(value: object) -> str:
     """Return a sentence on what is wrong with a host port, blank when nothing is."""
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
         return ""
-    return f"{value!r} is not a port: a port is a number from 1 to 65535."
+    return t("%(value)s is not a port: a port must be a number from 1 to 65535.", value=repr(value))
 
 
 def parse_answers_json(text: str) -> Mapping[str, Any]:
@@ -186,9 +187,9 @@ def parse_answers_json(text: str) -> Mapping[str, Any]:
     try:
         data = json.loads(text, parse_float=str)  # 1.10 stays as it was written
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"The answers are not JSON: {error}.", "Mend the file.") from None
+        raise BadInput(t("The answers are not JSON: %(why)s.", why=str(error)), t("Fix the file.")) from None
     if not isinstance(data, dict):
-        raise BadInput("The answers must be a JSON object.", "docs/scripts.md shows its parts.")
+        raise BadInput(t("The answers must be a JSON object."), t("docs/scripts.md shows its parts."))
     return data
 
 
@@ -213,7 +214,7 @@ def read_answers(
     answers = build_answers(reader.answers)
     faults = [*reader.faults, *answer_faults(definition, answers), *missing_shares(answers, shares)]
     if faults:
-        raise BadInput(f"The answers for {definition.name} can't be used.", faults=faults)
+        raise BadInput(t("The answers for %(name)s can't be used.", name=definition.name), faults=faults)
     return answers
 
 
@@ -229,35 +230,42 @@ def answer_faults(definition: Definition, answers: Answers) -> Iterator[str]:
     for (part, container, key), value in flatten_answers(answers).items():
         path = ".".join(filter(None, (part, container, "" if part in LIST_PARTS else key)))
         spec = definition.containers.get(container)
-        yield from (f"{path}: {fault}" for fault_of in _FAULT_CHECKS[part] if (fault := fault_of(key, value, spec)))
+        for fault_of in _FAULT_CHECKS[part]:
+            if fault := fault_of(key, value, spec):
+                yield join_texts(": ", (path, fault))
 
 
 def _mount_fault(path: str, _share_path: str, spec: ContainerSpec | None) -> str:
     if not is_mount_point(path):
-        return "a path in a container is absolute and has no colon."
-    return "the definition mounts a share there itself." if spec and path in spec.volumes else ""
+        return t("a path in a container is absolute and has no colon.")
+    return t("the definition mounts a share there itself.") if spec and path in spec.volumes else ""
 
 
 def _device_fault(device: str) -> str:
     valid = not device or (re.fullmatch(r"/\S+", device) and device.isprintable() and ".." not in device.split("/"))
-    return "" if valid else "a device is an absolute path, such as /dev/dri, or blank."
+    return "" if valid else t("a device is an absolute path, such as /dev/dri, or blank.")
 
 
 def _text_fault(text: str) -> str:
-    return "a value can't contain a NUL character or half a character." if re.search("[\0\ud800-\udfff]", text) else ""
+    if re.search("[\0\ud800-\udfff]", text):
+        return t("a value can't contain a NUL character or half a character.")
+    return ""
 
 
 def _network_name_fault(network: str) -> str:
     valid = NETWORK_NAME.fullmatch(network) and network not in BUILT_IN_NETWORK_NAMES
-    return "" if valid else f'"{network}" is not a network that a container can join.'
+    return "" if valid else t('"%(name)s" is not a network that a container can join.', name=network)
 
 
 def variable_fault(key: str, spec: ContainerSpec | None) -> str:
     """Return a sentence on what is wrong with the name of an added variable, blank when nothing is."""
     if not VARIABLE_NAME.fullmatch(key) or not key.isprintable():
-        return f'"{key}" is no name for a variable: use printable characters without spaces and equals signs.'
+        return t(
+            '"%(name)s" is not a valid name for a variable: use printable characters without spaces or equals signs.',
+            name=key,
+        )
     if spec and key in spec.environment:
-        return "the definition names this variable itself."
+        return t("the definition names this variable itself.")
     return ""
 
 
@@ -308,30 +316,40 @@ class _AnswersReader:
         self.definition = definition
         self.data = data
         self.answers: dict[AnswerKey, Any] = {}
-        self.faults = [f'"{part}" is not a part of an answers file.' for part in data if part not in PARTS]
+        self.faults: list[str] = [
+            t('"%(part)s" is not a part of an answers file.', part=part) for part in data if part not in PARTS
+        ]
+
+    def add_fault(self, path: str, fault: str) -> None:
+        self.faults.append(join_texts(": ", (path, fault)))
 
     def expect_object(self, path: str, value: Any) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
-        self.faults.append(f"{path}: must be an object.")
+        self.add_fault(path, t("must be an object."))
         return {}
 
     def read_part(self, name: str) -> dict[str, Any]:
         by_container = self.expect_object(name, self.data.get(name) or {})
         for container in by_container:
             if container not in self.definition.containers:
-                self.faults.append(f'{name}.{container}: {self.definition.name} has no container "{container}".')
+                self.add_fault(
+                    f"{name}.{container}",
+                    t('%(rockon)s has no container "%(name)s".', rockon=self.definition.name, name=container),
+                )
         return by_container
 
     def expect_known_keys(self, path: str, value: Any, expected: Iterable[object]) -> dict[str, Any]:
         entries = self.expect_object(path, {} if value is None else value)
-        self.faults += [f"{path}.{key}: nothing of this name is asked." for key in entries if key not in expected]
+        for key in entries:
+            if key not in expected:
+                self.add_fault(f"{path}.{key}", t("nothing of this name is asked."))
         return entries
 
     def store_text(self, answer_key: AnswerKey, path: str, value: Any) -> None:
         text = as_text(value)
         if text is None:
-            self.faults.append(f"{path}: must be text.")
+            self.add_fault(path, t("must be text."))
         else:
             self.answers[answer_key] = text
 
@@ -355,7 +373,7 @@ class _AnswersReader:
             elif key in entries:
                 self.store_text(answer_key, path, entries[key])
             else:
-                self.faults.append(f"{path}: an answer is missing.")
+                self.add_fault(path, t("an answer is missing."))
 
     def read_ports(self, suggest: SuggestPort) -> None:
         by_container = self.read_part("ports")
@@ -378,7 +396,7 @@ class _AnswersReader:
         for container, values in self.read_part(name).items():
             path = f"{name}.{container}"
             if not isinstance(values, list):
-                self.faults.append(f"{path}: must be a list.")
+                self.add_fault(path, t("must be a list."))
                 continue
             for value in values:
                 self.store_text((name, container, as_text(value) or ""), path, value)

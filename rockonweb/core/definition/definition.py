@@ -31,6 +31,7 @@ MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
 MAX_QUESTIONS = 1_000  # of a rock-on; the published one with the most has 32
 MAX_HTML = 20_000  # characters; sanitising takes time that grows with the square of the nesting
+LINK_RELATIONS = ("noopener", "noreferrer", "nofollow")  # of links in descriptions
 MAX_FAULTS = 50
 MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
 MAX_SIZE = 2**63 - 1  # in bytes
@@ -132,9 +133,7 @@ def _sanitize_url(value: object) -> object:
 def _sanitize_html(text: str) -> str:
     if len(text) > MAX_HTML:
         raise ValueError(t("has more than %(most)s characters", most=MAX_HTML))
-    return nh3.clean(
-        _strip_unseen(text), tags=HTML_TAGS, url_schemes=URL_SCHEMES, link_rel="noopener noreferrer nofollow"
-    )
+    return nh3.clean(_strip_unseen(text), tags=HTML_TAGS, url_schemes=URL_SCHEMES, link_rel=" ".join(LINK_RELATIONS))
 
 
 def _normalize_protocol(text: str) -> str | None:
@@ -492,7 +491,7 @@ def load_json(text: str | bytes, object_pairs_hook: Any = None) -> Any:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a value")
+    raise ValueError(f"unexpected value {name}")
 
 
 def _collect_repeated_keys(repeated: list[str]) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.text import t
 
 
 class Status(enum.StrEnum):
@@ -43,7 +44,7 @@ def derive_status(containers: Mapping[str, ContainerFacts | None]) -> ObservedSt
     missing = [name for name, facts in containers.items() if facts is None]
     long_running = [facts for facts in containers.values() if facts and not is_completed(facts)]
     if missing:
-        return ObservedStatus(Status.EXITED, -1, f"the container {missing[0]} does not exist")
+        return ObservedStatus(Status.EXITED, -1, t("the container %(name)s does not exist", name=missing[0]))
     for facts in long_running:
         crashed = facts.state == "exited" and facts.exit_code != 0 and facts.restart_policy in ("", "no", "on-failure")
         if facts.state in ("restarting", "dead") or crashed or (facts.state == "created" and facts.error):
@@ -53,7 +54,7 @@ def derive_status(containers: Mapping[str, ContainerFacts | None]) -> ObservedSt
         return ObservedStatus(
             Status.EXITED,
             not_running[0].exit_code,
-            f"the container {not_running[0].name} is {_state_text(not_running[0])}",
+            t("the container %(name)s is %(state)s", name=not_running[0].name, state=_state_text(not_running[0])),
         )
     return ObservedStatus(Status.STARTED if long_running and not not_running else Status.STOPPED)
 
@@ -61,8 +62,10 @@ def derive_status(containers: Mapping[str, ContainerFacts | None]) -> ObservedSt
 def _exit_message(facts: ContainerFacts) -> str:
     if facts.error:
         return facts.error
-    return f"the container {facts.name} {'ends again and again' if facts.state == 'restarting' else 'has ended'}"
+    if facts.state == "restarting":
+        return t("the container %(name)s keeps stopping and restarting", name=facts.name)
+    return t("the container %(name)s has ended", name=facts.name)
 
 
 def _state_text(facts: ContainerFacts) -> str:
-    return {"exited": "stopped", "created": "not started"}.get(facts.state, facts.state)
+    return {"exited": t("stopped"), "created": t("not started")}.get(facts.state, facts.state)

@@ -85,10 +85,13 @@ def test_everything_that_is_missing_is_told_at_once():
 NO_DEVICE = "a device is an absolute path, such as /dev/dri, or blank."
 NO_VALUE = "a value can't contain a NUL character or half a character."
 NO_NAME = (
-    "is not a name for a share: use letters, digits, dots, dashes and underscores, and begin with a letter or digit."
+    "is not a name for a share: use letters, digits, dots, dashes and underscores, and start with a letter or digit."
 )
 NO_PATH = "a path in a container is absolute and has no colon."
 NO_LABEL = "is not a valid label: use KEY or KEY=VALUE, without spaces in the key and not starting with rockonweb.…"
+
+
+PORT_RANGE = ": a port must be a number from 1 to 65535."
 
 
 @pytest.mark.parametrize(
@@ -100,11 +103,11 @@ NO_LABEL = "is not a valid label: use KEY or KEY=VALUE, without spaces in the ke
         ({"ports": {"web": {"80": 1}}}, 'ports.web: Sample has no container "web".'),
         ({"ports": {"app": [80]}}, "ports.app: must be an object."),
         ({"ports": {"app": {"81": 8081}}}, "ports.app.81: nothing of this name is asked."),
-        ({"ports": {"app": {"80": 0}}}, "ports.app.80: 0 is not a port: a port is a number from 1 to 65535."),
-        ({"ports": {"app": {"80": 65536}}}, "ports.app.80: 65536 is not a port: a port is a number from 1 to 65535."),
-        ({"ports": {"app": {"80": "x"}}}, "ports.app.80: 'x' is not a port: a port is a number from 1 to 65535."),
-        ({"ports": {"app": {"80": True}}}, "ports.app.80: True is not a port: a port is a number from 1 to 65535."),
-        ({"ports": {"app": {"80": 80.5}}}, "ports.app.80: 80.5 is not a port: a port is a number from 1 to 65535."),
+        ({"ports": {"app": {"80": 0}}}, f"ports.app.80: 0 is not a port{PORT_RANGE}"),
+        ({"ports": {"app": {"80": 65536}}}, f"ports.app.80: 65536 is not a port{PORT_RANGE}"),
+        ({"ports": {"app": {"80": "x"}}}, f"ports.app.80: 'x' is not a port{PORT_RANGE}"),
+        ({"ports": {"app": {"80": True}}}, f"ports.app.80: True is not a port{PORT_RANGE}"),
+        ({"ports": {"app": {"80": 80.5}}}, f"ports.app.80: 80.5 is not a port{PORT_RANGE}"),
         ({"devices": {"app": {"card": "dri"}}}, f"devices.app.card: {NO_DEVICE}"),
         ({"devices": {"app": {"card": "/dev/../etc/shadow"}}}, f"devices.app.card: {NO_DEVICE}"),
         ({"devices": {"app": {"card": "/dev/a b"}}}, f"devices.app.card: {NO_DEVICE}"),
@@ -217,7 +220,7 @@ def test_these_are_ports(port: int):
 
 @pytest.mark.parametrize("port", [0, -1, 65536, "80", 80.0, True, None, [80]])
 def test_these_are_no_ports(port: object):
-    assert host_port_fault(port) == f"{port!r} is not a port: a port is a number from 1 to 65535."
+    assert host_port_fault(port) == f"{port!r} is not a port: a port must be a number from 1 to 65535."
 
 
 def test_used_shares_are_named_once_in_the_order_of_use():

@@ -284,7 +284,7 @@ def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int |
             definition_source({"broken": {}}).replace('"website"', '"version": 2, "website"'),
             'the key "version" appears twice in one object',
         ),
-        ('{"Broken": {"description": "x", "version": NaN}}', "not JSON: NaN is not a value"),
+        ('{"Broken": {"description": "x", "version": NaN}}', "not JSON: unexpected value NaN"),
         (
             '{"Broken": {"description": "It ends in the midd\n',
             "not JSON: Invalid control character at: line 1 column 48 (char 47)",

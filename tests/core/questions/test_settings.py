@@ -171,8 +171,16 @@ def test_added_variables() -> None:
     )
     assert told(faults) == [
         ("a", "key", "The definition already asks for TITLE: change it above."),
-        ("b", "key", '"A B" is no name for a variable: use printable characters without spaces and equals signs.'),
-        ("c", "key", '"A=B" is no name for a variable: use printable characters without spaces and equals signs.'),
+        (
+            "b",
+            "key",
+            '"A B" is not a valid name for a variable: use printable characters without spaces or equals signs.',
+        ),
+        (
+            "c",
+            "key",
+            '"A=B" is not a valid name for a variable: use printable characters without spaces or equals signs.',
+        ),
         ("d", "key", "Enter the name of the variable."),
     ]
 

@@ -45,10 +45,10 @@ def test_a_healthy_rock_on(containers: list[ContainerFacts], status: Status) -> 
 @pytest.mark.parametrize(
     ("containers", "code", "words"),
     [
-        ([facts(state="restarting", code=1)], 1, "app ends again and again"),
-        ([facts("a"), facts("b", "restarting", 7)], 7, "b ends again and again"),
-        ([facts("a", "restarting", 7), facts("b")], 7, "a ends again and again"),
-        ([facts("a", "exited"), facts("b", "restarting", 7)], 7, "b ends again and again"),
+        ([facts(state="restarting", code=1)], 1, "app keeps stopping and restarting"),
+        ([facts("a"), facts("b", "restarting", 7)], 7, "b keeps stopping and restarting"),
+        ([facts("a", "restarting", 7), facts("b")], 7, "a keeps stopping and restarting"),
+        ([facts("a", "exited"), facts("b", "restarting", 7)], 7, "b keeps stopping and restarting"),
         ([facts(state="exited", code=3, policy="no")], 3, "app has ended"),
         ([facts(state="exited", code=3, policy="on-failure")], 3, "app has ended"),
         ([facts(state="dead", code=2)], 2, "app has ended"),

@@ -74,6 +74,7 @@ def check_file(path: Path, body: bytes | None = None, *, requested: bool = True)
         checked.faults = _to_findings(path, [DefinitionFault("", sentence)] if is_root_text(text) else error.faults)
     else:
         checked.rockons = [rockon.definition for rockon in parsed]
+        checked.faults = _to_findings(path, [fault for rockon in parsed for fault in rockon.corrections])
         checked.advice = _to_findings(
             path,
             [

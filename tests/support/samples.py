@@ -1,6 +1,7 @@
 """Definitions, answers and host facts for tests: the project's own fixtures, and small ones made in place."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,14 @@ def rockon_body(containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> dic
     Keys of the rock-on that must be there have values too; `keys` go over them.
     """
     filled = {
-        name: {"image": f"example/{name}", "launch_order": position, **container}
+        name: {"image": f"example/{_image_name(name)}", "launch_order": position, **container}
         for position, (name, container) in enumerate(containers.items(), 1)
     }
     return {"description": "A sample.", "version": "1", "website": "", "containers": filled, **keys}
+
+
+def _image_name(container: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", container.lower()).strip("-") or "image"
 
 
 def definition_source(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> str:

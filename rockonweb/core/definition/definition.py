@@ -9,15 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import nh3
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
+from rockonweb.core.definition.corrections import build_object, correct_body, find_repeated_keys, mount_path
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.option_faults import option_fault
 from rockonweb.core.invisible import INVISIBLE_CHARACTERS, escape_invisible, one_line
@@ -25,7 +34,13 @@ from rockonweb.core.secret import is_secret
 from rockonweb.core.text import TranslatableText, fill_template, format_size, join_texts, map_text_values, t
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-IMAGE = r"^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,254}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?$"  # [ begins an IPv6 host
+# A reference as Docker reads it: github.com/distribution/reference, regexp.go. Only the host may have capitals.
+_HOST = r"(?:[A-Za-z0-9]+(?:[.-]+[A-Za-z0-9]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+_PATH = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+IMAGE = re.compile(
+    rf"(?:{_HOST}/)?{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?(?:@[A-Za-z0-9]+:[0-9A-Fa-f]+)?", re.ASCII
+)
+MAX_IMAGE = 255  # characters
 TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?)?$"
 MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
@@ -141,6 +156,17 @@ def _normalize_protocol(text: str) -> str | None:
     return None if lowered in ("", "both", "tcp/udp", "tcp+udp", "udp/tcp") else lowered
 
 
+def _require_image_name(image: str) -> str:
+    if len(image) > MAX_IMAGE or not IMAGE.fullmatch(image):
+        raise ValueError(
+            t(
+                '"%(image)s" is not the name of an image: write HOST/NAME:TAG in lower case, without https://',
+                image=image[:60],
+            )
+        )
+    return image
+
+
 def _default_empty(value: object) -> object:
     return {} if value is None or value == [] else value
 
@@ -215,9 +241,9 @@ class VolumeSpec(QuestionSpec):
 class ContainerSpec(_DefinitionModel):
     """One container of a rock-on."""
 
-    image: Annotated[str, Field(pattern=IMAGE), STRIPPED]
+    image: Annotated[Annotated[str, AfterValidator(_require_image_name)], STRIPPED]
     tag: Tag = None
-    launch_order: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_coerce_number)]
+    launch_order: Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_coerce_number)]
     uid: Uid = None
     gid: Gid = None
     ports: Entries[PortSpec] = {}
@@ -393,10 +419,14 @@ def definition_digest(text: str) -> str:
 
 @dataclass(frozen=True)
 class ParsedDefinition:
-    """One rock-on of a file: its definition, and the canonical JSON text that it came from."""
+    """One rock-on of a file: its definition, and the canonical JSON text that it came from.
+
+    `corrections` are what was read otherwise than it is written: no reason to reject it, but faults to the linter.
+    """
 
     definition: Definition
     source: str
+    corrections: tuple[DefinitionFault, ...] = ()
 
 
 def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
@@ -405,9 +435,8 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
         raise InvalidDefinition(
             [DefinitionFault("", t("the file is larger than %(most)s", most=format_size(MAX_BYTES)))]
         )
-    repeated: list[str] = []
     try:
-        data = load_json(text, _collect_repeated_keys(repeated))
+        data = load_json(text, build_object)
         canonical_json(data).encode()
         has_nul = any("\0" in string for string in _iter_strings(data))
     except UnicodeEncodeError:
@@ -420,7 +449,10 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
         raise InvalidDefinition([DefinitionFault("", t("not JSON: %(error)s", error=str(error)))]) from None
     if not isinstance(data, dict) or not data:
         raise InvalidDefinition([DefinitionFault("", t("must be an object whose key is the rock-on's name"))])
-    faults = [DefinitionFault("", t('the key "%(key)s" appears twice in one object', key=key)) for key in repeated]
+    if sum(not isinstance(body, dict) for body in data.values()) > 1:
+        sentence = t("is not a rock-on: a definition must be an object whose key is the rock-on's name")
+        raise InvalidDefinition([DefinitionFault("", sentence)])
+    faults = []
     if has_nul:
         faults.append(DefinitionFault("", t("contains a NUL character, which can't be passed on a command line")))
     rockons = []
@@ -432,7 +464,12 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
         )
         if not body_faults:
             try:
-                parsed = ParsedDefinition(definition_from_body(name, body), canonical_json(body))
+                corrected, corrections = correct_body(body)
+                parsed = ParsedDefinition(
+                    definition_from_body(name, corrected),
+                    canonical_json(corrected),
+                    tuple(DefinitionFault(*item) for item in (*find_repeated_keys(body), *corrections)),
+                )
                 body_faults = list(_check_options(parsed.definition))
                 rockons.append(parsed)
             except InvalidDefinition as error:
@@ -492,16 +529,6 @@ def load_json(text: str | bytes, object_pairs_hook: Any = None) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"unexpected value {name}")
-
-
-def _collect_repeated_keys(repeated: list[str]) -> Any:
-    def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        unique = dict(pairs)
-        if len(unique) < len(pairs):
-            repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        return unique
-
-    return build_object
 
 
 def _iter_strings(value: object) -> Iterator[str]:
@@ -585,7 +612,7 @@ def _check_container_keys(prefix: str, container: Mapping[str, Any]) -> Iterator
         if isinstance(pair, list) and pair and isinstance(pair[0], str | None) and not (pair[0] or "").strip():
             yield DefinitionFault(f"{prefix}.opts.{position}", t("the flag is blank"))
     for path in _as_object(container.get("volumes")):
-        if not is_mount_point(path):
+        if not is_mount_point(mount_path(path)):
             fault = t("a volume must be an absolute path without a colon, and not / itself")
             yield DefinitionFault(f"{prefix}.volumes.{path}", fault)
     for part in ("environment", "devices"):

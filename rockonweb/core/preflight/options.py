@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import wanted_ports
+from rockonweb.core.definition.corrections import mount_path
 from rockonweb.core.definition.definition import ContainerSpec, Definition
 from rockonweb.core.docker.run_options import MountKind, MountOption, container_of
 from rockonweb.core.facts import HostFacts
@@ -56,7 +57,9 @@ def _check_mount_targets(name: str, spec: ContainerSpec, answers: Answers) -> It
     """Docker refuses two mounts at one path, also where these differ by a slash; one without a source gives way."""
     answered = [*answers.shares.get(name, {}), *answers.storage.get(name, {})]
     by_options = [mount for mount in spec.run_options.mounts if not _gives_way(mount)]
-    targets = [posixpath.normpath(path) for path in (*answered, *(mount.target for mount in by_options)) if path]
+    targets = [
+        posixpath.normpath(mount_path(path)) for path in (*answered, *(mount.target for mount in by_options)) if path
+    ]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
         yield _refusal(t("%(name)s mounts more than one thing at %(path)s.", name=name, path=target))
 

@@ -8,7 +8,7 @@ from tests.support.samples import build_definition
 
 def test_everything_that_a_list_needs() -> None:
     player = build_definition(
-        {"player": {"image": "Box.example/Jelly/Fin"}, "helper": {"image": "redis"}},
+        {"player": {"image": "Box.example/jelly/fin"}, "helper": {"image": "redis"}},
         "Über-Player",
         description="<p>Films &amp; <b>music</b>, STRASSE</p>",
         icon="https://example.org/a.png",

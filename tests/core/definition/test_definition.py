@@ -108,6 +108,9 @@ def test_the_name_comes_from_the_key_and_not_from_the_body():
 # HTML and links are not trusted
 
 
+NAME_FORM = "HOST/NAME:TAG in lower case, without https://"
+
+
 @pytest.mark.parametrize(
     ("html", "clean"),
     [
@@ -280,10 +283,6 @@ def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int |
             '{"Broken": {"description": "\\ud83d", "version": "1"}}',
             "contains an incomplete character (a lone surrogate)",
         ),
-        (
-            definition_source({"broken": {}}).replace('"website"', '"version": 2, "website"'),
-            'the key "version" appears twice in one object',
-        ),
         ('{"Broken": {"description": "x", "version": NaN}}', "not JSON: unexpected value NaN"),
         (
             '{"Broken": {"description": "It ends in the midd\n',
@@ -352,14 +351,22 @@ def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, st
         ({"environment": {"A": {"label": "a", "index": "last"}}}, ".environment.A.index: must be a whole number"),
         ({"gid": -3}, ".gid: must be -2 or more"),
         ({"uid": -2}, ".uid: must be -1 or more"),
-        ({"image": "--privileged"}, '.image: "--privileged" is not allowed here'),
-        ({"image": "example/a b"}, '.image: "example/a b" is not allowed here'),
+        *(
+            (
+                {"image": image},
+                f'.image: "{image}" is not the name of an image: write HOST/NAME:TAG in lower case, without https://',
+            )
+            for image in (
+                *("--privileged", "example/a b", "https://ghcr.io/a/b", "ghcr.io/User/App", "a//b", "a/", "/a", "a/b:"),
+                *("a__-b", "a/-b", "a_/b", "a:b:c", "a@sha256", "Ubuntu"),
+            )
+        ),
         ({"image": "example/a:1", "tag": "2"}, ': the image "example/a:1" already includes a tag, but "tag" is "2"'),
         ({"launch_order": True}, ".launch_order: must be a number, not true or false"),
         ({"launch_order": 1.5}, ".launch_order: must be a whole number"),
         ({"launch_order": 10**30}, ".launch_order: must be 2147483647 or less"),
         ({"launch_order": "first"}, ".launch_order: must be a whole number"),
-        ({"launch_order": 0}, ".launch_order: must be 1 or more"),
+        ({"launch_order": -1}, ".launch_order: must be 0 or more"),
         ({"opts": ["--privileged"]}, ".opts.0: must be a list"),
         ({"opts": "--privileged"}, ".opts: must be a list"),
         ({"opts": [["-e", "A", "1"]]}, ".opts.0: has more than 2 entries"),
@@ -376,7 +383,7 @@ def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, st
                 {"volumes": label_questions({path: "a"})},
                 f".volumes.{path}: a volume must be an absolute path without a colon, and not / itself",
             )
-            for path in ("/data:ro", "data", "/", "/data/../etc")
+            for path in ("/data:x", "data", "/", "/data/../etc")
         ),
     ],
 )
@@ -408,7 +415,6 @@ def test_every_fault_of_a_rockon_is_told_at_once():
         "containers.broken.launch_order: must be a whole number",
         "containers.broken.uid: must be a whole number",
         "containers.broken.ports.80.label: must be text",
-        "containers.broken.ports.80.host_default: must be 1 or more",
         "containers.broken.opts.0: has more than 2 entries",
         'container_links.broken.0.name: "-" is not allowed here',
         "containers.broken.ports.0: a port must be a number from 1 to 65535",
@@ -458,7 +464,7 @@ def test_deep_nesting_is_a_fault_and_no_crash(depth: int):
 def test_many_repeated_keys_are_found_quickly():
     text = "{" + ",".join(f'"{number % 50_000}":0' for number in range(80_000)) + "}"
     begin = time.process_time()
-    assert len(faults(text)) == 50
+    assert len(faults(text)) == 1
     assert time.process_time() - begin < 3
 
 
@@ -588,3 +594,89 @@ def test_every_key_of_the_format_stands_in_the_fixture_of_everything():
     assert set(everything) == set(Definition.model_fields) - {"name"}
     parts = {key for container in everything["containers"].values() for key in container}
     assert parts == set(ContainerSpec.model_fields)
+
+
+# What is read as meant, and told to its author
+
+
+def corrected(container: dict[str, object], **keys: object) -> tuple[ContainerSpec, list[str]]:
+    [parsed] = parse_definitions(definition_source({"app": container}, **keys))
+    again = definition_from_source(parsed.definition.name, parsed.source)
+    assert again == parsed.definition
+    return parsed.definition.containers["app"], [str(one) for one in parsed.corrections]
+
+
+@pytest.mark.parametrize(
+    ("entry", "pairs"),
+    [
+        (["--net=host", "", "-v", "/a:/b:ro"], (("--net=host", ""), ("-v", "/a:/b:ro"))),
+        (["-e", "A=1", "-e", "B=2"], (("-e", "A=1"), ("-e", "B=2"))),
+        (
+            ["--privileged", "-it", "--cap-add", "NET_ADMIN"],
+            (("--privileged", ""), ("-it", ""), ("--cap-add", "NET_ADMIN")),
+        ),
+        (["--init", None, None], (("--init", ""),)),
+    ],
+)
+def test_the_words_of_an_option_count_in_their_order(entry: list[str | None], pairs: tuple[tuple[str, str], ...]):
+    spec, told = corrected({"opts": [["--tty", ""], entry]})
+    assert spec.opts == (("--tty", ""), *pairs)
+    assert told == ["containers.app.opts.1: write one flag with its value for each pair"]
+
+
+def test_words_that_belong_to_no_flag_are_no_option():
+    assert faults(definition_source({"app": {"opts": [["a", "b", "c"]]}})) == [
+        "containers.app.opts.0: has more than 2 entries"
+    ]
+
+
+def test_of_a_repeated_key_the_last_one_counts():
+    text = (
+        '{"A": {"version": "1", "version": "2", "description": "", "website": "", '
+        '"containers": {"app": {"image": "a", "image": "b", "launch_order": 1}}}}'
+    )
+    [parsed] = parse_definitions(text)
+    assert (parsed.definition.version, parsed.definition.containers["app"].image) == ("2", "b")
+    assert [str(one) for one in parsed.corrections] == [
+        "version: this key appears twice in one object",
+        "containers.app.image: this key appears twice in one object",
+    ]
+
+
+def test_zeros_are_read_as_nothing_said():
+    spec, told = corrected({"launch_order": 0, "ports": {"80": port_question(host_default=0)}})
+    assert (spec.launch_order, spec.port_specs[80].host_default) == (0, None)
+    assert told == [
+        "containers.app.launch_order: must be 1 or more",
+        "containers.app.ports.80.host_default: a port must be a number from 1 to 65535",
+    ]
+
+
+def test_a_volume_may_have_a_mode():
+    spec, told = corrected({"volumes": label_questions({"/media:ro": "Media"})})
+    assert list(spec.volumes) == ["/media:ro"]
+    assert told == ["containers.app.volumes./media:ro: a mode does not belong to the path of a volume"]
+
+
+def test_what_is_no_rock_on_at_all_gets_one_sentence():
+    package = {"name": "x", "version": "1.0", "scripts": {"test": "y"}, "private": True, "license": "MIT"}
+    assert faults(json.dumps(package)) == [
+        "is not a rock-on: a definition must be an object whose key is the rock-on's name"
+    ]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *("redis", "lib/redis", "ghcr.io/a/b", "localhost/a", "Box.example/a", "box.example:5000/a/b_c/d__e/f-g.h"),
+        *(
+            "[::1]:5000/a",
+            "a:1.0-B_c",
+            "a@sha256:" + "0" * 64,
+            "box.example/a:1@sha256:" + "0" * 64,
+            "127.0.0.1:5000/a",
+        ),
+    ],
+)
+def test_these_are_names_of_images(image: str):
+    assert corrected({"image": image})[0].image == image

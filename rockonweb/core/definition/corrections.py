@@ -1,0 +1,119 @@
+"""What is plain in a definition though it is not written as it should be: it is read as meant, and the linter says so.
+
+As the original does: the words of an option count in their order, and of a repeated key the last one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from rockonweb.core.docker.run_options import split_flags
+from rockonweb.core.text import t
+
+_MODE = re.compile(r"(?<=.):(?:ro|rw|z|Z|nocopy|r?shared|r?slave|r?private)(?:,(?:ro|rw|z|Z|nocopy|r?\w+))*$")
+
+
+class Correction(NamedTuple):
+    """What was read otherwise than it is written: the dotted path and what is wrong there."""
+
+    path: str
+    message: str
+
+
+class ObjectWithRepeats(dict[str, Any]):
+    """An object of JSON in which keys were repeated."""
+
+    repeated_keys: tuple[str, ...] = ()
+
+
+def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs, for `json.loads`; of a repeated key the last value counts."""
+    unique = dict(pairs)
+    if len(unique) == len(pairs):
+        return unique
+    built = ObjectWithRepeats(unique)
+    built.repeated_keys = tuple(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+    return built
+
+
+def find_repeated_keys(value: object, path: str = "") -> Iterator[Correction]:
+    """Yield each key that is written twice in one object of a JSON value."""
+    prefix = f"{path}." if path else ""
+    if isinstance(value, ObjectWithRepeats):
+        for key in value.repeated_keys:
+            yield Correction(f"{prefix}{key}", t("this key appears twice in one object"))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from find_repeated_keys(item, f"{prefix}{key}")
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from find_repeated_keys(item, f"{prefix}{position}")
+
+
+def correct_body(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[Correction]]:
+    """Return the object of a rock-on as it is meant, and what was corrected."""
+    containers = body.get("containers")
+    if not isinstance(containers, dict):
+        return dict(body), []
+    corrections: list[Correction] = []
+    corrected = {
+        name: _correct_container(f"containers.{name}", container, corrections)
+        if isinstance(container, dict)
+        else container
+        for name, container in containers.items()
+    }
+    return {**body, "containers": corrected}, corrections
+
+
+def mount_path(volume: str) -> str:
+    """Return the path of a volume's key without the mode that may follow it, as in `/media:ro`."""
+    return _MODE.sub("", volume)
+
+
+def _correct_container(path: str, container: Mapping[str, Any], corrections: list[Correction]) -> dict[str, Any]:
+    corrected = dict(container)
+    if isinstance(options := container.get("opts"), list):
+        corrected["opts"] = [
+            pair
+            for position, entry in enumerate(options)
+            for pair in _pairs(f"{path}.opts.{position}", entry, corrections)
+        ]
+    if str(container.get("launch_order")).strip() == "0":
+        corrections.append(Correction(f"{path}.launch_order", t("must be %(ge)s or more", ge=1)))
+    if isinstance(ports := container.get("ports"), dict):
+        corrected["ports"] = {
+            key: _correct_port(f"{path}.ports.{key}", port, corrections) for key, port in ports.items()
+        }
+    volumes = container.get("volumes")
+    corrections += [
+        Correction(f"{path}.volumes.{volume}", t("a mode does not belong to the path of a volume"))
+        for volume in (volumes if isinstance(volumes, dict) else ())
+        if mount_path(volume) != volume
+    ]
+    return corrected
+
+
+def _pairs(path: str, entry: object, corrections: list[Correction]) -> list[object]:
+    """Return the pairs of flag and value that an entry of more than two words means."""
+    if not isinstance(entry, list) or len(entry) <= 2 or not all(isinstance(word, str | None) for word in entry):
+        return [entry]
+    words = [word.strip() for word in entry if word and word.strip()]
+    pairs: list[object] = []
+    while words:
+        flag = words.pop(0)
+        if not flag.startswith("-"):
+            return [entry]  # nothing says what it belongs to
+        takes_value = [*split_flags(flag)][-1].takes_next
+        pairs.append([flag, words.pop(0) if takes_value and words else ""])
+    corrections.append(Correction(path, t("write one flag with its value for each pair")))
+    return pairs
+
+
+def _correct_port(path: str, port: object, corrections: list[Correction]) -> object:
+    if not isinstance(port, dict) or str(port.get("host_default")).strip() != "0":
+        return port
+    corrections.append(Correction(f"{path}.host_default", t("a port must be a number from 1 to 65535")))
+    return {**port, "host_default": None}

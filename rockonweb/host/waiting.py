@@ -16,7 +16,7 @@ POLL_SECONDS = 0.5  # how often somebody is asked
 class Waiter:
     """Waits for something, and calls `on_wait` every half second meanwhile, which may raise to end the wait.
 
-    What is waited for then goes on in its thread, which ends with the process; a process is killed.
+    What is waited for then ends at the next item that it yields, or with this process; a process is killed.
     """
 
     def __init__(self) -> None:
@@ -40,23 +40,28 @@ class Waiter:
     def iterate(self, make_items: Callable[[], Iterable[T]], first_seconds: float | None = None) -> Iterator[T]:
         """Yield what an iterable yields. Raises TimeoutError where it yields nothing within `first_seconds`."""
         items: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-        threading.Thread(target=_fill, args=(make_items, items), daemon=True).start()
+        left = threading.Event()
+        threading.Thread(target=_fill, args=(make_items, items, left), daemon=True).start()
         deadline = None if first_seconds is None else time.monotonic() + first_seconds
-        while True:
-            try:
-                is_item, value = items.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                self.poll()
-                if deadline is not None and time.monotonic() > deadline:
-                    raise TimeoutError from None
-                continue
-            if is_item:
-                deadline = None
-                yield value
-            elif value is None:
-                return
-            else:
-                raise value
+        try:
+            while True:
+                try:
+                    is_item, value = items.get(timeout=POLL_SECONDS)
+                except queue.Empty:
+                    self.poll()
+                    if deadline is not None and time.monotonic() > deadline:
+                        raise TimeoutError from None
+                    continue
+                if is_item:
+                    deadline = None
+                    yield value
+                    self.poll()
+                elif value is None:
+                    return
+                else:
+                    raise value
+        finally:
+            left.set()
 
     def communicate(self, process: subprocess.Popen[str], text: str, seconds: float) -> tuple[str, str]:
         """Return what a process prints until it ends. Raises subprocess.TimeoutExpired after `seconds`."""
@@ -77,10 +82,15 @@ class Waiter:
                     raise
 
 
-def _fill(make_items: Callable[[], Iterable[Any]], items: queue.SimpleQueue[tuple[bool, Any]]) -> None:
+def _fill(
+    make_items: Callable[[], Iterable[Any]], items: queue.SimpleQueue[tuple[bool, Any]], left: threading.Event
+) -> None:
+    """Put into `items` what an iterable yields, until nobody waits for it any longer."""
     try:
         for item in make_items():
             items.put((True, item))
+            if left.is_set():
+                return  # which closes a generator, and so the connection that it reads from
     except BaseException as error:
         items.put((False, error))
     else:

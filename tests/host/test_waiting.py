@@ -60,6 +60,24 @@ def test_what_has_begun_to_come_is_waited_for_and_can_be_left(waiter: Waiter) ->
     gate.set()
 
 
+def test_what_nobody_waits_for_any_longer_ends_with_its_next_item() -> None:
+    gate, closed = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield 1
+            gate.wait()
+            yield from range(1000)
+        finally:
+            closed.set()
+
+    waited = Waiter().iterate(items)
+    assert next(waited) == 1
+    waited.close()  # type: ignore[attr-defined]
+    gate.set()
+    assert closed.wait(60)
+
+
 def test_what_never_begins_to_come_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
     gate = threading.Event()

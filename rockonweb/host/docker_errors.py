@@ -25,13 +25,13 @@ def translate_errors(name: str = "", refusal: Callable[[str, str], EngineError] 
         raise engine_unreachable(error) from None
 
 
-def command_error(output: str, status: int, name: str = "") -> EngineError:
+def command_error(output: str, status: int, name: str = "", image: str = "") -> EngineError:
     """Return the error for what the docker client printed before it ended with this status."""
     if "Cannot connect to the Docker daemon" in output or "error during connect" in output:
         return engine_unreachable(output)
     if "permission denied while trying to connect" in output:
         return engine_unreachable(output)
-    return explain_command(name, output, status)
+    return explain_command(name, output, status, image)
 
 
 def unmanaged_error(name: str) -> EngineError:

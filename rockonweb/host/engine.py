@@ -12,11 +12,13 @@ import os
 import re
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -42,6 +44,7 @@ from rockonweb.host.connection import container_name, create_docker_client
 from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
 from rockonweb.host.images import Images
 from rockonweb.host.networks import Networks
+from rockonweb.host.waiting import NoAnswer
 
 READ_TIMEOUT = 60  # seconds
 FIRST_LINE_TIMEOUT = 2 * 60  # seconds until the registry has answered for an image
@@ -272,7 +275,7 @@ class Engine(Networks, Images):
                     status = str(line.get("status", ""))
                     if apply_pull_line(layers, line):
                         yield PullProgress(tuple(layers.values()))
-        except TimeoutError:
+        except NoAnswer:
             raise explain_pull(image, "i/o timeout: the registry does not answer") from None
         finally:
             client.close()
@@ -289,13 +292,21 @@ class Engine(Networks, Images):
 
     def run_once(self, argv: Argv, seconds: int = COMMAND_TIMEOUT) -> str:
         """Run a container to its end; return its stdout and stderr, secrets masked."""
-        return self._run_docker_command(argv, argv, seconds)
+        with tempfile.TemporaryDirectory() as folder:
+            id_file = Path(folder) / "id"
+            try:
+                return self._run_docker_command((*argv[:2], "--cidfile", str(id_file), *argv[2:]), argv, seconds)
+            except BaseException:  # the client has ended, the container perhaps not
+                if id_file.exists():
+                    with suppress(Exception):
+                        self._api.remove_container(id_file.read_text(), force=True)
+                raise
 
     def read_once(self, argv: Argv) -> str:
         """Run a container to its end; return its stdout alone, secrets unmasked: the caller must not store it."""
         result = self._run_process(argv, COMMAND_TIMEOUT)
         if result.returncode:
-            raise command_error(redact_secrets(result.stderr.strip(), argv), result.returncode, _container_name(argv))
+            raise _command_error(result.stderr.strip(), result.returncode, argv)
         return result.stdout
 
     def start_container(self, name: str) -> None:
@@ -454,7 +465,7 @@ class Engine(Networks, Images):
         result = self._run_process(command, seconds)
         output = redact_secrets(f"{result.stdout}\n{result.stderr}".strip(), original)
         if result.returncode:
-            raise command_error(output, result.returncode, _container_name(original))
+            raise _command_error(output, result.returncode, original)
         return output
 
     def _run_process(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
@@ -496,6 +507,12 @@ def connect_engine(instance: str = "", *rockons: str) -> Engine:
 
 def _container_name(argv: Argv) -> str:
     return str(argv[argv.index("--name") + 1]) if "--name" in argv else str(t("the container"))
+
+
+def _command_error(output: str, status: int, argv: Argv) -> EngineError:
+    """Return the error for what a `docker run` line printed, without the secrets in the line."""
+    image = "".join(argv[run_options.parse_command_line(argv).image :][:1])
+    return command_error(redact_secrets(output, argv), status, _container_name(argv), image)
 
 
 def docker_create_argv(argv: Argv, operation: int) -> Argv:

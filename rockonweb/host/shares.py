@@ -272,7 +272,7 @@ class Shares:
         """Return those of these paths that are below the root of the shares and do not exist, each once."""
         root = os.path.normpath(self.root)
         own_paths = dict.fromkeys(path for path in paths if os.path.normpath(path).startswith(f"{root}/"))
-        return [path for path in own_paths if not os.path.lexists(path)]
+        return [path for path in own_paths if _is_missing(path)]
 
     def set_owner(self, share_path: str, uid: int, gid: int) -> tuple[int, int]:
         """Set owner and group of SHARE or SHARE/FOLDER, not of its contents; return the previous ones.
@@ -330,6 +330,17 @@ class Shares:
         except OSError:
             return not path.exists()
         return True
+
+
+def _is_missing(path: str) -> bool:
+    """Whether there is nothing at a path; of one that this user may not look at nobody knows."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _has_link(root: str, relative_path: str) -> bool:

@@ -13,6 +13,10 @@ T = TypeVar("T")
 POLL_SECONDS = 0.5  # how often somebody is asked
 
 
+class NoAnswer(Exception):
+    """Nothing came within the time in which something should have begun to."""
+
+
 class Waiter:
     """Waits for something, and calls `on_wait` every half second meanwhile, which may raise to end the wait.
 
@@ -38,7 +42,7 @@ class Waiter:
         raise AssertionError("a function returns once")
 
     def iterate(self, make_items: Callable[[], Iterable[T]], first_seconds: float | None = None) -> Iterator[T]:
-        """Yield what an iterable yields. Raises TimeoutError where it yields nothing within `first_seconds`."""
+        """Yield what an iterable yields. Raises NoAnswer where it yields nothing within `first_seconds`."""
         items: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
         left = threading.Event()
         threading.Thread(target=_fill, args=(make_items, items, left), daemon=True).start()
@@ -50,7 +54,7 @@ class Waiter:
                 except queue.Empty:
                     self.poll()
                     if deadline is not None and time.monotonic() > deadline:
-                        raise TimeoutError from None
+                        raise NoAnswer from None
                     continue
                 if is_item:
                     deadline = None

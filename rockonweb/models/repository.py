@@ -114,21 +114,22 @@ def _suggest_ports(
     previous: Iterable[SuggestedPort], definition: Definition, suggestions: PortSuggestions
 ) -> tuple[SuggestedPort, ...]:
     """Return the suggested host ports for a definition; a previous suggestion stays while the default is the same."""
-    remaining = {(port.container, port.number): port for port in previous}
-    asked = {(name, number) for name, number, _ in definition.container_ports}
+    former_ports = [*previous]
     ports = []
     for wanted in option_ports(definition):  # nobody is asked for these, and nobody else is to be offered them
-        place = (wanted.container, wanted.number)
-        if place not in asked:
-            ports.append(SuggestedPort(*place, wanted.protocol, wanted.host, wanted.host))
-            if (previous_port := remaining.pop(place, None)) != ports[-1]:
-                if previous_port:
-                    suggestions.release_port(previous_port.suggested, previous_port.offered_protocols)
-                suggestions.hold_port(wanted.host, (wanted.protocol,))
+        ports.append(SuggestedPort(wanted.container, wanted.number, wanted.protocol, wanted.host, wanted.host))
+        if ports[-1] in former_ports:
+            former_ports.remove(ports[-1])
+        else:
+            suggestions.hold_port(wanted.host, (wanted.protocol,))
     for name, spec in definition.launch_order:
         for key, port_spec in sort_questions(spec.ports):
             number, protocols = int(key), port_spec.published_protocols
-            default, former = port_spec.host_default or number, remaining.pop((name, number), None)
+            default = port_spec.host_default or number
+            same_port = [port for port in former_ports if (port.container, port.number) == (name, number)]
+            former = next((port for port in same_port if port.default == default), same_port[0] if same_port else None)
+            if former:
+                former_ports.remove(former)
             if former and former.default == default:
                 suggested = former.suggested
                 if former.protocol != port_spec.protocol:
@@ -139,7 +140,7 @@ def _suggest_ports(
                     suggestions.release_port(former.suggested, former.offered_protocols)
                 suggested = suggestions.take_port(default, protocols)
             ports.append(SuggestedPort(name, number, port_spec.protocol, default, suggested))
-    for dropped in remaining.values():
+    for dropped in former_ports:
         suggestions.release_port(dropped.suggested, dropped.offered_protocols)
     return tuple(ports)
 

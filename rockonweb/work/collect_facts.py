@@ -18,7 +18,7 @@ from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.mounts import missing_folder_finding
 from rockonweb.core.text import t
 from rockonweb.host import Engine, Host, get_host
-from rockonweb.models import Container, Installation, Port, State, Volume, db
+from rockonweb.models import Container, Installation, Network, Port, State, Volume, db
 from rockonweb.models.repository import load_answers
 
 
@@ -28,8 +28,11 @@ def gather_facts(
     """Return the facts for planning with these answers (None: the stored ones); `named`: see `Host.collect_facts`."""
     claims = claimed_ports(db.session())
     facts = get_host(installation).collect_facts(answers or load_answers(installation), claims, docker, named)
+    source = installation.installed_source or installation.entry.source
+    networks = select(Network.name).where(Network.subnet != "")
     return replace(
         facts,
+        stored_networks=frozenset(db.session.scalars(networks) if "--ip" in source else ()),
         claimed=tuple(claim for claim in claims if claim.rockon != installation.name),
         kept_volumes=collect_volumes(installation, docker, facts.containers),
     )

@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rockonweb import config, host
+from rockonweb.core.containers.host_ports import port_conflict
 from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
@@ -272,7 +273,7 @@ class _InstanceProbe:
             replace(claim, holder=listener.holder)
             for claim in claims
             for listener in listeners
-            if (listener.port, listener.protocol) == (claim.port, claim.protocol) and listener.rockon != claim.rockon
+            if port_conflict(claim.rockon, claim.port, claim.protocol, HostFacts(listening=(listener,)), claim.address)
         ]
         return diagnosis.diagnose_ports(len(claims), list(dict.fromkeys(conflicts)))
 
@@ -311,7 +312,7 @@ class _InstanceProbe:
         folders = {
             path
             for container in containers.values()
-            if container.rockon in known_rockons
+            if (container.name, container.rockon) in expected
             for path in self.host.shares.missing_paths(container.bind_mounts)
         }
         return diagnosis.diagnose_containers(sorted(orphans), missing, sorted(cut_off), sorted(folders))

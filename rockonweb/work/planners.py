@@ -136,7 +136,10 @@ def _review_again(installation: Installation, request: ReviewableRequest, docker
 
 def _refuse_missing_folders(installation: Installation, containers: Mapping[str, ContainerFacts]) -> None:
     """Raise Conflict where a folder of the shares that a container has mounted is missing."""
-    own_containers = [facts for facts in containers.values() if facts.rockon == installation.name]
+    names = installation.current_definition.containers
+    own_containers = [
+        facts for facts in containers.values() if facts.rockon == installation.name and facts.name in names
+    ]
     for finding in missing_folder_findings(own_containers, get_host(installation)):
         raise Conflict(finding.sentence, finding.hint)
 

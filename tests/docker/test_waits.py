@@ -101,4 +101,4 @@ def test_a_run_that_never_ends_is_left_by_who_cancels(
         with pytest.raises(Cancelled):
             docker.run_once(("docker", "run", "--rm", "--name", "endless", image, "sleep", "600"))
     assert asked
-    engine.run_docker("rm", "-f", "endless")
+    assert engine.run_docker("ps", "-aq", "--filter", "name=endless") == ""

@@ -11,6 +11,7 @@ from rockonweb import config
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import SharePathFacts
 from rockonweb.host import Host
+from rockonweb.host.shares import Shares
 
 
 @pytest.fixture
@@ -234,3 +235,18 @@ def test_nor_behind_one_inside_a_share(settings: config.Config, outside: Path, p
     assert [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")] == before
     assert not (outside / "new").exists()
     assert not Host(settings).shares.inspect_path(place).exists
+
+
+def test_what_is_missing_is_told_from_what_may_not_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = Shares(tmp_path)
+    (tmp_path / "films").mkdir()
+    paths = [f"{tmp_path}/films", f"{tmp_path}/gone/deep", f"{tmp_path}/gone", "/elsewhere/gone"]
+    assert shares.missing_paths(paths) == [f"{tmp_path}/gone/deep", f"{tmp_path}/gone"]
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    assert shares.missing_paths(paths) == []

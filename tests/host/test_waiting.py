@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rockonweb.host import waiting
-from rockonweb.host.waiting import Waiter
+from rockonweb.host.waiting import NoAnswer, Waiter
 
 
 class Broken(Exception):
@@ -81,7 +81,7 @@ def test_what_nobody_waits_for_any_longer_ends_with_its_next_item() -> None:
 def test_what_never_begins_to_come_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
     gate = threading.Event()
-    with pytest.raises(TimeoutError):
+    with pytest.raises(NoAnswer):
         next(Waiter().iterate(lambda: [gate.wait()], first_seconds=0))
     gate.set()
 

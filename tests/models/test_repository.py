@@ -35,7 +35,15 @@ from rockonweb.models.repository import (
     upsert_entry,
 )
 from tests.support.app import installation_of
-from tests.support.samples import NAMES, complete_answers, load_definition, parse_rockon, parsed_file
+from tests.support.samples import (
+    NAMES,
+    build_definition,
+    complete_answers,
+    load_definition,
+    parse_rockon,
+    parsed_file,
+    port_question,
+)
 
 
 def ports(**numbers: Any) -> dict[str, Any]:
@@ -364,6 +372,21 @@ def test_a_released_port_is_suggested_again_and_the_others_still_once(first: Any
     held = held[1::2] + [(suggestions.take_port(*take), take[1]) for take in second]
     pairs = [(port, protocol) for port, protocols in held for protocol in protocols]
     assert len(set(pairs)) == len(pairs)
+
+
+def test_ports_that_options_publish_are_held_once_and_released_again():
+    suggestions = PortSuggestions()
+    options = [["-p", "53:53/tcp"], ["-p", "53:53/udp"], ["-p", "9000:80"]]
+    definition = build_definition({"web": {"ports": {"80": port_question(8080)}, "opts": options}})
+    ports = repository._suggest_ports((), definition, suggestions)
+    held = {(53, "tcp"): 1, (53, "udp"): 1, (9000, "tcp"): 1, (8080, "tcp"): 1}
+    assert suggestions.taken == held
+    assert repository._suggest_ports(ports, definition, suggestions) == ports
+    assert suggestions.taken == held
+    without = build_definition({"web": {"ports": {"80": port_question(8080)}}})
+    [left] = repository._suggest_ports(ports, without, suggestions)
+    assert (left.number, left.suggested) == (80, 8080)
+    assert +suggestions.taken == {(8080, "tcp"): 1}
 
 
 def test_when_all_ports_are_gone_the_default_is_better_than_none():

@@ -28,6 +28,13 @@ class ObjectWithRepeats(dict[str, Any]):
 
     repeated_keys: tuple[str, ...] = ()
 
+    @classmethod
+    def without_values(cls, value: dict[str, Any]) -> ObjectWithRepeats:
+        """Return an object that has nothing of another but its repeated keys."""
+        bare = cls()
+        bare.repeated_keys = getattr(value, "repeated_keys", ())
+        return bare
+
 
 def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the object of these pairs, for `json.loads`; of a repeated key the last value counts."""
@@ -104,7 +111,7 @@ def _pairs(path: str, entry: object, corrections: list[Correction]) -> list[obje
     pairs: list[object] = []
     while words:
         flag = words.pop(0)
-        if not flag.startswith("-"):
+        if not flag.startswith("-") or not flag.strip("-"):
             return [entry]  # nothing says what it belongs to
         takes_value = [*split_flags(flag)][-1].takes_next
         pairs.append([flag, words.pop(0) if takes_value and words else ""])

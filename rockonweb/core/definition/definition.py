@@ -26,7 +26,13 @@ from pydantic import (
     model_validator,
 )
 
-from rockonweb.core.definition.corrections import build_object, correct_body, find_repeated_keys, mount_path
+from rockonweb.core.definition.corrections import (
+    ObjectWithRepeats,
+    build_object,
+    correct_body,
+    find_repeated_keys,
+    mount_path,
+)
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.option_faults import option_fault
 from rockonweb.core.invisible import INVISIBLE_CHARACTERS, escape_invisible, one_line
@@ -453,6 +459,7 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
         sentence = t("is not a rock-on: a definition must be an object whose key is the rock-on's name")
         raise InvalidDefinition([DefinitionFault("", sentence)])
     faults = []
+    repeats = list(find_repeated_keys(ObjectWithRepeats.without_values(data)))
     if has_nul:
         faults.append(DefinitionFault("", t("contains a NUL character, which can't be passed on a command line")))
     rockons = []
@@ -468,7 +475,7 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
                 parsed = ParsedDefinition(
                     definition_from_body(name, corrected),
                     canonical_json(corrected),
-                    tuple(DefinitionFault(*item) for item in (*find_repeated_keys(body), *corrections)),
+                    tuple(DefinitionFault(*item) for item in (*repeats, *find_repeated_keys(body), *corrections)),
                 )
                 body_faults = list(_check_options(parsed.definition))
                 rockons.append(parsed)

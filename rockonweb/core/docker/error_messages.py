@@ -44,7 +44,7 @@ def explain_pull(image: str, message: str) -> EngineError:
     )
 
 
-def explain_command(name: str, output: str, status: int) -> EngineError:
+def explain_command(name: str, output: str, status: int, image: str = "") -> EngineError:
     """Return the error for what `docker create` or `docker run` printed before it ended with this status.
 
     What the engine refused is the last line after "Error response from daemon"; before it the client tells of a pull.
@@ -53,18 +53,23 @@ def explain_command(name: str, output: str, status: int) -> EngineError:
     if _DAEMON_PREFIX in message:
         message = message[message.rindex(_DAEMON_PREFIX) + len(_DAEMON_PREFIX) :]
     message = re.split(r"\n+(?:See '|Run ')docker ", message)[0].strip()
-    error = explain_message(name, message or f"status {status}")
+    explain = _find_cause(message)
+    error = explain_message(image if image and explain in _ABOUT_IMAGES else name, message or f"status {status}")
     error.output = output
     return error
 
 
 def _known_error(name: str, message: str) -> EngineError | None:
-    explain = next((explain for pattern, explain in _CAUSES if pattern.search(message)), None)
+    explain = _find_cause(message)
     if explain is None:
         return None
     error = explain(name, message)
     error.output = message
     return error
+
+
+def _find_cause(message: str) -> _Explain | None:
+    return next((explain for pattern, explain in _CAUSES if pattern.search(message)), None)
 
 
 def host_port_of(message: str) -> str:
@@ -283,8 +288,8 @@ _CAUSES: tuple[tuple[re.Pattern[str], _Explain], ...] = tuple(
             _image_missing,
         ),
         (
-            r"unauthorized|no basic auth credentials|insufficient_scope|\bdenied: |authentication required"
-            r"|unexpected (HTTP )?status.*\b40[13]\b",
+            r"unauthorized|no basic auth credentials|insufficient_scope|(?<!permission )\bdenied(: |\s*$)"
+            r"|authentication required|unexpected (HTTP )?status.*\b40[13]\b",
             _access_denied,
         ),
         (
@@ -303,3 +308,14 @@ _CAUSES: tuple[tuple[re.Pattern[str], _Explain], ...] = tuple(
         (r"executable file not found in \$PATH|exec: \".*\": (stat .*: )?no such file or directory", _program_missing),
     )
 )
+_ABOUT_IMAGES = frozenset(
+    (
+        _wrong_processor,
+        _rate_limited,
+        _registry_without_tls,
+        _page_instead,
+        _registry_down,
+        _image_missing,
+        _access_denied,
+    )
+) | {_offline, _name_unusable}

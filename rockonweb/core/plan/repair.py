@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.networks import join_refusal
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.docker.run_options import BUILT_IN_NETWORKS, container_of
 from rockonweb.core.facts import ContainerFacts, HostFacts
@@ -30,7 +31,8 @@ def find_missing_memberships(definition: Definition, answers: Answers, facts: Ho
     existing = {container.name: container for container in _own_containers(definition, facts)}
     for network, containers in network_members(definition, answers).items():
         for name in containers:
-            if name in existing and not _is_connected(existing[name], network, facts):
+            can_join = name in existing and join_refusal(definition.containers[name]) is None
+            if can_join and not _is_connected(existing[name], network, facts):
                 missing.setdefault(name, []).append(network)
     return missing
 

@@ -46,7 +46,11 @@ def _check_existence(
                 t("Choose another one, or create it: rockonweb share add %(share)s", share=share),
             )
     workers = owners.users_by_path(definition, answers)
+    own_containers = [item for item in (facts.containers or {}).values() if item.rockon == definition.name]
+    mounted = {path for item in own_containers for path in item.bind_mounts}  # that these are gone is told by itself
     for share_path in (share_path for _, share_path in answers.share_mounts if share_path in facts.missing_folders):
+        if share_facts(share_path, facts).path in mounted:
+            continue
         share, folder = split_share_path(share_path)
         has_uid = share_path in workers and workers[share_path].uid
         yield Finding(

@@ -18,6 +18,7 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 
+LOCAL_TIME = MountOption(MountKind.BIND, "/etc/localtime", "/etc/localtime", read_only=True)  # every container has it
 VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 # By flag, what a container that uses another one's network can't have, as people call it.
 _FOREIGN_NETWORK_CONFLICTS = {
@@ -43,11 +44,21 @@ def check_options(definition: Definition, answers: Answers, facts: HostFacts) ->
 
 
 def _check_mount_sources(name: str, spec: ContainerSpec) -> Iterator[Finding]:
+    values = [*spec.run_options.flag_values("mount"), *spec.run_options.flag_values("volume-driver")]
+    has_driver = any("volume-driver" in value or "=" not in value for value in values)  # others take other names
     for mount in spec.run_options.mounts:
         place = {"name": name, "source": mount.source, "target": mount.target}
-        if mount.kind is MountKind.BIND and not mount.source.startswith("/"):
+        if mount.kind is MountKind.BIND and mount.source.startswith("."):
+            yield Finding(
+                "warn",
+                t('%(name)s mounts "%(source)s" at %(target)s, which is not an absolute path.', **place),
+                t("Docker takes it from the folder in which Rockonweb runs. Contact the definition's maintainer."),
+            )
+        elif mount.kind is MountKind.BIND and not mount.source.startswith("/"):
             yield _refusal(t('%(name)s mounts "%(source)s" at %(target)s, which is not an absolute path.', **place))
-        elif mount.kind is MountKind.VOLUME and mount.source and not VOLUME_NAME.fullmatch(mount.source):
+        elif (
+            mount.kind is MountKind.VOLUME and mount.source and not (has_driver or VOLUME_NAME.fullmatch(mount.source))
+        ):
             yield _refusal(
                 t('%(name)s mounts "%(source)s" at %(target)s, which is neither a path nor a volume.', **place)
             )
@@ -56,9 +67,14 @@ def _check_mount_sources(name: str, spec: ContainerSpec) -> Iterator[Finding]:
 def _check_mount_targets(name: str, spec: ContainerSpec, answers: Answers) -> Iterator[Finding]:
     """Docker refuses two mounts at one path, also where these differ by a slash; one without a source gives way."""
     answered = [*answers.shares.get(name, {}), *answers.storage.get(name, {})]
-    by_options = [mount for mount in spec.run_options.mounts if not _gives_way(mount)]
+    # Docker counts the same option once, and of memory at one path the last.
+    options = dict.fromkeys([LOCAL_TIME, *spec.run_options.mounts])
+    memory = dict.fromkeys(mount.target for mount in options if mount.kind is MountKind.TMPFS)
+    by_options = [mount for mount in options if not _gives_way(mount) and mount.kind is not MountKind.TMPFS]
     targets = [
-        posixpath.normpath(mount_path(path)) for path in (*answered, *(mount.target for mount in by_options)) if path
+        posixpath.normpath(mount_path(path))
+        for path in (*answered, *(mount.target for mount in by_options), *memory)
+        if path
     ]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
         yield _refusal(t("%(name)s mounts more than one thing at %(path)s.", name=name, path=target))
@@ -100,7 +116,7 @@ def _check_fixed_address(definition: Definition, name: str, spec: ContainerSpec,
         yield _refusal(
             t("%(name)s is to have the address %(address)s, but names no network for it.", name=name, address=address)
         )
-    present = {*(link.network for link in definition.network_links), *(facts.networks or ())}
+    present = {*(facts.networks or ()), *facts.stored_networks}
     for network in own_networks if facts.networks is not None else ():
         if network not in present:
             yield Finding(

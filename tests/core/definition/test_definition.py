@@ -624,6 +624,17 @@ def test_the_words_of_an_option_count_in_their_order(entry: list[str | None], pa
     assert told == ["containers.app.opts.1: write one flag with its value for each pair"]
 
 
+@pytest.mark.parametrize("entry", [["-", "a", "b"], ["-e", "A=1", "-"], ["--", "-v", "/a:/b"]])
+def test_a_dash_alone_is_a_fault_and_no_crash(entry: list[str]):
+    assert faults(definition_source({"app": {"opts": [entry]}})) == ["containers.app.opts.0: has more than 2 entries"]
+
+
+def test_a_rock_on_that_stands_twice_is_told():
+    body = json.dumps(rockon_body({"app": {}}))
+    [parsed] = parse_definitions(f'{{"A": {body}, "A": {body}}}')
+    assert [str(one) for one in parsed.corrections] == ["A: this key appears twice in one object"]
+
+
 def test_words_that_belong_to_no_flag_are_no_option():
     assert faults(definition_source({"app": {"opts": [["a", "b", "c"]]}})) == [
         "containers.app.opts.0: has more than 2 entries"

@@ -141,6 +141,8 @@ CAUSES = {
         'Head "https://box.example/v2/app/manifests/1": unauthorized: authentication required',
         'Head "https://box.example/v2/app/manifests/1": denied: denied',
         "no basic auth credentials",
+        "error from registry: denied",
+        'Head "https://box.example/v2/app/manifests/1": denied',
         f"{REF}: unexpected status from HEAD request to https://box.example/v2/app/manifests/1: 403 Forbidden",
     ],
     'The registry of "app" can\'t be reached.': [
@@ -225,7 +227,7 @@ def test_what_is_not_known_keeps_dockers_own_words():
         (
             "Unable to find image 'app:1' locally\nError response from daemon: manifest for app:1 not found: "
             "manifest unknown",
-            'The image "web" was not found in its registry.',
+            'The image "app:1" was not found in its registry.',
         ),
         (
             "Error response from daemon: odd words\n\nRun 'docker create --help' for more information",
@@ -239,6 +241,6 @@ def test_what_is_not_known_keeps_dockers_own_words():
     ],
 )
 def test_of_what_the_client_printed_the_engines_words_count(output: str, sentence: str):
-    error = explain_command("web", output, 125)
+    error = explain_command("web", output, 125, "app:1")
     assert str(error.sentence) == sentence
     assert error.output == output

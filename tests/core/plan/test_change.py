@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition, parse_definitions
 from rockonweb.core.facts import ContainerFacts, HostFacts, NetworkFacts, VolumeMount
 from rockonweb.core.operations.steps import (
@@ -23,6 +24,7 @@ from rockonweb.core.operations.steps import (
 )
 from rockonweb.core.plan.change import Change, DesiredState, plan_change
 from rockonweb.core.plan.plan import network_members
+from rockonweb.core.plan.repair import find_missing_memberships
 from rockonweb.core.secret import MASK, format_command, reveal_argv
 from tests.support.definitions_strategy import definition_bodies
 from tests.support.examples import example_settings
@@ -387,6 +389,14 @@ def test_who_was_disconnected_is_connected_again() -> None:
                   for name, one in (facts.containers or {}).items()}  # fmt: skip
     found = plan_change(made(sample), made(sample), replace(facts, containers=containers), start_all=True)
     assert text(found) == "connect db to network AppToDb\nstart db\nstart app"
+
+
+def test_who_can_join_no_network_misses_none() -> None:
+    sample = build_definition({"db": {}, "app": {"opts": [["--net", "host"]]}}, container_links=LINKED)
+    facts = around(made(sample))
+    containers = {name: replace(one, networks=() if name == "app" else one.networks)
+                  for name, one in (facts.containers or {}).items()}  # fmt: skip
+    assert find_missing_memberships(sample, Answers(), replace(facts, containers=containers)) == {}
 
 
 def test_who_was_created_on_a_network_that_vanished_is_recreated_with_it() -> None:

@@ -20,8 +20,9 @@ def findings(
 @pytest.mark.parametrize(
     ("opts", "told"),
     [
-        ([["-v", "./rel:/rel"]], 'web mounts "./rel" at /rel, which is not an absolute path.'),
-        ([["-v", "../up:/up"]], 'web mounts "../up" at /up, which is not an absolute path.'),
+        ([["-v", "./rel:/rel"]], 'web mounts "./rel" at /rel, which is not an absolute path. Docker takes it from the'),
+        ([["-v", "../up:/up"]], 'web mounts "../up" at /up, which is not an absolute path. Docker takes it from the'),
+        ([["-v", "/etc/localtime:/etc/localtime"]], "web mounts more than one thing at /etc/localtime."),
         ([["--mount", "type=bind,src=rel,dst=/x"]], 'web mounts "rel" at /x, which is not an absolute path.'),
         ([["-v", "~/x:/x"]], 'web mounts "~/x" at /x, which is neither a path nor a volume.'),
         ([["-v", "a/b:/x"]], 'web mounts "a/b" at /x, which is neither a path nor a volume.'),
@@ -76,10 +77,16 @@ def test_nor_ports_by_answers():
         [["--net", "host"], ["--hostname", "web"]],
         [["--network", "container:vpn"], ["--dns-search", "home"]],
         [["--ip", "172.20.0.5"], ["--network", "lan"]],
+        [["--ip", "172.20.0.5"], ["--network", "stored"]],
+        [["-v", "/etc/localtime:/etc/localtime:ro"], ["-v", "/a:/b"], ["-v", "/a:/b"]],
+        [["--tmpfs", "/run"], ["--tmpfs", "/run:size=1m"]],
+        [["--volume-driver", "nfs"], ["-v", "host/export:/data"]],
+        [["--mount", "type=volume,src=host/export,dst=/data,volume-driver=nfs"]],
     ],
 )
 def test_what_docker_takes_is_not_told(opts: list[list[str]]):
-    assert findings(opts, facts={"networks": {"lan": NetworkFacts("lan")}}) == []
+    facts = {"networks": {"lan": NetworkFacts("lan")}, "stored_networks": frozenset({"stored"})}
+    assert findings(opts, facts=facts) == []
 
 
 def test_a_share_at_the_path_of_an_option_is_told():

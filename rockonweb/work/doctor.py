@@ -29,7 +29,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rockonweb import config, host
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import port_conflict
+from rockonweb.core.definition.definition import definition_from_source
 from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
@@ -38,10 +40,19 @@ from rockonweb.core.instance.diagnosis import CheckResult
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.text import t
 from rockonweb.migrations import upgrade
-from rockonweb.models import Base, Container, EncryptedText, Installation, Operation, Progress, RefreshReport, State
+from rockonweb.models import (
+    Base,
+    Container,
+    EncryptedText,
+    Installation,
+    NetworkMember,
+    Operation,
+    Progress,
+    RefreshReport,
+    State,
+)
 from rockonweb.models.address import mask_password, open_read_only, parse_database_url
 from rockonweb.models.base import make_cipher, wrap_database_error
-from rockonweb.models.repository import load_answers
 from rockonweb.work import heartbeat, queue
 from rockonweb.work.collect_facts import claimed_ports
 
@@ -292,10 +303,21 @@ class _InstanceProbe:
                 .where(Installation.state.in_(states))
             )
             expected = {(container, rockon) for rockon, container in session.execute(query)}
-            apps = [
-                (installation.current_definition, load_answers(installation))
-                for installation in session.scalars(select(Installation).where(Installation.state.in_(states)))
-            ]
+            # Columns alone: whole apps have secrets, which are decrypted within an application only.
+            sources = session.execute(
+                select(Installation.name, Installation.installed_source).where(Installation.state.in_(states))
+            ).all()
+            networks: dict[str, dict[str, list[str]]] = {}
+            members = select(Installation.name, Container.name, NetworkMember.network)
+            for rockon, container, network in session.execute(
+                members.join(Container.installation).join(NetworkMember, NetworkMember.container_id == Container.id)
+            ):
+                networks.setdefault(rockon, {}).setdefault(container, []).append(network)
+        apps = [
+            (definition_from_source(name, source), Answers(networks=networks.get(name, {})))
+            for name, source in sources
+            if source
+        ]
         known_rockons = {rockon for _, rockon in expected} | pending
         orphans = [name for name, rockon in managed.items() if rockon not in known_rockons]
         missing = [

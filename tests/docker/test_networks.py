@@ -135,7 +135,7 @@ def test_what_docker_itself_refuses_is_told_and_not_remembered(
     form = {"name": "home", "subnet": "10.5.78.0/24", "icc": "y", "ip_masquerade": "y"}
     answer = owner.submit_form("/networks/new", form, page="/networks/new")
     assert answer.status_code == 409
-    assert "Docker reported an error" in answer.text
+    assert "overlaps with that of another network" in answer.text
     assert 'value="10.5.78.0/24"' in answer.text
     assert db.session.query(Network).all() == []
 
@@ -228,7 +228,7 @@ def test_a_change_that_docker_refuses_puts_the_old_one_back(
     monkeypatch.setattr(rocknets, "network_faults", lambda *_: [])
     with pytest.raises(EngineError) as refused:
         rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.78.0/24"))
-    assert "Docker reported an error" in refused.value.sentence
+    assert "overlaps with that of another network" in refused.value.sentence
     found = inspect(engine, "media")
     assert (found["IPAM"], found["Options"], found["Labels"]) == (old["IPAM"], old["Options"], old["Labels"])
     assert state(engine, "pair-db", "pair-app") == before

@@ -152,7 +152,7 @@ class HostFacts:
     pinned: Mapping[str, str] = field(default_factory=dict)
     containers: Mapping[str, ContainerFacts] | None = None
     networks: Mapping[str, NetworkFacts] | None = None
-    stored_networks: frozenset[str] = frozenset()  # of users, with a subnet: they are recreated as they were
+    stored_networks: frozenset[str] = frozenset()  # that users created: they are recreated as they were
     kept_volumes: Mapping[str, tuple[VolumeMount, ...]] = field(default_factory=dict)
     instance: str = ""
     certificate: CertificateFacts = CertificateFacts()

@@ -29,10 +29,10 @@ def gather_facts(
     claims = claimed_ports(db.session())
     facts = get_host(installation).collect_facts(answers or load_answers(installation), claims, docker, named)
     source = installation.installed_source or installation.entry.source
-    networks = select(Network.name).where(Network.subnet != "")
+    networks = select(Network.name)
     return replace(
         facts,
-        stored_networks=frozenset(db.session.scalars(networks) if "--ip" in source else ()),
+        stored_networks=frozenset(db.session.scalars(networks) if "--net" in source else ()),
         claimed=tuple(claim for claim in claims if claim.rockon != installation.name),
         kept_volumes=collect_volumes(installation, docker, facts.containers),
     )

@@ -308,6 +308,23 @@ def test_a_network_is_missed_however_it_is_written(opts: list[list[str]]):
     assert found(sample, Answers(), make_host_facts(networks=both)) == []
 
 
+def test_a_network_that_a_user_created_comes_back_as_it_was():
+    sample = build_definition({"app": {"opts": [["--net", "lan"], ["--ip", "10.5.0.9"]]}})
+    facts = make_host_facts(networks={}, stored_networks=frozenset({"lan"}))
+    assert found(sample, Answers(), facts) == [
+        'warn: app needs the network "lan", which does not exist. It will be recreated as it is under Networks.'
+    ]
+
+
+def test_an_address_needs_a_network_whose_subnet_somebody_chose():
+    sample = build_definition({"app": {"opts": [["--net", "lan"], ["--ip", "10.5.0.9"]]}})
+    assert found(sample, Answers(), make_host_facts(networks={})) == [
+        'block: app needs the network "lan", which does not exist. Create it first, under Networks, with a subnet that '
+        "contains 10.5.0.9."
+    ]
+    assert found(sample, Answers(), make_host_facts(networks={"lan": NetworkFacts("lan")})) == []
+
+
 def test_other_words_with_a_colon_refer_to_nobody():
     sample = build_definition({"app": {"opts": [["--pid", "host"], ["-v", "container:/x"], ["--ipc", "shareable"]]}})
     assert found(sample, Answers(), make_host_facts(containers={})) == []

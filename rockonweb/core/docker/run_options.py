@@ -204,6 +204,11 @@ class DockerOptions:
         return [network_name(value) for value in self.flag_values("network")]
 
     @property
+    def fixed_address(self) -> str:
+        """The IP address that it is to have, blank where Docker chooses one."""
+        return self.last_value("ip") or self.last_value("ip6")
+
+    @property
     def own_networks(self) -> list[str]:
         """The networks by name, each once, without Docker's own and those of other containers."""
         names = [name for name in dict.fromkeys(self.networks) if name and name not in BUILT_IN_NETWORKS]

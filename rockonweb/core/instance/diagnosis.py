@@ -351,7 +351,7 @@ def diagnose_ports(published: int, taken: Sequence[PortListener]) -> CheckResult
         return make_result("ok", t("No installed rock-on publishes a port."))
     return make_result(
         "ok",
-        t("The %(count)s ports of installed rock-ons are free or in use by the rock-ons themselves.", count=published),
+        t("Ports of installed rock-ons: %(count)s, each free or in use by its own rock-on.", count=published),
     )
 
 

@@ -28,7 +28,7 @@ def collect_findings(
     yield from check_shares(definition, answers, facts, new_shares)
     yield from check_host_ports(definition, answers, facts)
     yield from check_containers(definition, answers, facts)
-    yield from check_options(definition, answers, facts)
+    yield from check_options(definition, answers)
     yield from check_images(definition, facts)
     yield from check_published_ports(definition, answers)
     yield from privileges.privilege_findings(definition)

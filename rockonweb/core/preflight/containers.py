@@ -131,12 +131,19 @@ def _check_network_options(
         )
     available = {*(link.network for link in definition.network_links), *(facts.networks or ())}
     for network in spec.run_options.own_networks if facts.networks is not None else ():
-        if network not in available and network.isprintable():
-            yield Finding(
-                "warn",
-                t('%(name)s needs the network "%(network)s", which does not exist.', name=name, network=network),
-                t("It will be created, with addresses chosen by Docker."),
+        if network in available or not network.isprintable():
+            continue
+        sentence = t('%(name)s needs the network "%(network)s", which does not exist.', name=name, network=network)
+        if network in facts.stored_networks:
+            yield Finding("warn", sentence, t("It will be recreated as it is under Networks."))
+        elif spec.run_options.fixed_address:
+            hint = t(
+                "Create it first, under Networks, with a subnet that contains %(address)s.",
+                address=spec.run_options.fixed_address,
             )
+            yield Finding("block", sentence, hint)
+        else:
+            yield Finding("warn", sentence, t("It will be created, with addresses chosen by Docker."))
 
 
 def _check_joined_networks(name: str, spec: ContainerSpec, answers: Answers) -> Iterator[Finding]:

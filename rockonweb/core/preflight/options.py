@@ -14,7 +14,6 @@ from rockonweb.core.containers.host_ports import wanted_ports
 from rockonweb.core.definition.corrections import mount_path
 from rockonweb.core.definition.definition import ContainerSpec, Definition
 from rockonweb.core.docker.run_options import MountKind, MountOption, container_of
-from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 
@@ -34,13 +33,13 @@ _FOREIGN_NETWORK_CONFLICTS = {
 _HOST_NETWORK_CONFLICTS = {key: _FOREIGN_NETWORK_CONFLICTS[key] for key in ("link", "mac-address")}
 
 
-def check_options(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
+def check_options(definition: Definition, answers: Answers) -> Iterator[Finding]:
     """Yield what Docker would refuse about each container's mounts and network options."""
     for name, spec in definition.launch_order:
         yield from _check_mount_sources(name, spec)
         yield from _check_mount_targets(name, spec, answers)
         yield from _check_network_mode(definition, name, spec, answers)
-        yield from _check_fixed_address(definition, name, spec, facts)
+        yield from _check_fixed_address(name, spec)
 
 
 def _check_mount_sources(name: str, spec: ContainerSpec) -> Iterator[Finding]:
@@ -106,29 +105,13 @@ def _check_network_mode(definition: Definition, name: str, spec: ContainerSpec, 
         )
 
 
-def _check_fixed_address(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
-    """An address of its own needs a network whose subnet somebody has chosen."""
-    address = spec.run_options.last_value("ip") or spec.run_options.last_value("ip6")
-    if not address or container_of(spec.network or "") or spec.on_host_network:
-        return
-    own_networks = spec.run_options.own_networks
-    if not own_networks:
+def _check_fixed_address(name: str, spec: ContainerSpec) -> Iterator[Finding]:
+    """An address of its own needs a network that is named; `containers` says whether that exists."""
+    address = spec.run_options.fixed_address
+    if address and not (spec.run_options.own_networks or container_of(spec.network or "") or spec.on_host_network):
         yield _refusal(
             t("%(name)s is to have the address %(address)s, but names no network for it.", name=name, address=address)
         )
-    present = {*(facts.networks or ()), *facts.stored_networks}
-    for network in own_networks if facts.networks is not None else ():
-        if network not in present:
-            yield Finding(
-                "block",
-                t(
-                    'The address %(address)s of %(name)s needs the network "%(network)s" with a subnet of its own.',
-                    address=address,
-                    name=name,
-                    network=network,
-                ),
-                t("Create this network with a subnet that contains the address first, under Networks."),
-            )
 
 
 def _refusal(sentence: str) -> Finding:

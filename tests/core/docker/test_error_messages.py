@@ -3,7 +3,7 @@
 import pytest
 
 from rockonweb.core.docker import error_messages
-from rockonweb.core.docker.error_messages import explain_command, explain_message, explain_pull
+from rockonweb.core.docker.error_messages import explain_command, explain_message, explain_pull, find_cause
 from rockonweb.core.errors import PortTaken
 
 ENDPOINT = "driver failed programming external connectivity on endpoint web (6f2a)"
@@ -183,24 +183,22 @@ def test_a_mount_that_can_not_be_used_is_named():
     assert "/mnt2/a" in str(error.sentence)
 
 
+WAITS = {
+    "toomanyrequests: retry-after: 345s, allowed: 44000/minute": "Try again in 6 minutes",
+    "429 Too Many Requests, Retry-After: 2h": "Try again in 120 minutes",
+    "toomanyrequests: retry-after: 345.1µs, allowed: 44000/minute": "Try again in a few hours",
+}
+
+
 def test_each_cause_is_reached_by_a_message_of_its_own():
     """The first pattern that matches counts: one that another hides would never be seen."""
     messages = [message for messages in CAUSES.values() for message in messages]
-    reached = {
-        next(explain for pattern, explain in error_messages._CAUSES if pattern.search(message)) for message in messages
-    }
-    others = {error_messages._option_unknown, error_messages._port_taken, error_messages._mount_missing}
-    assert {explain for _, explain in error_messages._CAUSES} - reached == others
+    messages += [*WAITS, "unknown flag: --x", f"{ENDPOINT}: Bind for :::80 failed: port is already allocated"]
+    messages += ["bind source path does not exist: /mnt2/a"]
+    assert {find_cause(message) for message in messages} == {*error_messages.CAUSES}
 
 
-@pytest.mark.parametrize(
-    ("message", "wait"),
-    [
-        ("toomanyrequests: retry-after: 345s, allowed: 44000/minute", "Try again in 6 minutes"),
-        ("429 Too Many Requests, Retry-After: 2h", "Try again in 120 minutes"),
-        ("toomanyrequests: retry-after: 345.1µs, allowed: 44000/minute", "Try again in a few hours"),
-    ],
-)
+@pytest.mark.parametrize(("message", "wait"), WAITS.items())
 def test_a_registry_that_limits_says_when_to_try_again(message: str, wait: str):
     assert str(explain_pull("app", message).hint).startswith(wait)
 

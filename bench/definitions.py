@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from rockonweb.core.definition.definition import parse_definitions
+from rockonweb.core.definition.parser import parse_definitions
 from rockonweb.models import State, Status, db, port_suggestions, repository, transaction
 from tests.support.metastore import MetastoreServer
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rockonweb.core.answers.answers import Answers, read_answers
-from rockonweb.core.definition.definition import ParsedDefinition, definition_from_source, parse_definitions
+from rockonweb.core.definition.parser import ParsedDefinition, definition_from_source, parse_definitions
 from rockonweb.core.facts import HostFacts, ShareFacts
 from rockonweb.core.plan import plan
 from rockonweb.core.preflight import Finding

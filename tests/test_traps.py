@@ -43,7 +43,7 @@ import pytest
 from sqlalchemy import select
 
 from rockonweb.core.answers import answers
-from rockonweb.core.definition.definition import ParsedDefinition
+from rockonweb.core.definition.parser import ParsedDefinition
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.operations.steps import PullImage
 from rockonweb.core.plan import plan

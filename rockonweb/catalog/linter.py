@@ -19,7 +19,8 @@ from rockonweb.catalog.metastore import (
     read_local_files,
 )
 from rockonweb.core.definition.advice import collect_warnings
-from rockonweb.core.definition.definition import Definition, DefinitionFault, InvalidDefinition, parse_definitions
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import DefinitionFault, InvalidDefinition, parse_definitions
 from rockonweb.core.text import t
 from rockonweb.remote.registry import ImageNotFound, LookupFailed, RemoteImage
 

@@ -18,7 +18,7 @@ from rockonweb.catalog.metastore import (
     read_local_files,
 )
 from rockonweb.config import Config, make_private_folder, temporary_file
-from rockonweb.core.definition.definition import DefinitionFault, InvalidDefinition, parse_definitions
+from rockonweb.core.definition.parser import DefinitionFault, InvalidDefinition, parse_definitions
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rockonweb.core.definition.definition import MAX_BYTES
+from rockonweb.core.definition.parser import MAX_BYTES
 from rockonweb.core.text import format_size, t
 
 ROOT = "root.json"

@@ -25,7 +25,7 @@ from rockonweb.catalog.metastore import (
     clean_text,
     decode_utf8,
 )
-from rockonweb.core.definition.definition import MAX_BYTES
+from rockonweb.core.definition.parser import MAX_BYTES
 from rockonweb.core.secret import without_password
 from rockonweb.core.text import format_size, t
 from rockonweb.remote import http_client

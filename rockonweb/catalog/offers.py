@@ -17,7 +17,7 @@ from rockonweb.catalog.metastore import (
 )
 from rockonweb.catalog.metastore_client import RemoteMetastore
 from rockonweb.catalog.sources import LOCAL_PREFIX, Source, prefix_of_key
-from rockonweb.core.definition.definition import InvalidDefinition, ParsedDefinition, parse_definitions
+from rockonweb.core.definition.parser import InvalidDefinition, ParsedDefinition, parse_definitions
 from rockonweb.core.text import map_text_values, t
 
 STARTER_FOLDER = Path(__file__).with_name("starter")

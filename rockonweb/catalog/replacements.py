@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, or_, select
 
-from rockonweb.core.definition.definition import definition_digest
+from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.definition.replacement import ReplacementCandidate, Replacements, match_replacements
 from rockonweb.core.operations.lifecycle import State
 from rockonweb.models import Container, Installation, RockOn, db

@@ -15,7 +15,7 @@ from rockonweb import catalog
 from rockonweb.accounts import audit
 from rockonweb.catalog import linter
 from rockonweb.cli import instance
-from rockonweb.core.definition.definition import MAX_BYTES
+from rockonweb.core.definition.parser import MAX_BYTES
 from rockonweb.models import Installation, RockOn
 from rockonweb.remote import registry
 from rockonweb.web.catalogue_listing import load_apps

@@ -8,7 +8,7 @@ from flask_wtf.file import FileField
 from wtforms import SubmitField, TextAreaField
 
 from rockonweb.catalog.metastore import UnusableFile, decode_utf8
-from rockonweb.core.definition.definition import MAX_BYTES
+from rockonweb.core.definition.parser import MAX_BYTES
 from rockonweb.core.text import t
 from rockonweb.forms import NO_AUTOFILL
 

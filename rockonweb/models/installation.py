@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, Enum, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.definition.definition import Definition, definition_digest, definition_from_source
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import definition_digest, definition_from_source
 from rockonweb.core.operations.lifecycle import State
 from rockonweb.core.secret import SecretWord, is_secret
 from rockonweb.core.status.status import Status

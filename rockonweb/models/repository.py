@@ -12,13 +12,8 @@ from sqlalchemy.orm import Session, joinedload, undefer
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import option_ports
 from rockonweb.core.definition import catalogue_columns
-from rockonweb.core.definition.definition import (
-    ContainerSpec,
-    Definition,
-    InvalidDefinition,
-    definition_from_source,
-    sort_questions,
-)
+from rockonweb.core.definition.definition import ContainerSpec, Definition, sort_questions
+from rockonweb.core.definition.parser import InvalidDefinition, definition_from_source
 from rockonweb.core.errors import Conflict
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.text import t

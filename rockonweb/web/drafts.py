@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rockonweb.core.answers.field_names import plain_field_name
-from rockonweb.core.definition.definition import Definition, definition_digest
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.questions import wizard
 from rockonweb.models import Draft, Installation, db, repository, transaction

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from sqlalchemy import select
 
-from rockonweb.core.definition.definition import Definition, definition_from_source
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.models import Container, Installation, Port, db
 
 # By installation id, container name and container port: the host port, None where it is not published.

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rockonweb.core.answers.answers import Answers, split_share_path
 from rockonweb.core.containers.host_ports import WantedPort, option_ports
-from rockonweb.core.definition.definition import definition_from_source
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.preflight.finding import Finding

@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 from rockonweb import config, host
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import port_conflict
-from rockonweb.core.definition.definition import definition_from_source
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from rockonweb.catalog import local, sources
 from rockonweb.config import Config, current_config
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import definition_from_source
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts, VolumeMount
 from rockonweb.core.formats import backup as core

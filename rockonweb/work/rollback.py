@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from rockonweb.config import current_config
 from rockonweb.core.answers.answers import Answers, answers_from_json
-from rockonweb.core.definition.definition import Definition, definition_from_source
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import Conflict, RockonwebError, UndoSkipped
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING

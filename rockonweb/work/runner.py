@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from rockonweb import catalog
 from rockonweb.config import current_config, make_private_folder
 from rockonweb.core.containers.argv import resolve_host_ports
-from rockonweb.core.definition.definition import definition_digest
+from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
 from rockonweb.core.facts import UP_STATES
 from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS, TRANSITIONS, Progress, State

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rockonweb.core.definition.definition import definition_from_source
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.operations import conflicts
 from rockonweb.core.operations.lifecycle import STATE_LABELS, Progress

@@ -12,7 +12,7 @@ import secrets
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
 
-from rockonweb.core.definition.definition import canonical_json, definition_from_body
+from rockonweb.core.definition.parser import canonical_json, definition_from_body
 from rockonweb.models import (
     ContainerImage,
     Installation,

@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import ParsedDefinition
+from rockonweb.core.definition.parser import ParsedDefinition
 from rockonweb.core.facts import ContainerFacts, PortListener
 from rockonweb.core.text import t
 from rockonweb.host import Host, HostDevice, ShareConstraints

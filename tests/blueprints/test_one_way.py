@@ -16,7 +16,7 @@ from redis import Redis
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import resolve_host_ports
-from rockonweb.core.definition.definition import ParsedDefinition, parse_definitions
+from rockonweb.core.definition.parser import ParsedDefinition, parse_definitions
 from rockonweb.core.formats.backup import Backup, SavedRockOn, backup_to_json
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.questions import wizard

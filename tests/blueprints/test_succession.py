@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import definition_digest
+from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.facts import PortListener
 from rockonweb.core.secret import MASK
 from rockonweb.models import Installation, Kind, Operation, State, Status, db, repository, transaction

@@ -12,7 +12,7 @@ from sqlalchemy import event, select
 from rockonweb import catalog
 from rockonweb.catalog import load_starter, offers, refresh_catalogue
 from rockonweb.catalog.linter import check_file
-from rockonweb.core.definition.definition import MAX_BYTES, parse_definitions
+from rockonweb.core.definition.parser import MAX_BYTES, parse_definitions
 from rockonweb.models import Installation, Kind, MetastoreFile, Operation, RefreshReport, RockOn, State, db, transaction
 from tests.support import samples
 from tests.support.app import installation_of

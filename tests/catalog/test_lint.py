@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rockonweb.core.definition.advice import collect_warnings
-from rockonweb.core.definition.definition import parse_definitions
+from rockonweb.core.definition.parser import parse_definitions
 from tests.support import samples
 from tests.support.claims import free_port
 from tests.support.command_line import CommandLine

@@ -8,7 +8,7 @@ import pytest
 
 from rockonweb.catalog import metastore
 from rockonweb.catalog.metastore import UnusableFile, parse_root, read_local_files
-from rockonweb.core.definition.definition import MAX_BYTES
+from rockonweb.core.definition.parser import MAX_BYTES
 
 
 def test_root_json_names_the_files_in_its_order():

@@ -12,7 +12,7 @@ import pytest
 from rockonweb.catalog import metastore_client
 from rockonweb.catalog.metastore import FetchedFile, FileContent
 from rockonweb.catalog.metastore_client import RemoteMetastore
-from rockonweb.core.definition.definition import MAX_BYTES
+from rockonweb.core.definition.parser import MAX_BYTES
 from rockonweb.remote import http_client
 from tests.support.claims import free_port
 from tests.support.metastore import MetastoreServer

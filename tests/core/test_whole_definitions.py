@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 
 from rockonweb.core.containers.argv import host_port
-from rockonweb.core.definition.definition import ContainerSpec, definition_from_source, parse_definitions
+from rockonweb.core.definition.definition import ContainerSpec
+from rockonweb.core.definition.parser import definition_from_source, parse_definitions
 from rockonweb.core.plan import plan
 from rockonweb.core.questions import wizard
 from rockonweb.core.secret import reveal_argv

@@ -105,7 +105,12 @@ def run_all(instance: Instance, restore_id: int) -> restore.RestoreStatus:
     return restore.restore_status(db.session.get_one(Restore, restore_id))
 
 
-def filled(instance: Instance, app_image: str, keeping_image: str) -> int:
+def subnet_of(engine: DockerDaemon) -> str:
+    """A subnet for a network of the user's, in the range that is this engine's alone."""
+    return f"10.{engine.subnet_number}.213.0/24"
+
+
+def filled(engine: DockerDaemon, instance: Instance, app_image: str, keeping_image: str) -> int:
     """Install what has something of everything; returns the port of its page."""
     image = app_image
     box = instance.add_rockon(
@@ -133,7 +138,7 @@ def filled(instance: Instance, app_image: str, keeping_image: str) -> int:
         container_links={"box": [{"name": "BoxToStore", "source_container": "box-store"}]},
         custom_config={"nickname": {"label": "", "description": ""}},
     )
-    rocknets.create_rocknet(NetworkSpec("mine", subnet="10.213.77.0/24", comment="for all"))
+    rocknets.create_rocknet(NetworkSpec("mine", subnet=subnet_of(engine), comment="for all"))
     instance.prepare_install(box)  # makes the shares
     os.chown(instance.settings.shares_root / "box-store-data", 1234, 4321)
     reviewed = instance.install_rockon(
@@ -156,7 +161,7 @@ def filled(instance: Instance, app_image: str, keeping_image: str) -> int:
 def test_the_same_containers_run_with_the_same_lines(
     engine: DockerDaemon, instance: Instance, tmp_path: Path, app_image: str, keeping_image: str
 ) -> None:
-    port = filled(instance, app_image, keeping_image)
+    port = filled(engine, instance, app_image, keeping_image)
     engine.run_docker("exec", "keeper", "touch", "/inside/mine")
     local.restore_file(instance.settings, samples.definition_source({"own": {}}, "Own"), "own.json")
     sources.add_metastore("https://example.org/more")
@@ -193,8 +198,8 @@ def test_the_same_containers_run_with_the_same_lines(
         fetch_app_page(port)
         assert engine.run_docker("exec", "keeper", "ls", "/inside") == "mine"
         assert (fresh.settings.shares_root / "box-store-data").stat().st_uid == 1234
-        assert db.session.query(Network).one().subnet == "10.213.77.0/24"
-        assert "10.213.77.0/24" in engine.run_docker("network", "inspect", "mine")
+        assert db.session.query(Network).one().subnet == subnet_of(engine)
+        assert subnet_of(engine) in engine.run_docker("network", "inspect", "mine")
         assert local.read_local_file(fresh.settings, "own.json") == samples.definition_source({"own": {}}, "Own")
         assert [source.place for source in sources.list_sources(fresh.settings)[1:-1]] == [
             "https://example.org/more",
@@ -205,7 +210,7 @@ def test_the_same_containers_run_with_the_same_lines(
 def test_without_secrets_each_must_be_entered_again(
     engine: DockerDaemon, instance: Instance, tmp_path: Path, app_image: str, keeping_image: str
 ) -> None:
-    filled(instance, app_image, keeping_image)
+    filled(engine, instance, app_image, keeping_image)
     (instance.settings.shares_root / "films" / "kept").write_text("data")
     before = lines(instance)
     content = made(instance, None)
@@ -236,7 +241,7 @@ def test_without_secrets_each_must_be_entered_again(
 def test_what_is_there_is_left_alone(
     engine: DockerDaemon, instance: Instance, tmp_path: Path, app_image: str, keeping_image: str
 ) -> None:
-    filled(instance, app_image, keeping_image)
+    filled(engine, instance, app_image, keeping_image)
     content = made(instance)
     engine.run_docker("rm", "--force", "sleeper")
     fresh = wiped(instance, engine, tmp_path)

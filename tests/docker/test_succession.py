@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import definition_from_source
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.questions.migrate_answers import merge_new_answers, migrate_answers
 from rockonweb.models import Installation, Operation, db, repository, transaction

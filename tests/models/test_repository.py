@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition import catalogue_columns
-from rockonweb.core.definition.definition import ParsedDefinition
+from rockonweb.core.definition.parser import ParsedDefinition
 from rockonweb.core.errors import Conflict
 from rockonweb.models import (
     Container,

@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 from rockonweb import build_app, cli, config, configure_app
 from rockonweb.accounts import sessions, users
-from rockonweb.core.definition.definition import ParsedDefinition
+from rockonweb.core.definition.parser import ParsedDefinition
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.models import (
     Installation,

@@ -15,6 +15,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from docker import DockerClient
@@ -226,9 +227,20 @@ def _host_addresses() -> list[str]:
     return [i["local"] for link in links for i in link["addr_info"]] + [route["dst"] for route in routes]
 
 
+def _links_within(pool: str) -> list[str]:
+    """The names of the bridges with an address in the pool, a subnet with its prefix."""
+    return [
+        link["ifname"]
+        for link in json.loads(_run_command("ip", "-json", "-4", "address", "show", "type", "bridge"))
+        if any(ip_address(info["local"]) in ip_network(pool) for info in link.get("addr_info", ()))
+    ]
+
+
 def _remove_bridge(bridge: str, pool: str) -> None:
+    """Remove an engine's bridge and those of networks that a killed engine left, which would hold their subnets."""
+    links = [bridge, *_links_within(pool)]
     for command in (
-        ["ip", "link", "delete", bridge],
+        *(["ip", "link", "delete", link] for link in links),
         ["iptables", "-w", "-D", "FORWARD", "-s", pool, "-d", pool, "-j", "ACCEPT"],
     ):
         subprocess.run(command, capture_output=True)  # gone already is as good

@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 
 from rockonweb import config, create_app
 from rockonweb.core.answers.answers import Answers, read_answers
-from rockonweb.core.definition.definition import parse_definitions
+from rockonweb.core.definition.parser import parse_definitions
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, blank_request
 from rockonweb.host import Host, engine

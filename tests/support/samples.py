@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rockonweb.core.answers.answers import Answers, read_answers
-from rockonweb.core.definition.definition import Definition, ParsedDefinition, definition_from_body, parse_definitions
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import ParsedDefinition, definition_from_body, parse_definitions
 from rockonweb.core.facts import HostFacts, ShareFacts
 
 FOLDER = Path(__file__).parent.parent / "definitions"

@@ -21,7 +21,7 @@ from rockonweb.accounts import audit, tokens, users
 from rockonweb.blueprints.settings import pending_changes
 from rockonweb.catalog.report import CatalogueReport, MetastoreReport
 from rockonweb.core.answers import answers
-from rockonweb.core.definition.definition import InvalidDefinition, parse_definitions
+from rockonweb.core.definition.parser import InvalidDefinition, parse_definitions
 from rockonweb.core.docker import image_diff
 from rockonweb.core.docker.image_diff import ImageDifference
 from rockonweb.core.formats import restored

@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import Definition, ParsedDefinition
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import ParsedDefinition
 from rockonweb.core.questions import wizard
 from rockonweb.models import Draft, Installation, db, repository, transaction
 from rockonweb.web import drafts

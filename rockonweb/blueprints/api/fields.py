@@ -13,7 +13,8 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import raiseload
 
 from rockonweb.blueprints.api.envelope import PageSlice
-from rockonweb.core.definition.definition import Definition, InvalidDefinition
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import InvalidDefinition
 from rockonweb.models import (
     Container,
     CustomConfig,

@@ -15,7 +15,7 @@ from rockonweb.blueprints.definitions import preview
 from rockonweb.catalog import local
 from rockonweb.catalog.metastore import UnusableFile
 from rockonweb.config import current_config
-from rockonweb.core.definition.definition import DefinitionFault, InvalidDefinition, parse_definitions
+from rockonweb.core.definition.parser import DefinitionFault, InvalidDefinition, parse_definitions
 from rockonweb.forms.definition import DefinitionForm
 from rockonweb.languages import translate
 from rockonweb.models import Installation, RockOn, Role, State, db

@@ -10,7 +10,7 @@ from rockonweb.blueprints.succession import json_diff, new_definition
 from rockonweb.blueprints.succession.new_definition import DefinitionOffer, NewQuestionForms
 from rockonweb.catalog import replacements
 from rockonweb.core.definition.comparison import compare_definitions
-from rockonweb.core.definition.definition import definition_digest
+from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.errors import Conflict, EngineError, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import ChangeRequest

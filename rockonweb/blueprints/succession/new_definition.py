@@ -10,7 +10,8 @@ from flask_babel import gettext as _
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import wanted_ports
-from rockonweb.core.definition.definition import Definition, definition_digest
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.facts import HostFacts, PortListener
 from rockonweb.core.questions import suggestions, wizard
 from rockonweb.core.questions.migrate_answers import (

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from rockonweb.core.definition.browser_ports import BLOCKED_PORTS
-from rockonweb.core.definition.definition import Definition, DefinitionFault
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import DefinitionFault
 from rockonweb.core.text import t
 
 QUESTION_PARTS = ("ports", "volumes", "environment", "devices")

@@ -49,14 +49,13 @@ from pydantic import (
 from rockonweb.core.answers import answers as core_answers
 from rockonweb.core.answers.answers import Answers, share_fault
 from rockonweb.core.containers.networks import NetworkSpec, network_name_fault
-from rockonweb.core.definition.definition import MAX_BYTES as MAX_DEFINITION
-from rockonweb.core.definition.definition import (
-    Definition,
+from rockonweb.core.definition.definition import Definition, is_mount_point
+from rockonweb.core.definition.parser import MAX_BYTES as MAX_DEFINITION
+from rockonweb.core.definition.parser import (
     InvalidDefinition,
     canonical_json,
     definition_from_source,
     describe_validation_error,
-    is_mount_point,
     load_json,
     parse_definitions,
 )

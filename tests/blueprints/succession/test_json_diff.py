@@ -1,7 +1,7 @@
 """Two JSON texts side by side."""
 
 from rockonweb.blueprints.succession.json_diff import JsonDiffRow, diff_json
-from rockonweb.core.definition.definition import canonical_json
+from rockonweb.core.definition.parser import canonical_json
 
 
 def test_the_same_has_no_rows() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rockonweb.core.definition.comparison import compare_definitions
-from rockonweb.core.definition.definition import definition_from_body
+from rockonweb.core.definition.parser import definition_from_body
 from tests.support import samples
 from tests.support.samples import build_definition, label_questions
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core.containers.argv import docker_run_argv, mounted_paths
-from rockonweb.core.definition.definition import InvalidDefinition, parse_definitions
+from rockonweb.core.definition.parser import InvalidDefinition, parse_definitions
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.option_faults import option_fault
 from rockonweb.core.docker.run_options import ContainerReference, MountKind, MountOption, Relation

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import Definition, parse_definitions
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import parse_definitions
 from rockonweb.core.facts import ContainerFacts, HostFacts, NetworkFacts, VolumeMount
 from rockonweb.core.operations.steps import (
     AwaitHealth,

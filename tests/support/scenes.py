@@ -242,7 +242,7 @@ def _make_step(title: str, progress: Progress, **columns: Any) -> OperationStep:
 def _make_operations(installation: Installation, styled: NameStyle) -> Iterator[Operation]:
     """Operations of every outcome: an install that failed, others that were done and not, an update under way."""
     image = f"box.example/{styled('photos')}:2.1"
-    refused = t('The registry denied access to the image "%(image)s".', image=image)
+    refused = t('The registry denied access to the image "%(name)s".', name=image)
     log = f"Error response from daemon: {styled('denied')}: requested access to the resource is denied\n" * 3
     yield _make_operation(
         installation,
@@ -349,7 +349,7 @@ def _add_other_apps(styled: NameStyle) -> None:
 
     drafted = add_rockon(styled("Fresh"), photo_containers(styled, "fresh"), **photo_body(styled, name="fresh"))
     _fill_draft(drafted, styled)
-    error = t('The image "%(image)s" was not found in its registry.', image=f"box.example/{styled('failed')}")
+    error = t('The image "%(name)s" was not found in its registry.', name=f"box.example/{styled('failed')}")
     mark_installed(
         add_rockon(styled("Ended"), one("ended")), Status.EXITED, exit_code=137, status_error="it was out of memory"
     )

@@ -11,7 +11,7 @@ last part every step can be undone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rockonweb.core import handlers
@@ -40,6 +40,7 @@ from rockonweb.core.operations.steps import (
     TakeSnapshot,
 )
 from rockonweb.core.plan.plan import (
+    Phases,
     Plan,
     health_gate,
     link_networks,
@@ -88,6 +89,7 @@ class Change:
     """The plan of a change, its effect on each container, and the shares of which snapshots can be taken."""
 
     plan: Plan
+    phases: Phases
     containers: tuple[ContainerDiff, ...] = field(default=())
     snapshot_scopes: tuple[SnapshotScope, ...] = field(default=())
 
@@ -136,7 +138,7 @@ def plan_change(
     """
     facts = replace(facts, new_owners=owners.new_path_owners(new.definition, new.answers, new_shares))
     target_facts = replace(facts, pinned={**facts.pinned, **rollback_target.images})
-    before, after = _launch_steps(old, facts), _launch_steps(new, target_facts)
+    before, after = launch_steps(old, facts), launch_steps(new, target_facts)
     present = set(before)
     if facts.containers is not None:
         present = {
@@ -159,7 +161,7 @@ def plan_change(
     to_start = (
         set(after)
         if start_all
-        else _containers_to_start(after, reasons, present, facts)
+        else containers_to_start(after, reasons, present, facts)
         if rollback_target.running is None
         else {*rollback_target.running}
     )
@@ -182,88 +184,93 @@ def plan_change(
     restarts = resume_steps(
         after, {*paused, *(set(after) if start_all else rollback_target.running or ())} - set(reasons)
     )
-    already_prepared = _already_prepared(before, after, reasons, new, facts)
-    networks = _network_steps(
+    prepared = already_prepared(before, after, reasons, new, facts)
+    networks = network_steps(
         old, new, facts, {*reasons, *to_start, *(name for name, (joins, _) in network_moves.items() if joins)}
     )
     build_steps = [
         step
         for name in after
         for step in (
-            _recreate_steps(after[name], reasons[name], to_start, prepared=name in already_prepared)
+            recreate_steps(after[name], reasons[name], to_start, prepared=name in prepared)
             if name in reasons
             else restarts.get(name, ())
         )
     ]
-    steps = (
-        *share_steps(
-            new.definition,
-            new.answers,
-            facts,
-            new_shares,
-            give=ownership_changes,
-            previous_paths=owners.used_share_paths(old.definition, old.answers),
+    phases = Phases(
+        prepare=(
+            *share_steps(
+                new.definition,
+                new.answers,
+                facts,
+                new_shares,
+                give=ownership_changes,
+                previous_paths=owners.used_share_paths(old.definition, old.answers),
+            ),
+            *pull_steps(old.definition, new.definition, reasons, target_facts),
+            *networks,
+            *(
+                ConnectNetwork(network=network, container=name, why=t("it is connected while running"))
+                for name, (joins, _) in network_moves.items()
+                for network in joins
+            ),
         ),
-        *_pull_steps(old.definition, new.definition, reasons, target_facts),
-        *networks,
-        *(
-            ConnectNetwork(network=network, container=name, why=t("it is connected while running"))
-            for name, (joins, _) in network_moves.items()
-            for network in joins
-        ),
-        *(
+        stop=tuple(
             StopContainer(container=name, why=t("in reverse launch order"))
             for name, _ in reversed(old.definition.launch_order)
             if name in {*replaced, *paused}
         ),
-        *(
-            TakeSnapshot(share=scope.share, containers=scope.containers, why=t("so that its data can be restored"))
-            for scope in scopes
-            if scope.is_included and scope.share in facts.shares
+        replace=(
+            *(
+                TakeSnapshot(share=scope.share, containers=scope.containers, why=t("so that its data can be restored"))
+                for scope in scopes
+                if scope.is_included and scope.share in facts.shares
+            ),
+            *(
+                RestoreSnapshot(share=share, point=rollback_target.point_id, why=t("its data as of the rollback point"))
+                for share in rollback_target.shares
+            ),
+            *rename_steps(replaced),
         ),
-        *(
-            RestoreSnapshot(share=share, point=rollback_target.point_id, why=t("its data as of the rollback point"))
-            for share in rollback_target.shares
+        build=(
+            *build_steps,
+            *(() if start_all else health_gate(new.definition, new.answers, build_steps, keep_on_failure=False)),
         ),
-        *(RenameOld(container=name, why=t("it is restored if its replacement fails")) for name in replaced),
-        *build_steps,
-        *(() if start_all else health_gate(new.definition, new.answers, build_steps, keep_on_failure=False)),
-        *(
-            DisconnectNetwork(network=network, container=name, why=t("it is disconnected while running"))
-            for name, (_, leaves) in network_moves.items()
-            for network in leaves
-        ),
-        *(
-            RemoveOld(container=name, why=t("its replacement is healthy; shares, images and volumes are kept"))
-            for name in replaced
-        ),
-        *(
-            RemoveNetwork(network=name, why=t("unless something else uses it"))
-            for name in link_networks(old.definition)
-            if name not in link_networks(new.definition)
+        finish=(
+            *(
+                DisconnectNetwork(network=network, container=name, why=t("it is disconnected while running"))
+                for name, (_, leaves) in network_moves.items()
+                for network in leaves
+            ),
+            *remove_steps(replaced),
+            *(
+                RemoveNetwork(network=name, why=t("unless something else uses it"))
+                for name in link_networks(old.definition)
+                if name not in link_networks(new.definition)
+            ),
         ),
     )
     diffs = tuple(
         ContainerDiff(
             name,
             {**removed, **reasons}.get(name, ""),
-            _create_argv(before.get(name)) if name in present else None,
-            _create_argv(after.get(name)),
+            create_argv(before.get(name)) if name in present else None,
+            create_argv(after.get(name)),
             *network_moves.get(name, ((), ())),
         )
         for name in dict.fromkeys([*after, *removed])
     )
     plan = Plan(
         new.definition.name,
-        steps,
+        phases.steps,
         tuple((name, tuple(members)) for name, members in network_members(new.definition, new.answers).items()),
         tuple(handlers.collect_all_findings(new.definition, new.answers, facts, new_shares)),
         tuple(owners.ownership_offers(new.definition, new.answers, facts).values()),
     )
-    return Change(plan, diffs, tuple(scopes))
+    return Change(plan, phases, diffs, tuple(scopes))
 
 
-def _launch_steps(state: DesiredState, facts: HostFacts) -> dict[str, ContainerSteps]:
+def launch_steps(state: DesiredState, facts: HostFacts) -> dict[str, ContainerSteps]:
     """Return the steps of a launch by container, in launch order."""
     steps_by_container: dict[str, list[Step]] = {name: [] for name, _ in state.definition.launch_order}
     for step in handlers.find_handler(state.definition).launch(state.definition, state.answers, facts):
@@ -318,7 +325,19 @@ def _one_shot_commands(steps: ContainerSteps) -> list[list[str]]:
     return [without_management_labels(reveal_argv(step.argv)) for step in steps if isinstance(step, RunOnce)]
 
 
-def _create_argv(steps: ContainerSteps | None) -> Argv | None:
+def rename_steps(names: Iterable[str]) -> Iterator[RenameOld]:
+    """Yield the steps that set containers aside."""
+    for name in names:
+        yield RenameOld(container=name, why=t("it is restored if its replacement fails"))
+
+
+def remove_steps(names: Iterable[str]) -> Iterator[RemoveOld]:
+    """Yield the steps that remove containers which were set aside."""
+    for name in names:
+        yield RemoveOld(container=name, why=t("its replacement is healthy; shares, images and volumes are kept"))
+
+
+def create_argv(steps: ContainerSteps | None) -> Argv | None:
     return next((step.argv for step in steps or () if isinstance(step, CreateContainer)), None)
 
 
@@ -336,7 +355,7 @@ def _network_moves(
     )
 
 
-def _containers_to_start(
+def containers_to_start(
     after: Mapping[str, ContainerSteps], reasons: Mapping[str, str], present: set[str], facts: HostFacts
 ) -> set[str]:
     """Return which of the containers that are created are started too: those that run now.
@@ -363,10 +382,10 @@ def _is_up(name: str, facts: HostFacts) -> bool:
 
 def _meant_to_end(steps: ContainerSteps) -> bool:
     """Whether a container is meant to end: nothing restarts it."""
-    return run_options.parse_command_line(_create_argv(steps) or ()).last_value("restart") in ("", "no")
+    return run_options.parse_command_line(create_argv(steps) or ()).last_value("restart") in ("", "no")
 
 
-def _already_prepared(
+def already_prepared(
     before: Mapping[str, ContainerSteps],
     after: Mapping[str, ContainerSteps],
     reasons: Mapping[str, str],
@@ -385,7 +404,7 @@ def _already_prepared(
     }
 
 
-def _recreate_steps(steps: ContainerSteps, reason: str, to_start: set[str], *, prepared: bool) -> Iterator[Step]:
+def recreate_steps(steps: ContainerSteps, reason: str, to_start: set[str], *, prepared: bool) -> Iterator[Step]:
     """Yield the steps that recreate one container, and start it where it is to run."""
     for step in steps:
         if isinstance(step, CreateContainer):
@@ -396,7 +415,7 @@ def _recreate_steps(steps: ContainerSteps, reason: str, to_start: set[str], *, p
             yield step
 
 
-def _pull_steps(old: Definition, new: Definition, reasons: Mapping[str, str], facts: HostFacts) -> Iterator[PullImage]:
+def pull_steps(old: Definition, new: Definition, reasons: Mapping[str, str], facts: HostFacts) -> Iterator[PullImage]:
     old_images = {spec.image_reference for _, spec in old.launch_order}
     images = dict.fromkeys(
         facts.pinned.get(name, spec.image_reference) for name, spec in new.launch_order if name in reasons
@@ -408,7 +427,7 @@ def _pull_steps(old: Definition, new: Definition, reasons: Mapping[str, str], fa
             yield PullImage(image=image, why=t("it is no longer on this host"))
 
 
-def _network_steps(old: DesiredState, new: DesiredState, facts: HostFacts, moved: set[str]) -> Iterator[CreateNetwork]:
+def network_steps(old: DesiredState, new: DesiredState, facts: HostFacts, moved: set[str]) -> Iterator[CreateNetwork]:
     """Yield the creation of the missing networks of the containers that are created, started or connected (`moved`)."""
     members = network_members(new.definition, new.answers)
     existing = facts.networks if facts.networks is not None else network_members(old.definition, old.answers)

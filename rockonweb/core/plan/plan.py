@@ -84,6 +84,35 @@ class Plan:
         }
 
 
+@dataclass(frozen=True)
+class Phases:
+    """The steps of a change in the order of what they are for, so that those of several rock-ons can be combined.
+
+    Everything before `finish` can be undone; the steps of `finish` remove what was replaced.
+    """
+
+    prepare: tuple[Step, ...] = ()
+    stop: tuple[Step, ...] = ()
+    replace: tuple[Step, ...] = ()
+    build: tuple[Step, ...] = ()
+    finish: tuple[Step, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps in order."""
+        return (*self.prepare, *self.stop, *self.replace, *self.build, *self.finish)
+
+    def with_dependent(self, dependent: Phases) -> Phases:
+        """Return the phases with those of a rock-on that depends on this one: it is stopped before, built after it."""
+        return Phases(
+            (*self.prepare, *dependent.prepare),
+            (*dependent.stop, *self.stop),
+            (*self.replace, *dependent.replace),
+            (*self.build, *dependent.build),
+            (*self.finish, *dependent.finish),
+        )
+
+
 def plan_install(
     definition: Definition,
     answers: Answers,

@@ -68,6 +68,7 @@ class VolumeMount:
     destination: str
 
 
+MIN_ID_PREFIX = 12  # characters from which on a name may be the beginning of an id
 UP_STATES = ("running", "restarting", "paused")  # states of a container that is up, or that Docker tries to bring up
 
 
@@ -91,11 +92,23 @@ class ContainerFacts:
     network_ids: Mapping[str, str] = field(default_factory=dict)  # by name; of a network that is gone, the former id
     network_mode: str = ""  # `container:ID` for one that uses the network of another container
     bind_mounts: tuple[str, ...] = ()  # paths of the host
+    created: int = 0  # Unix seconds; 0 where not known
+    docker_name: str = ""  # the name that somebody gave it since it was created; blank: `name`
 
     @property
     def ever_ran(self) -> bool:
         """Whether it was started at least once; Docker reports the year 1 for one that was not."""
         return bool(self.started) and not self.started.startswith("0001")
+
+
+def find_container(name_or_id: str, containers: Mapping[str, ContainerFacts]) -> ContainerFacts | None:
+    """Return the container that Docker would resolve: by its name, else by the beginning of its id."""
+    by_id = (
+        container
+        for container in containers.values()
+        if len(name_or_id) >= MIN_ID_PREFIX and container.id.startswith(name_or_id)
+    )
+    return containers.get(name_or_id) or next(by_id, None)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from rockonweb.core.operations.steps import (
     CreateContainer,
     RemoveNetwork,
     RemoveOld,
+    RenameOld,
     RunOnce,
     Step,
     step_from_data,
@@ -36,6 +37,20 @@ class _StartedStep:
     step: Step
     progress: Progress
     undo_state: UndoState | None
+
+
+def find_renamers(names: Collection[str]) -> dict[str, int]:
+    """Return by original name the rock-on (id) whose operation last renamed a container for its replacement, of those
+    that are known: it may be another one than the container's, which was recreated along with it.
+    """
+    steps = db.session.execute(
+        select(OperationStep.data, Operation.installation_id)
+        .join(Operation, Operation.id == OperationStep.operation_id)
+        .where(OperationStep.kind == RenameOld.kind, OperationStep.started.is_not(None))
+        .order_by(OperationStep.id)
+    )
+    renamers = {str(data.get("container")): rockon_id for data, rockon_id in steps if rockon_id is not None}
+    return {name: renamers[name] for name in names if name in renamers}
 
 
 class Executor(StepContext):
@@ -144,12 +159,20 @@ class Executor(StepContext):
 
     def _remove_replaced(self, started_steps: Iterable[_StartedStep]) -> None:
         """Remove what a change has replaced: all renamed containers, whatever its rows say, and networks."""
-        for name in self.engine.renamed_containers():
+        for name in self.renamed_containers():
             action_of(step := RemoveOld(container=name, why="")).do(self, step, 0)
         for started in started_steps:
             if isinstance(started.step, RemoveNetwork):
                 action_of(started.step).do(self, started.step, started.row_id)
         self._restart_containers()
+
+    def renamed_containers(self) -> list[str]:
+        """Return the original names of the containers that operations of this rock-on have renamed for replacement."""
+        names = self.engine.renamed_containers()
+        own_id = db.session.get_one(Operation, self.operation_id).installation_id
+        renamers = find_renamers(names)
+        db.session.rollback()
+        return [name for name in names if renamers.get(name, own_id) == own_id]
 
     def _restart_containers(self) -> None:
         """Start the containers that ran before: after Docker was killed, it leaves `unless-stopped` ones stopped."""

@@ -12,7 +12,7 @@ from difflib import ndiff
 from typing import Any
 
 from rockonweb.core.errors import Conflict, RockonwebError
-from rockonweb.core.facts import ContainerFacts, HostFacts
+from rockonweb.core.facts import UP_STATES, ContainerFacts, HostFacts
 from rockonweb.core.operations.lifecycle import Kind
 from rockonweb.core.operations.requests import (
     ChangeRequest,
@@ -26,7 +26,8 @@ from rockonweb.core.operations.requests import (
     UpdateRequest,
 )
 from rockonweb.core.plan import plan
-from rockonweb.core.plan.plan import Plan
+from rockonweb.core.plan.dependents import Disturbance
+from rockonweb.core.plan.plan import Phases, Plan
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
@@ -34,6 +35,7 @@ from rockonweb.models import Installation, Operation
 from rockonweb.models.repository import load_answers
 from rockonweb.work import handler_tasks
 from rockonweb.work.collect_facts import missing_folder_findings
+from rockonweb.work.dependents import dependent_warnings, plan_dependents
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
 
 Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the request of its kind
@@ -91,13 +93,17 @@ def _plan_start(operation: Operation, request: Request, installation: Installati
         definition, load_answers(installation), facts
     )
     if complete and not incomplete:
-        return Plan(installation.name, (*stops, *plan.plan_start(definition).steps))
+        restarted = {name for name in definition.containers if stops or containers[name].state not in UP_STATES}
+        phases = Phases(stop=stops, build=plan.plan_start(definition).steps)
+        along = plan_dependents(installation, Disturbance(restarted=frozenset(restarted)), docker)
+        return Plan(installation.name, phases.with_dependent(along.phases).steps, findings=along.findings)
     start_plan = _review_again(installation, StartRequest(), docker).plan
     return replace(start_plan, steps=(*stops, *start_plan.steps))
 
 
 def _plan_stop(operation: Operation, request: StopRequest, installation: Installation, docker: Engine) -> Plan:
-    return plan.plan_stop(installation.current_definition)
+    stop_plan = plan.plan_stop(installation.current_definition)
+    return replace(stop_plan, findings=dependent_warnings(installation))
 
 
 def _plan_uninstall(
@@ -105,7 +111,8 @@ def _plan_uninstall(
 ) -> Plan:
     """Plan to remove the rock-on's containers that exist, but no unmanaged container of the same name."""
     ours = {name for name, facts in docker.list_containers().items() if facts.rockon == installation.name}
-    return plan.plan_uninstall(installation.current_definition, ours, request.images)
+    uninstall_plan = plan.plan_uninstall(installation.current_definition, ours, request.images)
+    return replace(uninstall_plan, findings=dependent_warnings(installation))
 
 
 def _plan_handler_task(operation: Operation, request: TaskRequest, installation: Installation, docker: Engine) -> Plan:

@@ -18,6 +18,7 @@ from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.host import get_host
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Progress, db, utc_now
 from rockonweb.work import heartbeat, queue, runner, scheduler
+from rockonweb.work.executor import find_renamers
 
 DOCKER_GRACE = timedelta(minutes=2)  # for which Docker may still work on requests of a process that has ended
 logger = logging.getLogger(__name__)
@@ -64,7 +65,13 @@ def _clean_up_ended() -> Iterator[int]:
 
 def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[int]:
     """Return the idle rock-ons (ids) that may have leftovers; `containers` are all of the host, by name."""
-    renamed = {facts.rockon for name, facts in containers.items() if facts.rockon and name.endswith(RENAMED_SUFFIX)}
+    aside = {
+        name.removesuffix(RENAMED_SUFFIX): facts.rockon
+        for name, facts in containers.items()
+        if facts.rockon and name.endswith(RENAMED_SUFFIX)
+    }
+    renamers = find_renamers(aside)
+    renamed = {rockon for name, rockon in aside.items() if name not in renamers}
     present = {facts.rockon for facts in containers.values() if facts.rockon}
     busy = select(Operation.installation_id).where(
         Operation.progress.in_(ACTIVE_PROGRESS), Operation.installation_id.is_not(None)
@@ -74,13 +81,20 @@ def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[in
     )
     undone = select(Operation.installation_id).where(Operation.id.in_(last_ids), Operation.progress != Progress.DONE)
     query = select(Installation.id, Installation.name).where(
-        Installation.id.not_in(busy), or_(Installation.name.in_(renamed), Installation.id.in_(undone))
+        Installation.id.not_in(busy),
+        or_(
+            Installation.name.in_(renamed),
+            Installation.id.in_(renamers.values()),
+            Installation.id.in_(undone),
+        ),
     )
     rows = db.session.execute(query).all()
     return [
         rockon_id
         for rockon_id, name in rows
-        if name in renamed or _may_have_leftovers(rockon_id, has_containers=name in present)
+        if name in renamed
+        or rockon_id in renamers.values()
+        or _may_have_leftovers(rockon_id, has_containers=name in present)
     ]
 
 

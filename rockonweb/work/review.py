@@ -19,12 +19,12 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import resolve_host_ports, share_facts
 from rockonweb.core.containers.host_ports import host_ports
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.facts import HostFacts, VolumeMount
+from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.plan import plan
 from rockonweb.core.plan.change import Change, DesiredState, plan_change
+from rockonweb.core.plan.dependents import add_dependent, find_disturbance
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rollback import NO_ROLLBACK
 from rockonweb.core.preflight import Finding
@@ -32,7 +32,9 @@ from rockonweb.core.text import join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, RockOn, State, db, repository
 from rockonweb.work import image_facts, operations, rollback, updates
-from rockonweb.work.collect_facts import collect_volumes, gather_facts, missing_folder_findings, other_users
+from rockonweb.work.change_facts import gather_change_facts, pin_images
+from rockonweb.work.collect_facts import collect_volumes, gather_facts, missing_folder_findings
+from rockonweb.work.dependents import plan_dependents
 
 ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
 
@@ -195,7 +197,7 @@ def _review_change(
         else installation.current_definition
     )
     new = DesiredState(definition, resolve_host_ports(definition, change_request.answers or old.answers))
-    facts = _gather_change_facts(installation, old, new, docker)
+    facts = gather_change_facts(installation, old, new, docker)
     recreate_reasons: Mapping[str, str] = {}
     if isinstance(request, UpdateRequest):
         recreate_reasons = {
@@ -211,9 +213,7 @@ def _review_change(
             if change_request.rebuild
             else {}
         )
-        facts = (
-            _with_pinned_images(old.definition, new.definition, facts, docker, registry_seconds) if docker else facts
-        )
+        facts = pin_images(old.definition, new.definition, facts, docker, registry_seconds) if docker else facts
     confirmed_shares = request.asked if isinstance(request, ChangeRequest | UpdateRequest) else frozenset()
     rollback_point = rollback.get_point(installation, change_request.point) if change_request.point else None
     rollback_target = NO_ROLLBACK
@@ -234,6 +234,9 @@ def _review_change(
         requested_shares=confirmed_shares,
         rollback_target=rollback_target,
     )
+    if docker:
+        disturbance = find_disturbance(planned_change, facts)
+        planned_change = add_dependent(planned_change, plan_dependents(installation, disturbance, docker))
     own_mounts = [item for item in (facts.containers or {}).values() if item.rockon == new.definition.name]
     wanted_paths = {share_facts(share_path, facts).path for _, share_path in new.answers.share_mounts}
     missing_folders = missing_folder_findings(
@@ -283,31 +286,6 @@ def _outdated_containers(installation: Installation, docker: Engine | None) -> l
     ]
 
 
-def _with_pinned_images(
-    old: Definition, new: Definition, facts: HostFacts, docker: Engine, registry_seconds: float
-) -> HostFacts:
-    """Return the facts with the images that containers keep (a change of settings must not update the app), and with
-    registry lookups of those to be pulled.
-    """
-    containers = facts.containers or {}
-    pinned = {
-        name: containers[name].image_id
-        for name, spec in new.launch_order
-        if name in old.containers
-        and old.containers[name].image_reference == spec.image_reference
-        and name in containers
-        and containers[name].rockon == new.name
-        and containers[name].image_id
-        and containers[name].image_id != docker.image_id(spec.image_reference)
-    }
-    pinned_references = {new.containers[name].image_reference for name in pinned}
-    absent_images, old_images = facts.absent_images - pinned_references, plan.image_references(old)
-    pulled_images = [image for image in plan.image_references(new) if image not in old_images or image in absent_images]
-    return image_facts.add_image_facts(
-        replace(facts, pinned=pinned, absent_images=absent_images), pulled_images, docker, registry_seconds
-    )
-
-
 def _with_newest_images(
     definition: Definition, recreated: Collection[str], facts: HostFacts, docker: Engine, registry_seconds: float
 ) -> HostFacts:
@@ -338,58 +316,3 @@ def _replacement_name(entry_id: int) -> str:
             t("The installed rock-on is not changed. Check the rock-on's page again."),
         )
     return entry.name
-
-
-def _gather_change_facts(
-    installation: Installation, old: DesiredState, new: DesiredState, docker: Engine | None
-) -> HostFacts:
-    ports = host_ports(new.definition, new.answers)
-    facts = gather_facts(installation, new.answers, docker, ports)
-    host = get_host(installation)
-    facts = rename_in_facts(facts, installation.name, new.definition.name)
-    used = {*old.answers.used_shares(), *new.answers.used_shares()}
-    nested = {
-        name: replace(item, nested=host.snapshots.nested_subvolumes(name))
-        for name, item in facts.shares.items()
-        if name in used and item.snapshots
-    }
-    facts = replace(facts, shares={**facts.shares, **nested}, share_users=other_users(installation))
-    if docker is None:
-        return facts
-    present = {name for name, item in (facts.containers or {}).items() if item.rockon == new.definition.name}
-    return replace(
-        facts,
-        absent_images=frozenset(
-            image for image in plan.image_references(new.definition) if not docker.has_image(image)
-        ),
-        kept_volumes={**facts.kept_volumes, **_inherited_volumes(old.definition, present, docker)},
-    )
-
-
-def rename_in_facts(facts: HostFacts, old: str, new: str) -> HostFacts:
-    """Return the facts with ports and containers of the rock-on `old` as those of `new`."""
-    if old == new:
-        return facts
-    return replace(
-        facts,
-        listening=tuple(replace(item, rockon=new) if item.rockon == old else item for item in facts.listening),
-        containers=facts.containers
-        and {
-            name: replace(item, rockon=new) if item.rockon == old else item for name, item in facts.containers.items()
-        },
-    )
-
-
-def _inherited_volumes(
-    definition: Definition, present: Collection[str], docker: Engine
-) -> dict[str, tuple[VolumeMount, ...]]:
-    """Return by container the anonymous volumes of manually removed ones that another one has by `--volumes-from`."""
-    return {
-        reference.container: tuple(docker.anonymous_volumes(name))
-        for name, spec in definition.launch_order
-        for reference in spec.run_options.references
-        if reference.relation is Relation.VOLUMES
-        and name in present
-        and reference.container in definition.containers
-        and reference.container not in present
-    }

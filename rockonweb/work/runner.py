@@ -40,6 +40,7 @@ from rockonweb.models import (
 )
 from rockonweb.models.base import wrap_database_error
 from rockonweb.work import operations, rollback, scheduler, sync_status
+from rockonweb.work.dependents import find_dependents
 from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
 from rockonweb.work.step_actions import Cancelled
@@ -162,7 +163,7 @@ def clean_up_leftovers(rockon_id: int, before_id: int | None = None) -> int | No
         done, cleanup_pending = operation.progress is Progress.DONE, operation.notes.owes
         if not (
             cleanup_pending
-            or executor.engine.renamed_containers()
+            or executor.renamed_containers()
             or (before_id is None and _has_leftovers(operation, executor.engine))
         ):
             return None
@@ -253,10 +254,14 @@ def _perform_operation(operation_id: int) -> None:
 
 @contextmanager
 def _open_executor(operation: Operation) -> Iterator[Executor]:
-    """Yield the operation's executor, which may change the rock-on's containers, under its old and its new name."""
+    """Yield the operation's executor, which may change the containers of the rock-on, under its old and its new name,
+    and of those that depend on it.
+    """
     host = get_host(operation.installation)
     successor = db.session.get(RockOn, operation.replacement_id) if operation.replacement_id else None
-    with host.connect_docker(*([successor.name] if successor else [])) as docker:
+    dependents = find_dependents(operation.installation) if operation.installation else ()
+    further_names = [*([successor.name] if successor else []), *(dependent.name for dependent in dependents)]
+    with host.connect_docker(*further_names) as docker:
         executor = Executor(host, docker, operation)
         try:
             yield executor
@@ -324,6 +329,9 @@ def _finish_operation(operation_id: int, progress: Progress, error: RockonwebErr
         kind = operation.kind
     if rockon_id is None:
         return
+    installation = db.session.get(Installation, rockon_id)
+    for dependent in find_dependents(installation) if installation else ():
+        sync_status.sync_status(dependent.id)
     transition = TRANSITIONS[kind]
     if transition.reserves_ports and progress is Progress.DONE:
         sync_status.sync_status(rockon_id)  # it may have other containers now, or another name

@@ -27,6 +27,7 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.work import queue
+from rockonweb.work.dependents import find_dependents
 
 JOB = "rockonweb.jobs.run"
 
@@ -160,6 +161,8 @@ def _operation_resources(operation: Operation) -> frozenset[str]:
     definition, request = installation.current_definition, operation.request
     present_networks = select(NetworkMember.network).join(Container).where(Container.installation_id == installation.id)
     resources = conflicts.rockon_resources(definition, db.session.scalars(present_networks))
+    for dependent in find_dependents(installation):
+        resources |= conflicts.rockon_resources(dependent.current_definition, ())
     if isinstance(request, ChangeRequest):
         new_definition = definition_from_source(installation.name, request.source) if request.source else definition
         new_networks = request.answers.networks.values() if request.answers else ()

@@ -47,7 +47,17 @@ from rockonweb.core.operations.steps import (
 )
 from rockonweb.core.text import t
 from rockonweb.host import Engine, Host
-from rockonweb.models import KeptVolume, Operation, OperationStep, PulledImage, State, db, transaction, utc_now
+from rockonweb.models import (
+    Installation,
+    KeptVolume,
+    Operation,
+    OperationStep,
+    PulledImage,
+    State,
+    db,
+    transaction,
+    utc_now,
+)
 from rockonweb.work import rocknets, rollback
 from rockonweb.work.collect_facts import other_users
 
@@ -92,7 +102,8 @@ class StepContext:
             return
         base_name, mounts = name.removesuffix(RENAMED_SUFFIX), self.engine.anonymous_volumes(name)
         with transaction() as session:
-            installation = session.get_one(Operation, self.operation_id).installation
+            installation = session.scalar(select(Installation).where(Installation.name == facts.rockon))
+            installation = installation or session.get_one(Operation, self.operation_id).installation
             if installation is not None and mounts:
                 installation.kept_volumes = [
                     volume for volume in installation.kept_volumes if volume.container != base_name

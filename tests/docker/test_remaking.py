@@ -172,7 +172,7 @@ def test_a_start_that_meets_a_dead_container_id_recreates(
     old = identity(engine, "dep")
     operation = instance.perform(kind, rockon)
     assert identity(engine, "dep") != old
-    assert ("create container dep", "the container whose network it uses no longer exists") in steps(operation)
+    assert ("create container dep", "it uses the network of lender, which was removed or recreated") in steps(operation)
     assert (
         engine.run_docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", "dep")
         == f"container:{identity(engine, 'lender')}"

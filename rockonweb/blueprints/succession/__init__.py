@@ -23,8 +23,9 @@ from rockonweb.web import preflight_review, questions, rockon_page
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations
+from rockonweb.work.change_facts import rename_in_facts
 from rockonweb.work.collect_facts import gather_facts
-from rockonweb.work.review import Review, rename_in_facts, review_request
+from rockonweb.work.review import Review, review_request
 
 blueprint = RoleBlueprint("succession", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>")
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
+from rockonweb.core.text import t
+
 SHORT_FLAGS = {
     "a": "attach", "c": "cpu-shares", "d": "detach", "e": "env", "h": "hostname", "i": "interactive", "l": "label",
     "m": "memory", "p": "publish", "P": "publish-all", "q": "quiet", "t": "tty", "u": "user", "v": "volume",
@@ -121,6 +123,17 @@ class Relation(enum.Enum):
     NETWORK = "network"
     PROCESSES = "pid"
     MEMORY = "ipc"
+
+
+RELATION_VERBS = {
+    Relation.VOLUMES: t("uses the volumes of"),
+    Relation.LINK: t("links to"),
+    Relation.NETWORK: t("uses the network of"),
+    Relation.PROCESSES: t("shares the processes of"),
+    Relation.MEMORY: t("shares the memory of"),
+}
+# Docker joins the namespace of the other one's process, so these end with it.
+NAMESPACE_RELATIONS = (Relation.NETWORK, Relation.PROCESSES, Relation.MEMORY)
 
 
 @dataclass(frozen=True)

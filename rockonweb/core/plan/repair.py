@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.networks import join_refusal
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.docker.run_options import BUILT_IN_NETWORKS, container_of
-from rockonweb.core.facts import ContainerFacts, HostFacts
+from rockonweb.core.docker.run_options import (
+    BUILT_IN_NETWORKS,
+    RELATION_VERBS,
+    ContainerReference,
+    Relation,
+    container_of,
+)
+from rockonweb.core.facts import ContainerFacts, HostFacts, find_container
 from rockonweb.core.plan.plan import network_members
 from rockonweb.core.text import TranslatableText, t
+
+ID_LENGTH = 64  # characters of a container's id
 
 
 def find_stale_containers(definition: Definition, facts: HostFacts) -> dict[str, TranslatableText]:
     """Return the containers that can't start as they are, with the reason: what they were created with is gone.
 
-    That is the network that an option names, or the container whose network they use: Docker refers to both by id.
+    That is the network that an option names, or the container that one refers to: Docker keeps the ids of both.
     """
     return {
         container.name: reason
@@ -53,10 +61,31 @@ def _is_connected(container: ContainerFacts, network: str, facts: HostFacts) -> 
 
 
 def _stale_reason(definition: Definition, container: ContainerFacts, facts: HostFacts) -> TranslatableText | None:
-    ids = {other.id for other in (facts.containers or {}).values()}
-    if (lender := container_of(container.network_mode)) and lender not in ids and len(lender) == 64:
-        return t("the container whose network it uses no longer exists")
-    for network in definition.containers[container.name].run_options.own_networks:
+    options = definition.containers[container.name].run_options
+    for reference in options.references:
+        if _has_lost(container, reference, facts.containers or {}):
+            return t(
+                "it %(verb)s %(other)s, which was removed or recreated",
+                verb=RELATION_VERBS[reference.relation],
+                other=reference.container,
+            )
+    for network in options.own_networks:
         if network not in BUILT_IN_NETWORKS and not _is_connected(container, network, facts):
             return t("it is not connected to the network %(network)s", network=network)
     return None
+
+
+def _has_lost(
+    container: ContainerFacts, reference: ContainerReference, containers: Mapping[str, ContainerFacts]
+) -> bool:
+    """Whether the container that Docker connected it to is not the one that has this name now.
+
+    Docker keeps the id, and tells it only of a lender of the network; of others, the one that is newer is another one.
+    Volumes stay mounted whatever becomes of their lender.
+    """
+    lender = find_container(reference.container, containers)
+    if reference.relation is Relation.VOLUMES:
+        return False
+    if reference.relation is Relation.NETWORK and (joined := container_of(container.network_mode)):
+        return len(joined) == ID_LENGTH and joined != (lender.id if lender else "")
+    return lender is None or lender.created > container.created

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.networks import join_refusal
 from rockonweb.core.definition.definition import ContainerSpec, Definition
-from rockonweb.core.docker.run_options import Relation
-from rockonweb.core.facts import UP_STATES, ContainerFacts, HostFacts
+from rockonweb.core.docker.run_options import RELATION_VERBS, Relation
+from rockonweb.core.facts import UP_STATES, HostFacts, find_container
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 
 MIN_ID_PREFIX = 12  # characters from which on a name may be the beginning of an id
-RELATION_VERBS = {
-    Relation.VOLUMES: t("uses the volumes of"),
-    Relation.LINK: t("links to"),
-    Relation.NETWORK: t("uses the network of"),
-    Relation.PROCESSES: t("shares the processes of"),
-    Relation.MEMORY: t("shares the memory of"),
-}
 
 
 def check_containers(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
@@ -81,22 +74,12 @@ def _check_user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Fi
         )
 
 
-def _find_referenced(name_or_id: str, containers: Mapping[str, ContainerFacts]) -> ContainerFacts | None:
-    """Return the container that Docker would resolve: by its name, else by the beginning of its id."""
-    by_id = (
-        container
-        for container in containers.values()
-        if len(name_or_id) >= MIN_ID_PREFIX and container.id.startswith(name_or_id)
-    )
-    return containers.get(name_or_id) or next(by_id, None)
-
-
 def _check_references(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
     order = [container for container, _ in definition.launch_order]
     for reference in spec.run_options.references:
         target_name = reference.container
         placeholders = {"name": name, "verb": RELATION_VERBS[reference.relation], "other": target_name}
-        target = _find_referenced(target_name, facts.containers or {})
+        target = find_container(target_name, facts.containers or {})
         if target_name in order:
             if order.index(target_name) >= order.index(name) and target is None:
                 yield Finding(

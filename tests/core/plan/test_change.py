@@ -414,7 +414,7 @@ def test_who_uses_the_network_of_a_container_that_is_gone_is_recreated() -> None
     facts = around(made(sample))
     assert facts.containers
     for lender, reasons in (
-        ("f" * 64, {"app": "the container whose network it uses no longer exists"}),
+        ("f" * 64, {"app": "it uses the network of vpn, which was removed or recreated"}),
         ("e" * 64, {}),
     ):
         present = {

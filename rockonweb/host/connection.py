@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -12,9 +13,10 @@ from urllib.parse import urlsplit
 import docker
 from docker.errors import NotFound
 
-from rockonweb.core.containers.argv import INSTANCE_LABEL, ROCKON_LABEL
+from rockonweb.core.containers.argv import INSTANCE_LABEL, NAME_LABEL, ROCKON_LABEL
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.text import t
 from rockonweb.host.addresses import local_addresses
 from rockonweb.host.docker_errors import translate_errors, unmanaged_error
@@ -99,12 +101,18 @@ class Connection:
         self._api.close()
 
     def list_containers(self) -> dict[str, ContainerFacts]:
-        """Return all containers of the host by name, managed or not. Exit codes are not filled in."""
+        """Return all containers of the host by name, managed or not. Exit codes are not filled in.
+
+        One of ours that was renamed manually has the name that it was created with, unless another one took that.
+        """
         with translate_errors():
             items = self._api.containers(all=True)
+        originals = self._original_names(items)
         facts = [
             ContainerFacts(
-                name=name,
+                name=originals.get(name, name),
+                docker_name=name if name in originals else "",
+                created=int(item.get("Created") or 0),
                 id=item["Id"],
                 image=item.get("Image", ""),
                 image_id=item.get("ImageID", ""),
@@ -128,13 +136,17 @@ class Connection:
         return {container.name: container for container in facts}
 
     def inspect_container(self, name: str) -> ContainerFacts | None:
-        """Return one container with its exit code; None where none has exactly this name."""
+        """Return one container with its exit code; None where none has exactly this name, or had before someone else
+        than Rockonweb renamed it.
+        """
         details = self._inspect_raw(name)
         if details is None:
             return None
         state = details["State"]
+        docker_name = str(details.get("Name") or "").lstrip("/")
         return ContainerFacts(
             name=name,
+            docker_name=docker_name if docker_name != name else "",
             id=details["Id"],
             image=details["Config"].get("Image", ""),
             state=state.get("Status", ""),
@@ -158,14 +170,39 @@ class Connection:
     def _is_managed(self, labels: dict[str, str]) -> bool:
         return bool(self.instance) and labels.get(INSTANCE_LABEL) == self.instance
 
+    def _original_names(self, items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        """Return by present name the name that each container of this instance which was renamed manually was created
+        with; without those whose name another one has now.
+        """
+        labels = {container_name(item): item.get("Labels") or {} for item in items}
+        originals = {
+            name: original
+            for name, own in labels.items()
+            if self._is_managed(own)
+            and (original := own.get(NAME_LABEL, name)) not in labels
+            and name != original + RENAMED_SUFFIX
+        }
+        known = list(originals.values())
+        return {name: original for name, original in originals.items() if known.count(original) == 1}
+
     def _inspect_raw(self, name: str, *, by_id: bool = False) -> dict[str, Any] | None:
         with translate_errors(name):
-            try:
+            # Docker takes a prefix of an id for a name as well.
+            with suppress(NotFound):
                 details: dict[str, Any] = self._api.inspect_container(name)
-            except NotFound:
-                return None
-        # Docker takes a prefix of an id for a name as well.
-        return details if by_id or details.get("Name") == f"/{name}" else None
+                if by_id or details.get("Name") == f"/{name}":
+                    return details
+            return None if by_id else self._inspect_renamed(name)
+
+    def _inspect_renamed(self, name: str) -> dict[str, Any] | None:
+        """Return the container of this instance that was created with this name and was renamed manually."""
+        labels = [f"{NAME_LABEL}={name}", f"{INSTANCE_LABEL}={self.instance}"]
+        items = self._api.containers(all=True, filters={"label": labels}) if self.instance else ()
+        for present in self._original_names(items):
+            with suppress(NotFound):
+                details: dict[str, Any] = self._api.inspect_container(present)
+                return details
+        return None
 
     def _require_own_container(self, name: str) -> ContainerFacts:
         """Return a container that may be changed. Raises EngineError for any other."""

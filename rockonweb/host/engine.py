@@ -26,7 +26,14 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
-from rockonweb.core.containers.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv, mounted_paths
+from rockonweb.core.containers.argv import (
+    INSTANCE_LABEL,
+    NAME_LABEL,
+    OPERATION_LABEL,
+    ROCKON_LABEL,
+    Argv,
+    mounted_paths,
+)
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.cli_env import affects_docker_cli, docker_cli_env
 from rockonweb.core.docker.daemon_settings import DockerSettings, LogOptions, parse_log_options, parse_settings
@@ -347,6 +354,12 @@ class Engine(Networks, Images):
         with translate_errors(name):
             self._api.rename(container.id, new)
 
+    def restore_name(self, name: str) -> None:
+        """Rename a container back that was renamed manually, if it was."""
+        container = self._require_own_container(name)
+        if container.docker_name:
+            self.rename_container(name, name)
+
     def rename_old(self, name: str) -> bool:
         """Append RENAMED_SUFFIX to a container's name, for its replacement. Returns False where there is none."""
         if self.inspect_container(name) is None:
@@ -516,12 +529,17 @@ def _command_error(output: str, status: int, argv: Argv) -> EngineError:
 
 
 def docker_create_argv(argv: Argv, operation: int) -> Argv:
-    """Return the `docker create` line for a `docker run` line, with the operation's id as label. Raises EngineError."""
+    """Return the `docker create` line for a `docker run` line, with the operation's id and the container's name as
+    labels. Raises EngineError.
+    """
     if fault := run_options.parse_command_line(argv).fault:
         raise EngineError(t('"%(word)s" is not an option of docker run.', word=fault[:60]))
     remaining = run_options.remove_flags(argv, lambda flag: flag.name in _RUN_ONLY_OPTIONS)
     image = run_options.parse_command_line(remaining).image
-    return ("docker", "create", *remaining[2:image], "--label", f"{OPERATION_LABEL}={operation}", *remaining[image:])
+    labels = ["--label", f"{OPERATION_LABEL}={operation}"]
+    if "--name" in argv:
+        labels += ["--label", f"{NAME_LABEL}={_container_name(argv)}"]
+    return ("docker", "create", *remaining[2:image], *labels, *remaining[image:])
 
 
 def _limit_chunks(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:

@@ -337,7 +337,10 @@ class _InstanceProbe:
             if (container.name, container.rockon) in expected
             for path in self.host.shares.missing_paths(container.bind_mounts)
         }
-        return diagnosis.diagnose_containers(sorted(orphans), missing, sorted(cut_off), sorted(folders))
+        renamed = [
+            f"{container.name} → {container.docker_name}" for container in containers.values() if container.docker_name
+        ]
+        return diagnosis.diagnose_containers(sorted(orphans), missing, sorted(cut_off), sorted(folders), renamed)
 
     def inspect_operations(self) -> CheckResult:
         """Check for operations that are stuck, and for recent failures."""

@@ -24,6 +24,7 @@ from rockonweb.core.facts import UP_STATES
 from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS, TRANSITIONS, Progress, State
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.plan.plan import Plan
+from rockonweb.core.plan.repair import name_steps
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import (
@@ -242,6 +243,7 @@ def _perform_operation(operation_id: int) -> None:
     clean_up_leftovers(operation.installation.id, before_id=operation_id)
     with _open_executor(operation) as executor:
         _note_running(operation_id, executor.engine)
+        renamed = tuple(name_steps(operation.installation.current_definition, executor.engine.list_containers()))
         for planner in PLANNERS[operation.kind]:
             plan = planner(operation, operation.request, operation.installation, executor.engine)
             executor.secret_answers  # noqa: B018 - cached now, while the answers are loaded
@@ -249,7 +251,8 @@ def _perform_operation(operation_id: int) -> None:
             _note_warnings(operation_id, plan)
             if operation.transition.replaces_containers and rollback.needs_point(plan.steps):
                 rollback.create_point(operation_id, executor.engine)
-            executor.perform_steps(plan.steps)
+            executor.perform_steps((*renamed, *plan.steps))
+            renamed = ()
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from rockonweb.core.operations.steps import (
     RemoveNetwork,
     RemoveOld,
     RenameOld,
+    RestoreName,
     RestoreSnapshot,
     RunOnce,
     SetShareMode,
@@ -412,6 +413,12 @@ class _RenameOldAction(UndoableAction[RenameOld]):
 
     def undo(self, context: StepContext, step: RenameOld, undo_state: UndoState, *, ended: bool) -> None:
         context.engine.rename_back(step.container)
+
+
+@_register_for(RestoreName)
+class _RestoreNameAction(StepAction[RestoreName]):
+    def do(self, context: StepContext, step: RestoreName, row_id: int) -> None:
+        context.engine.restore_name(step.container)
 
 
 @_register_for(RemoveOld)

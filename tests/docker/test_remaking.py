@@ -203,3 +203,51 @@ def test_nothing_is_started_on_a_folder_that_is_gone(
     assert [one.sentence for one in blocked.blocking_findings][-1] == operation.error
     share.with_name("away").rename(share)
     assert instance.run_operation(operations.submit_operation(rockon, request, "me")).progress == "done"
+
+
+def test_a_container_that_was_renamed_is_known_by_its_label_and_gets_its_name_back(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    rockon = trio(instance, app_image)
+    instance.install_rockon(rockon)
+    old = identity(engine, "anew-db")
+    engine.run_docker("rename", "anew-db", "mine")
+    [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
+    assert (told.level, "anew-db → mine" in told.sentence) == ("warn", True)
+    operation = instance.perform(Kind.STOP, rockon)
+    assert steps(operation)[0] == ("give anew-db its name back", "it was renamed manually to mine")
+    assert engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "anew-db") == f"{old} false"
+    engine.run_docker("rename", "anew-db", "mine")
+    instance.perform(Kind.START, rockon)
+    assert engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "anew-db") == f"{old} true"
+    assert rockon.status == "started"
+
+
+@pytest.mark.parametrize("kind", [Kind.UNINSTALL, Kind.CHANGE])
+def test_one_that_was_renamed_is_removed_and_replaced_as_if_it_was_not(
+    engine: DockerDaemon, instance: Instance, app_image: str, kind: Kind
+) -> None:
+    rockon = trio(instance, app_image)
+    instance.install_rockon(rockon)
+    old = identity(engine, "anew-app")
+    engine.run_docker("rename", "anew-app", "mine")
+    if kind is Kind.UNINSTALL:
+        instance.perform(kind, rockon)
+    else:
+        instance.run_successfully(instance.submit_change(rockon, variables={"anew-app": {"NEW": "1"}}))
+        assert identity(engine, "anew-app") != old
+    assert old not in engine.run_docker("ps", "-a", "--no-trunc", "--format", "{{.ID}}").split()
+
+
+def test_a_name_that_another_container_took_meanwhile_is_left_to_it(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    rockon = trio(instance, app_image)
+    instance.install_rockon(rockon)
+    engine.run_docker("rename", "anew-db", "mine")
+    engine.run_docker("run", "-d", "--name", "anew-db", app_image)
+    stranger = identity(engine, "anew-db")
+    operation = instance.run_operation(operations.submit_operation(rockon, blank_request(Kind.START), "me"))
+    assert operation.progress == "failed"
+    assert identity(engine, "anew-db") == stranger
+    assert engine.run_docker("inspect", "-f", "{{.State.Running}}", "mine") == "true"

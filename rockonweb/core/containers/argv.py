@@ -19,6 +19,7 @@ from rockonweb.core.secret import SecretWord
 ROCKON_LABEL = "rockonweb.rockon"
 INSTANCE_LABEL = "rockonweb.instance"
 OPERATION_LABEL = "rockonweb.operation"
+NAME_LABEL = "rockonweb.container"  # by which a container that was renamed manually is known
 DETACH_OPTIONS = ("-d", "--restart=unless-stopped")
 
 Argv = tuple[str, ...]

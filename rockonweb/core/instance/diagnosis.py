@@ -356,13 +356,24 @@ def diagnose_ports(published: int, taken: Sequence[PortListener]) -> CheckResult
 
 
 def diagnose_containers(
-    orphans: Sequence[str], missing: Sequence[str], cut_off: Sequence[str] = (), folders: Sequence[str] = ()
+    orphans: Sequence[str],
+    missing: Sequence[str],
+    cut_off: Sequence[str] = (),
+    folders: Sequence[str] = (),
+    renamed: Sequence[str] = (),
 ) -> CheckResult:
     """Compare database and Docker: managed containers without an installed rock-on, rock-ons without containers.
 
-    `cut_off` are containers that are not on a network on which they belong, `folders` missing ones that are mounted.
+    `cut_off` are containers that are not on a network on which they belong, `folders` missing ones that are mounted,
+    `renamed` containers that were renamed manually, with their new name.
     """
-    facts = {"strays": list(orphans), "missing": list(missing), "cut_off": list(cut_off), "folders": list(folders)}
+    facts = {
+        "strays": list(orphans),
+        "missing": list(missing),
+        "cut_off": list(cut_off),
+        "folders": list(folders),
+        "renamed": list(renamed),
+    }
     make_result = partial(CheckResult, "containers", facts=facts)
     if folders:
         return make_result(
@@ -393,6 +404,12 @@ def diagnose_containers(
             "warn",
             t("Containers that are not on all of their networks: %(names)s.", names=_list_first(cut_off)),
             t("Restart the rock-on to connect them again."),
+        )
+    if renamed:
+        return make_result(
+            "warn",
+            t("Containers that were renamed manually: %(names)s.", names=_list_first(renamed)),
+            t("Start the rock-on to give them their names back; what runs goes on running."),
         )
     return make_result("ok", t("The containers in Docker match the installed rock-ons."))
 

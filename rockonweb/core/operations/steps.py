@@ -209,6 +209,13 @@ class RenameOld(Step, kind="set_aside"):
     container: str
 
 
+class RestoreName(Step, kind="restore_name"):
+    """Rename a container back that was renamed manually. No undo: its own name does no harm."""
+
+    does = t("give %(container)s its name back")
+    container: str
+
+
 class RemoveOld(Step, kind="discard"):
     """Remove a container that was renamed for replacement, never its volumes. After the first one there is no undo."""
 

@@ -15,6 +15,7 @@ from rockonweb.core.docker.run_options import (
     container_of,
 )
 from rockonweb.core.facts import ContainerFacts, HostFacts, find_container
+from rockonweb.core.operations.steps import RestoreName
 from rockonweb.core.plan.plan import network_members
 from rockonweb.core.text import TranslatableText, t
 
@@ -43,6 +44,14 @@ def find_missing_memberships(definition: Definition, answers: Answers, facts: Ho
             if can_join and not _is_connected(existing[name], network, facts):
                 missing.setdefault(name, []).append(network)
     return missing
+
+
+def name_steps(definition: Definition, containers: Mapping[str, ContainerFacts]) -> Iterator[RestoreName]:
+    """Yield a step for each container of a rock-on that was renamed manually: everything else goes by its name."""
+    for name in definition.containers:
+        container = containers.get(name)
+        if container and container.docker_name and container.rockon == definition.name:
+            yield RestoreName(container=name, why=t("it was renamed manually to %(name)s", name=container.docker_name))
 
 
 def _own_containers(definition: Definition, facts: HostFacts) -> Iterator[ContainerFacts]:

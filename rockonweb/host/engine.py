@@ -536,9 +536,8 @@ def docker_create_argv(argv: Argv, operation: int) -> Argv:
         raise EngineError(t('"%(word)s" is not an option of docker run.', word=fault[:60]))
     remaining = run_options.remove_flags(argv, lambda flag: flag.name in _RUN_ONLY_OPTIONS)
     image = run_options.parse_command_line(remaining).image
-    labels = ["--label", f"{OPERATION_LABEL}={operation}"]
-    if "--name" in argv:
-        labels += ["--label", f"{NAME_LABEL}={_container_name(argv)}"]
+    name = ("--label", f"{NAME_LABEL}={_container_name(argv)}") if "--name" in argv else ()
+    labels = (*name, "--label", f"{OPERATION_LABEL}={operation}")
     return ("docker", "create", *remaining[2:image], *labels, *remaining[image:])
 
 

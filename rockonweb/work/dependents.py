@@ -49,7 +49,7 @@ def find_dependents(installation: Installation) -> list[Installation]:
 
 def list_references(installation: Installation) -> tuple[Reference, ...]:
     """Return the references of a rock-on's containers to those of others."""
-    return _read_references(installation.name, installation.installed_source or "")
+    return _read_references(installation.name, installation.installed_source or installation.entry.source)
 
 
 def dependent_warnings(installation: Installation) -> tuple[Finding, ...]:

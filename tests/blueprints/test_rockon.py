@@ -237,6 +237,22 @@ def test_the_installed_definition_is_shown_as_text_and_given_as_a_file(owner_cli
 # -- the picture --------------------------------------------------------------------------------------------------
 
 
+def test_containers_of_other_rock_ons_stand_on_both_pages(app: Flask, owner_client: FormClient) -> None:
+    vpn = mark_installed(add_rockon("M vpn", {"m-vpn": {}}))
+    opts = [["--network", "container:m-vpn"]]
+    dep = mark_installed(add_rockon("M dep", {"m-dep": {"opts": opts}}))
+    db.session.expire_all()
+    assert [one.connections for one in connections.list_connections(dep)] == [
+        [ContainerConnection("container", "m-vpn", "uses the network of")]
+    ]
+    assert [one.connections for one in connections.list_connections(vpn)] == [
+        [ContainerConnection("container", "m-dep of M dep", "uses its network")]
+    ]
+    for rockon, said in ((vpn, ("m-dep of M dep", "uses its network")), (dep, ("m-vpn", "uses the network of"))):
+        text = owner_client.get(f"/rockons/{rockon.id}").text
+        assert all(word in text for word in said)
+
+
 def test_what_is_connected_to_what(app: Flask, owner_client: FormClient) -> None:
     links = {"web": [{"name": "inner", "source_container": "db"}]}
     containers = {**WEB, "db": {"opts": [["--net", "host"]], "ports": {"5432": port_question(5432, "Here", "")}}}

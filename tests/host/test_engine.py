@@ -14,17 +14,23 @@ from rockonweb.host.waiting import Waiter
 
 
 def made(*words: str) -> list[str]:
-    """The words of `docker create` for those of `docker run`, without the operation's label, the last of the flags."""
+    """The words of `docker create` for those of `docker run`, without our own labels, the last of the flags."""
     form = list(docker_create_argv(("docker", "run", *words), 7))
     assert form[:2] == ["docker", "create"]
     place = run_options.parse_command_line(form).image
     assert form[place - 2 : place] == ["--label", "rockonweb.operation=7"]
-    return form[2 : place - 2] + form[place:]
+    end = place - 4 if form[place - 3].startswith("rockonweb.container=") else place - 2
+    return form[2:end] + form[place:]
 
 
 def test_a_label_of_a_definition_can_not_say_which_operation_made_the_container() -> None:
     form = docker_create_argv(("docker", "run", "--label", "rockonweb.operation=1", "image"), 7)
     assert form[-3:] == ("--label", "rockonweb.operation=7", "image")
+
+
+def test_a_container_is_labelled_with_its_name() -> None:
+    form = docker_create_argv(("docker", "run", "--name", "app", "image"), 7)
+    assert form[-5:] == ("--label", "rockonweb.container=app", "--label", "rockonweb.operation=7", "image")
 
 
 @pytest.mark.parametrize("words", [["--", "image"], ["-", "image"], ["--bogus", "image"], ["-itZ", "image"]])

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from rockonweb.core.definition.definition import Definition
+from rockonweb.core.docker.run_options import RELATION_VERBS, Relation, container_of
+from rockonweb.core.text import t
 from rockonweb.models import Container, Installation
 from rockonweb.web import ui_link
+from rockonweb.work.dependents import find_dependents, list_references
+
+LENDER_VERBS = {
+    Relation.VOLUMES: t("uses its volumes"),
+    Relation.LINK: t("links to it"),
+    Relation.NETWORK: t("uses its network"),
+    Relation.PROCESSES: t("shares its processes"),
+    Relation.MEMORY: t("shares its memory"),
+}
 
 
 @dataclass(frozen=True)
@@ -16,7 +28,7 @@ class ContainerConnection:
     `outside` is blank where nothing is connected, such as for a port that isn't published.
     """
 
-    kind: str  # port, share, device, network
+    kind: str  # port, share, device, network, container
     outside: str
     inside: str
     label: str = ""  # what the definition calls it
@@ -33,9 +45,27 @@ class ContainerConnections:
 
 
 def list_connections(installation: Installation) -> list[ContainerConnections]:
-    """Return the connections of a rock-on's containers: ports first, then storage, devices and networks."""
+    """Return the connections of a rock-on's containers: ports first, then storage, devices, networks and containers of
+    other rock-ons.
+    """
     definition = ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
-    return [_container_connections(container, definition) for container in installation.containers]
+    return [
+        replace(shown, connections=[*shown.connections, *_container_references(container.name, installation)])
+        for container in installation.containers
+        for shown in [_container_connections(container, definition)]
+    ]
+
+
+def _container_references(container: str, installation: Installation) -> Iterator[ContainerConnection]:
+    """Yield what a container uses of containers of other rock-ons, and what those use of it."""
+    for name, reference in list_references(installation):
+        if name == container:
+            yield ContainerConnection("container", reference.container, RELATION_VERBS[reference.relation])
+    for dependent in find_dependents(installation):
+        for name, reference in list_references(dependent):
+            if reference.container == container:
+                label = t("%(name)s of %(rockon)s", name=name, rockon=dependent.name)
+                yield ContainerConnection("container", label, LENDER_VERBS[reference.relation])
 
 
 def _container_connections(container: Container, definition: Definition) -> ContainerConnections:
@@ -75,5 +105,5 @@ def _container_networks(container: Container, definition: Definition, on_host: b
     names = [link.network for link in definition.network_links if container.name in (link.source, link.target)]
     spec = definition.containers.get(container.name)
     networks = () if on_host or spec is None else spec.run_options.networks
-    joined = (name for name in networks if name not in ("bridge", "none"))
+    joined = (name for name in networks if name not in ("bridge", "none") and not container_of(name))
     return list(dict.fromkeys([*names, *joined, *(member.network for member in container.networks)]))

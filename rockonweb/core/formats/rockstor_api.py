@@ -365,8 +365,12 @@ class _BodyReader:
                 self.flat_answers[answer_key] = suggest(container, number) if PUBLISH_WORDS[publish_word] else None
 
     def replace_networks(self) -> None:
-        """Replace the user's networks of all containers, {container: [network]}."""
-        if self.body.get("cnets") is None:
+        """Replace the user's networks of all containers, {container: [network]}.
+
+        With an `update_mode`, no networks means none, as in Rockstor: its pages omit the key when the last network is
+        deselected.
+        """
+        if self.body.get("cnets") is None and not self.body.get("update_mode"):
             return
         old_keys = [answer_key for answer_key in self.flat_answers if answer_key[0] == "networks"]
         new_keys: list[AnswerKey] = []

@@ -260,8 +260,18 @@ def test_a_key_that_is_absent_leaves_its_settings(notes: Definition) -> None:
         networks={"db": ["garden"]},
         variables={"db": {"EXTRA": "x"}},
     )
-    for body in ({}, {"update_mode": "normal"}, {"update_mode": "live"}, {"shares": {}, "labels": None, "cnets": None}):
+    for body in ({}, {"update_mode": ""}, {"shares": {}, "labels": None, "cnets": None}):
         assert update(notes, body, present) == present
+
+
+@pytest.mark.parametrize("mode", ["normal", "live"])
+@pytest.mark.parametrize("networks", [{}, {"cnets": None}, {"cnets": {}}])
+def test_with_an_update_mode_no_networks_means_none_as_the_original_s_pages_send_it(
+    notes: Definition, mode: str, networks: dict[str, Any]
+) -> None:
+    present = complete_answers(notes, networks={"web": ["a", "b"], "db": ["a"]}, labels={"web": ["kept"]})
+    body = {"edit_ports": {"31": "checked"}, "update_mode": mode, **networks}
+    assert update(notes, body, present) == replace(present, networks={})
 
 
 def test_present_answers_are_not_touched_in_place(notes: Definition) -> None:

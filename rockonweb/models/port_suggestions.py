@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from rockonweb.core.containers.host_ports import FIRST_UNPRIVILEGED_PORT, LARGEST_PORT, may_suggest_port
+from rockonweb.core.definition.browser_ports import BLOCKED_PORTS
 from rockonweb.models import (
     Port,
     RockOn,
 )
 from rockonweb.models.rockon import expand_protocol
-
-LARGEST_PORT = 65535
 
 
 class PortSuggestions:
@@ -39,28 +39,33 @@ class PortSuggestions:
             suggestions.hold_port(host or 0, expand_protocol(protocol))
         return suggestions
 
-    def take_port(self, default: int, protocols: Iterable[str]) -> int:
-        """Take and return `default` or the next free port."""
+    def take_port(self, default: int, protocols: Iterable[str], *, ui: bool = False) -> int:
+        """Take and return `default` or the next free port; `ui` is for a port of the app's own page."""
         searched = tuple(protocols)
-        port = self._find_free_port(default, searched)
+        port = default
+        if self._is_taken(port, searched) or not may_suggest_port(port, default, ui=ui):
+            port = self._find_free_port(default, searched)
         if port > LARGEST_PORT:
-            port = self._find_free_port(1024, searched)
+            port = self._find_free_port(FIRST_UNPRIVILEGED_PORT, searched)
         port = port if port <= LARGEST_PORT else default
         self.hold_port(port, searched)
         return port
 
     def _find_free_port(self, start: int, protocols: tuple[str, ...]) -> int:
-        """Return the first free port from `start`; runs of taken ports are skipped at once."""
+        """Return the first free port from `start` that browsers do not block; runs of taken ports are skipped."""
         next_ports = self._next.setdefault(protocols, {})
         passed = []
         port = start
         while port in next_ports or (
-            port <= LARGEST_PORT and any(self.taken[port, protocol] > 0 for protocol in protocols)
+            port <= LARGEST_PORT and (port in BLOCKED_PORTS or self._is_taken(port, protocols))
         ):
             passed.append(port)
             port = next_ports.get(port, port + 1)
         next_ports.update(dict.fromkeys(passed, port))
         return port
+
+    def _is_taken(self, port: int, protocols: tuple[str, ...]) -> bool:
+        return any(self.taken[port, protocol] > 0 for protocol in protocols)
 
     def hold_port(self, port: int, protocols: Iterable[str]) -> None:
         """Count one more user of a port."""

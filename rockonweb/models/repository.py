@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, undefer
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.containers.host_ports import option_ports
+from rockonweb.core.containers.host_ports import may_suggest_port, option_ports
 from rockonweb.core.definition import catalogue_columns
 from rockonweb.core.definition.definition import ContainerSpec, Definition, sort_questions
 from rockonweb.core.definition.parser import InvalidDefinition, definition_from_source
@@ -125,7 +125,8 @@ def _suggest_ports(
             former = next((port for port in same_port if port.default == default), same_port[0] if same_port else None)
             if former:
                 former_ports.remove(former)
-            if former and former.default == default:
+            ui = port_spec.ui
+            if former and former.default == default and may_suggest_port(former.suggested, default, ui=ui):
                 suggested = former.suggested
                 if former.protocol != port_spec.protocol:
                     suggestions.release_port(suggested, former.offered_protocols)
@@ -133,7 +134,7 @@ def _suggest_ports(
             else:
                 if former:
                     suggestions.release_port(former.suggested, former.offered_protocols)
-                suggested = suggestions.take_port(default, protocols)
+                suggested = suggestions.take_port(default, protocols, ui=ui)
             ports.append(SuggestedPort(name, number, port_spec.protocol, default, suggested))
     for dropped in former_ports:
         suggestions.release_port(dropped.suggested, dropped.offered_protocols)
@@ -277,7 +278,11 @@ def _sync_questions(row: Container, spec: ContainerSpec, suggested: Mapping[tupl
         port_spec = item[1]
         default = port_spec.host_default or port.number
         suggestion = suggested.get((row.name, port.number))
-        port.suggested = suggestion.suggested if suggestion and suggestion.default == default else default
+        port.suggested = (
+            suggestion.suggested
+            if suggestion and suggestion.default == default
+            else PortSuggestions().take_port(default, port_spec.published_protocols, ui=port_spec.ui)
+        )
         port.default, port.protocol, port.ui = default, port_spec.protocol, port_spec.ui
 
     def update_volume(volume: Volume, item: tuple[int, Any]) -> None:

@@ -369,6 +369,13 @@ def test_an_install_begins_with_what_was_sent(call: Call, notes: Installation) -
     assert SECRET not in answer.text + str(operation.reviewed)
 
 
+def test_no_port_that_browsers_block_is_suggested_and_one_that_is_chosen_is_no_fault(call: Call) -> None:
+    phone = add_rockon("Phone", {"phone": {"ports": {"80": port_question(5060, ui=True)}}})
+    [port] = part(call, phone, "ports")
+    assert (port["hostp"], port["hostp_default"]) == (5062, 5062)
+    assert call("POST", f"/rockons/{phone.id}/install", json={"ports": {"5060": 80}}).status_code == 200
+
+
 def test_a_port_that_was_not_published_is_published_by_the_next_install(
     call: Call, installed: Installation, docker: FakeDocker
 ) -> None:

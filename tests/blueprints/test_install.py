@@ -853,11 +853,11 @@ def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
 
 
 @pytest.mark.parametrize("port", ["6000", "22", "10080"])
-def test_a_port_that_browsers_refuse_can_not_be_the_apps_page(start: Start, port: str) -> None:
+def test_a_port_that_browsers_block_is_a_warning_above_the_button(start: Start, port: str) -> None:
     wizard = start(fixture("star"))
-    refused = wizard.fill("ports", **{"ports-star-web-80": port})
-    assert refused.status_code == 422
-    assert field_errors(refused.text) == [
-        f"Browsers block port {port}, so the app's page can't use it.",
-        f"Port {int(port) + (2 if port == '22' else 1)} is free.",
-    ]
+    accepted = wizard.fill("ports", **{"ports-star-web-80": port})
+    assert wizard.page_of(accepted) == "summary"
+    summary = visible_text(wizard.get("summary").text)
+    assert f"Browsers block port {port}: they will not open the app's page on it." in summary
+    assert f"Port {int(port) + (2 if port == '22' else 1)} is free." in summary
+    assert wizard.submit().status_code == 303

@@ -170,14 +170,36 @@ def test_wanted_ports_are_those_that_will_really_listen():
     ]
 
 
-def test_the_next_free_port_may_be_nowhere():
-    facts = make_host_facts(listening=(PortListener(65535, "tcp"),))
+def test_behind_the_last_port_the_search_goes_on_with_the_first_that_everybody_may_use():
+    facts = make_host_facts(listening=(PortListener(65535, "tcp"), PortListener(1024, "tcp")))
     assert find_free_port("Sample", 65534, ("tcp",), facts) == 65534
-    assert find_free_port("Sample", 65535, ("tcp",), facts) is None
-    full = make_host_facts(listening=(PortListener(65534, "tcp", holder="x"), PortListener(65535, "tcp")))
+    assert find_free_port("Sample", 65535, ("tcp",), facts) == 1025
+
+
+def test_the_next_free_port_may_be_nowhere():
+    full = make_host_facts(listening=tuple(PortListener(port, "tcp", holder="x") for port in range(1, 65536)))
     assert found(web(), complete_answers(web(), ports={"web": {"80": 65534}}), full) == [
         "block: Port 65534 (tcp) is in use by x. Choose another.",
     ]
+
+
+@pytest.mark.parametrize(("port", "free"), [(22, 24), (5060, 5062), (6000, 6001), (10080, 10081)])
+def test_a_port_that_browsers_block_is_a_warning_for_the_app_s_page_and_a_free_one_is_named(port: int, free: int):
+    sample = build_definition({"web": {"ports": {"80": port_question(8080, ui=True)}}})
+    assert found(sample, complete_answers(sample, ports={"web": {"80": port}}), make_host_facts()) == [
+        f"warn: Browsers block port {port}: they will not open the app's page on it. Port {free} is free.",
+    ]
+    assert found(web(), complete_answers(web(), ports={"web": {"80": port}}), make_host_facts()) == []
+
+
+@pytest.mark.parametrize(("start", "ui", "free"), [(5060, True, 5062), (5060, False, 5060), (53, False, 53)])
+def test_a_port_that_browsers_block_is_free_only_for_what_is_no_page(start: int, ui: bool, free: int):
+    assert find_free_port("Sample", start, ("tcp",), HostFacts(), ui=ui) == free
+
+
+def test_a_free_port_in_the_place_of_another_is_none_that_browsers_block():
+    facts = make_host_facts(listening=(PortListener(5059, "tcp"),))
+    assert find_free_port("Sample", 5059, ("tcp",), facts) == 5062
 
 
 def test_a_conflict_names_the_first_who_holds_the_port():

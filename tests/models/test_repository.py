@@ -34,6 +34,7 @@ from rockonweb.models.repository import (
     store_answers,
     upsert_entry,
 )
+from rockonweb.models.rockon import SuggestedPort
 from tests.support.app import installation_of
 from tests.support.samples import (
     NAMES,
@@ -374,6 +375,24 @@ def test_a_released_port_is_suggested_again_and_the_others_still_once(first: Any
     assert len(set(pairs)) == len(pairs)
 
 
+def test_no_port_that_browsers_block_is_suggested_for_a_page_or_in_the_place_of_another():
+    suggestions = PortSuggestions()
+    assert suggestions.take_port(5060, ("tcp",), ui=True) == 5062
+    assert suggestions.take_port(5060, ("tcp",)) == 5060  # a telephone's own port is no page
+    assert suggestions.take_port(5060, ("tcp",)) == 5063
+    assert [suggestions.take_port(5059, ("tcp",)) for _ in range(2)] == [5059, 5064]
+    assert PortSuggestions([(65535, "tcp")]).take_port(65535, ("tcp",), ui=True) == 1024
+
+
+def test_a_blocked_port_that_an_older_version_suggested_is_suggested_no_more():
+    suggestions = PortSuggestions([(5060, "tcp")])
+    definition = build_definition({"web": {"ports": {"80": port_question(5060, ui=True)}}})
+    former = SuggestedPort("web", 80, "tcp", 5060, 5060)
+    [port] = repository._suggest_ports([former], definition, suggestions)
+    assert (port.default, port.suggested) == (5060, 5062)
+    assert +suggestions.taken == {(5062, "tcp"): 1}
+
+
 def test_ports_that_options_publish_are_held_once_and_released_again():
     suggestions = PortSuggestions()
     options = [["-p", "53:53/tcp"], ["-p", "53:53/udp"], ["-p", "9000:80"]]
@@ -397,7 +416,10 @@ def test_when_all_ports_are_gone_the_default_is_better_than_none():
 def test_ten_thousand_rockons_that_want_the_same_port_take_no_time():
     suggestions = PortSuggestions()
     begin = time.monotonic()
-    assert [suggestions.take_port(8080, ("tcp",)) for _ in range(10_000)] == list(range(8080, 18_080))
+    assert [suggestions.take_port(8080, ("tcp",)) for _ in range(10_000)] == [
+        *range(8080, 10_080),
+        *range(10_081, 18_081),
+    ]
     assert time.monotonic() - begin < 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import host_port
@@ -13,6 +14,8 @@ from rockonweb.core.facts import HostFacts, PortListener
 from rockonweb.core.text import TranslatableText, t
 
 WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
+FIRST_UNPRIVILEGED_PORT = 1024  # from here on everybody may listen
+LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,9 @@ def find_free_port(
     *,
     ui: bool = False,
 ) -> int | None:
-    """Return the first port from `start` upwards that is not in use; None when there is none.
+    """Return `start`, or the next port that is not in use and may be suggested; None when there is none.
 
-    `taken` are those that the rock-on uses for something else; with `ui`, those that browsers block are left out.
+    `taken` are those that the rock-on uses for something else; `ui` is for a port of the app's own page.
     """
     needed_protocols = set(protocols)
     occupied = {
@@ -89,12 +92,19 @@ def find_free_port(
         for listener in (*facts.listening, *facts.claimed)
         if listener.rockon != rockon
     } | set(taken)
-    for port in range(start, 65536):
-        if not (ui and port in BLOCKED_PORTS) and not any(
+    for port in chain(range(start, LARGEST_PORT + 1), range(FIRST_UNPRIVILEGED_PORT, start)):
+        if may_suggest_port(port, start, ui=ui) and not any(
             (port, protocol) in occupied for protocol in needed_protocols
         ):
             return port
     return None
+
+
+def may_suggest_port(port: int, default: int, *, ui: bool) -> bool:
+    """Whether to suggest a port instead of `default`. One that browsers block is suggested only where the definition
+    itself names it for something that is not a page (`ui`), such as DNS.
+    """
+    return port not in BLOCKED_PORTS or (port == default and not ui)
 
 
 def port_in_use_sentence(holder: PortListener) -> TranslatableText:
@@ -116,7 +126,10 @@ def is_loopback_address(address: str) -> bool:
 
 
 def browser_refusal(port: int) -> TranslatableText | None:
-    """Return why the app's own page can't be on a port; None when it can."""
+    """Return that browsers do not open the app's own page on a port; None when they do.
+
+    A warning only: Docker can publish it, and a proxy or another program can use it.
+    """
     if port not in BLOCKED_PORTS:
         return None
-    return t("Browsers block port %(port)s, so the app's page can't use it.", port=port)
+    return t("Browsers block port %(port)s: they will not open the app's page on it.", port=port)

@@ -10,8 +10,8 @@ from rockonweb.core.definition.badges import Badge, find_badges
 from rockonweb.core.definition.categories import Category, categorize_rockon
 from rockonweb.core.definition.definition import Definition
 
-# Increment it when `summarize_definition` returns something else for the same definition: rows are then recomputed.
-SUMMARY_VERSION = 4
+# Increment it when `summarize_definition` or the suggested ports differ for the same definition: rows are recomputed.
+SUMMARY_VERSION = 5
 MAX_SUMMARY = 240  # characters; a card shows three lines
 
 

@@ -8,6 +8,7 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.argv import host_port
 from rockonweb.core.containers.host_ports import (
+    FIRST_UNPRIVILEGED_PORT,
     WantedPort,
     browser_refusal,
     find_free_port,
@@ -20,8 +21,6 @@ from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import TranslatableText, t
-
-FIRST_UNPRIVILEGED_PORT = 1024  # from here on everybody may listen
 
 
 def check_host_ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
@@ -99,7 +98,7 @@ def check_published_ports(definition: Definition, answers: Answers) -> Iterator[
 
 
 def _check_ui_ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
-    """Yield a finding for each app page on a port that browsers block."""
+    """Yield a warning for each app page on a port that browsers block."""
     for name, port, port_spec in definition.container_ports:
         host = host_port(definition, name, port, answers)
         refusal = browser_refusal(host) if port_spec.ui and host is not None else None
@@ -107,7 +106,7 @@ def _check_ui_ports(definition: Definition, answers: Answers, facts: HostFacts) 
             yield Finding("warn", refusal, t("The definition leaves no other choice."))
         elif refusal and host is not None:
             wanted = WantedPort(name, port, host, port_spec.published_protocols[0])
-            yield _port_finding(definition, answers, wanted, refusal, facts)
+            yield Finding("warn", refusal, _other_port_hint(definition, answers, wanted, facts))
 
 
 def _port_finding(
@@ -118,29 +117,32 @@ def _port_finding(
     facts: HostFacts,
 ) -> Finding:
     """Return the finding for a port (of a container) that can't be had, with a free one to take instead."""
-    container, port = wanted.container, wanted.number
-    spec = definition.containers[container]
     if wanted.by_option:
         hint = t(
             "The definition publishes it by an option and can't use another port: stop what uses this one first.",
         )
-        return Finding("block", sentence, hint)
-    if spec.on_host_network:
+    elif definition.containers[wanted.container].on_host_network:
         hint = t(
             "%(container)s uses the host network and can't use another port: stop what uses this one first.",
-            container=container,
+            container=wanted.container,
         )
-        return Finding("block", sentence, hint)
+    else:
+        hint = _other_port_hint(definition, answers, wanted, facts)
+    return Finding("block", sentence, hint)
+
+
+def _other_port_hint(
+    definition: Definition, answers: Answers, wanted: WantedPort, facts: HostFacts
+) -> TranslatableText:
+    """Return which port to choose instead."""
+    container, port = wanted.container, wanted.number
     others = {
         (other.host, other.protocol)
         for other in wanted_ports(definition, answers)
         if (other.container, other.number) != (container, port) or other.by_option
     }
-    start = wanted.host + 1
-    port_spec = spec.port_specs[port]
+    port_spec = definition.containers[container].port_specs[port]
     available_port = find_free_port(
-        definition.name, start, port_spec.published_protocols, facts, others, ui=port_spec.ui
+        definition.name, wanted.host, port_spec.published_protocols, facts, others, ui=port_spec.ui
     )
-    return Finding(
-        "block", sentence, t("Port %(free)s is free.", free=available_port) if available_port else t("Choose another.")
-    )
+    return t("Port %(free)s is free.", free=available_port) if available_port else t("Choose another.")

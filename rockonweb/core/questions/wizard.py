@@ -205,14 +205,12 @@ def question_port_fault(
         sentence = t('Port %(port)s is also assigned to "%(other)s".', port=port, other=duplicate.label)
     elif holder:
         sentence = port_in_use_sentence(holder)
-    elif question.ui and not question.fixed and (refusal := browser_refusal(port)):
-        sentence = refusal
     else:
         return None
     if question.fixed:
         hint = t("%(container)s can't use another port: stop what uses this one first.", container=question.container)
         return Finding("block", sentence, hint)
-    available_port = find_free_port(definition.name, port + 1, question.protocols, facts, others, ui=question.ui)
+    available_port = find_free_port(definition.name, port, question.protocols, facts, others, ui=question.ui)
     return Finding(
         "block",
         sentence,

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import grp
-import pwd
-
 from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.config import current_config
 from rockonweb.core.errors import BadInput, RockonwebError
-from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.share import ShareForm
 from rockonweb.host import get_host
 from rockonweb.languages import translate
@@ -69,22 +65,9 @@ def _render_shares(form: ShareForm) -> str:
         "shares/index.html",
         form=form if user_has_role(Role.OWNER) else None,
         shares=get_host().shares.shares_by_name(),
-        owner=_owner_and_group,
+        owner=lambda share: ":".join(get_host().owner_names(share.uid, share.gid)),
         users=share_users(),
         root=current_config().shares_root,
         ground=get_host().shares.new_share_constraints(),
         aside=get_host().snapshots.replaced_shares() if user_has_role(Role.OWNER) else {},
     )
-
-
-def _owner_and_group(facts: ShareFacts) -> str:
-    """Return `owner:group` of a share, by number where there is no name."""
-    try:
-        user = pwd.getpwuid(facts.uid).pw_name
-    except KeyError:
-        user = str(facts.uid)
-    try:
-        group = grp.getgrgid(facts.gid).gr_name
-    except KeyError:
-        group = str(facts.gid)
-    return f"{user}:{group}"

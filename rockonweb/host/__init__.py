@@ -28,7 +28,7 @@ from rockonweb.host.disks import disk_of, free_space
 from rockonweb.host.engine import Engine
 from rockonweb.host.environment import time_zone
 from rockonweb.host.images import InspectedImage
-from rockonweb.host.shares import ShareConstraints, Shares
+from rockonweb.host.shares import ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.models import Installation
 
@@ -149,6 +149,7 @@ class Host:
     devices = staticmethod(list_devices)
     disk = staticmethod(disk_of)
     free_bytes = staticmethod(free_space)
+    owner_names = staticmethod(owner_names)
     subnets = staticmethod(reachable_subnets)
     time_zone = staticmethod(time_zone)
 

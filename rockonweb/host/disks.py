@@ -112,4 +112,4 @@ def disk_of(folder: str) -> Disk | None:
     except OSError:
         return None
     mount = find_mount(Path(path), list_mounts())
-    return Disk(usage.free, usage.total, *((mount.kind, str(mount.path)) if mount else ()))
+    return Disk(usage.free, usage.total, *((mount.kind, str(mount.path), mount.source) if mount else ()))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -330,6 +332,19 @@ class Shares:
         except OSError:
             return not path.exists()
         return True
+
+
+def owner_names(uid: int, gid: int) -> tuple[str, str]:
+    """Return the names of a user and a group, their numbers where they have none."""
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
+    try:
+        group = grp.getgrgid(gid).gr_name
+    except KeyError:
+        group = str(gid)
+    return user, group
 
 
 def _is_missing(path: str) -> bool:

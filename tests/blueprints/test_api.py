@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,11 +20,15 @@ from rockonweb.accounts import tokens, users
 from rockonweb.blueprints import api
 from rockonweb.blueprints.api import fields, login
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.facts import ContainerFacts, PortListener
+from rockonweb.core.containers.networks import NetworkSpec
+from rockonweb.core.docker.disk_usage import Disk
+from rockonweb.core.facts import ContainerFacts, NetworkFacts, PortListener
 from rockonweb.core.operations.requests import UninstallRequest, blank_request
+from rockonweb.host import Host, get_host
 from rockonweb.models import (
     Installation,
     Kind,
+    Network,
     Operation,
     Progress,
     RefreshReport,
@@ -69,6 +74,7 @@ BODY = {
     "cc": {"name": "home"},
 }
 READS = ["volumes", "ports", "devices", "environment", "customconfig", "labels", "networks", "docker/containers"]
+HOST_READS = ("/shares", "/pools", "/network", "/network/connections")
 Call = Callable[..., TestResponse]
 
 
@@ -621,6 +627,7 @@ def test_without_a_queue_nothing_begins(app: Flask, call: Call, installed: Insta
         *(("POST", path, 405) for path in ("/rockons", "/rockons/1", "/rockons/ports/1")),
         *(("GET", path, 405) for path in ("/rockons/update", "/rockons/1/install", "/rockons/1/stop")),
         *((method, "/rockons/1", 405) for method in ("PUT", "PATCH", "DELETE")),
+        *((method, path, 405) for method in ("POST", "PUT", "DELETE") for path in HOST_READS),
     ],
 )
 def test_unknown_things_and_wrong_methods(call: Call, method: str, path: str, status: int) -> None:
@@ -642,13 +649,103 @@ def test_a_mistake_of_ours_shows_no_traceback(call: Call, monkeypatch: pytest.Mo
     assert "ZeroDivision" not in refused(call("GET", "/rockons"), 500)
 
 
+# -- shares, disks and networks -----------------------------------------------------------------------------------
+
+
+def test_shares_have_the_original_s_fields(app: Flask, call: Call) -> None:
+    make_shares(app, ["photos", "Films"])
+    root = get_host().shares.root
+    (root / "photos").chmod(0o750)
+    answer = call("GET", "/shares?sortby=name&page_size=100").json or {}
+    assert (answer["count"], answer["next"], answer["previous"]) == (2, None, None)
+    films, photos = answer["results"]
+    assert (films["name"], photos["name"], photos["subvol_name"]) == ("Films", "photos", "photos")
+    assert (photos["perms"], films["perms"]) == ("750", "755")
+    assert f"{photos['owner']}:{photos['group']}" == f"{root.owner()}:{root.group()}"
+    assert photos["size"] == photos["pool"]["size"] == shutil.disk_usage(root).total // 1024
+    assert films["id"] != photos["id"]
+    assert photos["id"] == ((call("GET", "/shares?page=2&page_size=1").json or {})["results"][0])["id"]
+    assert {key for key, value in photos.items() if value is None} == {"mount_status", "uuid", "compression_algo"}
+    numbers = ("id", "size", "rusage", "eusage", "pqgroup_rusage", "pqgroup_eusage")
+    assert all(type(photos[key]) is int for key in numbers)  # clients calculate with them
+    assert (photos["snapshots"], photos["nfs_exports"], photos["is_mounted"]) == ([], [], True)
+
+
+def test_what_is_used_of_a_share_is_told_where_it_is_a_disk_of_its_own(
+    app: Flask, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_shares(app, ["disk", "plain"])
+    own = str(get_host().shares.root / "disk")
+    free_and_total = (100 * 1024, 400 * 1024)
+    monkeypatch.setattr(
+        Host,
+        "disk",
+        lambda _, folder: Disk(*free_and_total, "ext4", own if folder == own else "/", "/dev/sd" + folder[-1]),
+    )
+    found = {share["name"]: share for share in (call("GET", "/shares").json or {})["results"]}
+    assert {name: share["rusage"] for name, share in found.items()} == {"disk": 300, "plain": 0}
+
+
+def test_pools_are_the_disks_that_hold_shares(app: Flask, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_shares(app, ["one", "two", "tmp"])
+    tmp = Disk(1024, 4096, "tmpfs", "/x/tmp", "tmpfs")
+    monkeypatch.setattr(
+        Host, "disk", lambda _, f: tmp if f.endswith("tmp") else Disk(10_240, 20_480, "btrfs", f, "/dev/sdb1")
+    )
+    answer = call("GET", "/pools").json or {}
+    assert answer["count"] == 2
+    disk, memory = answer["results"]
+    assert (disk["name"], disk["size"], disk["free"], disk["reclaimable"]) == ("/dev/sdb1", 20, 10, 0)
+    assert (memory["name"], memory["free"], memory["disks"], memory["raid"]) == ("/x/tmp", 1, [], "unknown")
+
+
+def test_networks_have_the_original_s_fields(call: Call, installed: Installation, docker: FakeDocker) -> None:
+    with transaction() as session:
+        spec = NetworkSpec("garden", subnet="10.5.0.0/16", aux_addresses=(("nas", "10.5.0.2"),), mtu=1400, icc=False)
+        session.add(Network(network_spec=spec))
+    docker.known_networks = {
+        "bridge": NetworkFacts("bridge", driver="bridge", subnets=("172.17.0.0/16",)),
+        "host": NetworkFacts("host", driver="host"),
+        "none": NetworkFacts("none", driver="null"),
+        "garden": NetworkFacts("garden", ("notes-db",), ours=True, driver="bridge", id="abc"),
+        "theirs": NetworkFacts("theirs", driver="macvlan"),
+    }
+    rows = (call("GET", "/network").json or {})["results"]
+    assert rows == (call("GET", "/network/connections").json or {})["results"]
+    assert [(row["docker_name"], row["user_dnet"], row["ctype"]) for row in rows] == [
+        ("bridge", False, "bridge"),
+        ("garden", True, "bridge"),
+        ("theirs", False, None),
+    ]
+    bridge, garden, _ = rows
+    assert bridge["docker_options"]["subnet"] == "172.17.0.0/16"
+    assert (garden["mtu"], bridge["mtu"], garden["state"], garden["uuid"]) == (1400, 1500, "activated", "abc")
+    assert garden["docker_options"] == {
+        "aux_address": "nas=10.5.0.2",
+        "dgateway": None,
+        "host_binding": None,
+        "icc": False,
+        "internal": False,
+        "ip_masquerade": True,
+        "ip_range": None,
+        "subnet": "10.5.0.0/16",
+        "containers": ["notes-db (Notes)"],
+    }
+
+
+def test_without_docker_no_list_of_networks_is_given(call: Call, docker: FakeDocker) -> None:
+    docker.is_down = True
+    assert "Docker does not answer." in refused(call("GET", "/network"), 503)
+    assert call("GET", "/shares").status_code == call("GET", "/pools").status_code == 200
+
+
 # -- who calls ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("role", "method", "path", "allowed"),
     [
-        *((Role.VIEWER, "GET", path, True) for path in ("/rockons", "/rockons/{id}")),
+        *((Role.VIEWER, "GET", path, True) for path in ("/rockons", "/rockons/{id}", *HOST_READS)),
         *((Role.VIEWER, "GET", f"/rockons/{name}/{{id}}", True) for name in READS),
         *((Role.VIEWER, "POST", f"/rockons/{{id}}/{name}", False) for name in ("start", "stop", "restart")),
         *((Role.OPERATOR, "POST", f"/rockons/{{id}}/{name}", True) for name in ("start", "stop", "restart")),

@@ -28,7 +28,7 @@ LEAST: dict[str, str] = {
     Role.VIEWER: """
         account.change_step account.enable account.end_others account.end_session account.index account.key
         account.make_token account.password account.prepare account.revoke_token
-        api.containers api.guide api.index api.settings api.show
+        api.containers api.guide api.index api.networks api.pools api.settings api.shares api.show
         dashboard.index health.banner networks.index
         operations.index operations.line operations.log operations.running operations.show
         rockon.definition rockon.definition_file rockon.head rockon.history rockon.resources

@@ -9,9 +9,10 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rockonweb.blueprints.api import actions, envelope, fields, login
+from rockonweb.blueprints.api import actions, envelope, fields, host_fields, login
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.operations.requests import UninstallRequest, blank_request
+from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, RefreshReport, Role, User, db, repository
 from rockonweb.web import api_errors, error_pages
 from rockonweb.web.extensions import csrf
@@ -106,6 +107,29 @@ def settings(_account: User, part: str, rockon_id: int) -> ResponseReturnValue:
 def containers(_account: User, rockon_id: int) -> ResponseReturnValue:
     """List the containers of a rock-on."""
     return envelope.paginate_list(fields.container_fields(_get_installation(rockon_id)))
+
+
+@blueprint.get("/shares", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
+def shares(_account: User) -> ResponseReturnValue:
+    """List the shares, by name."""
+    names = get_host().shares.shares_by_name()
+    return envelope.paginate(len(names), host_fields.list_share_fields)
+
+
+@blueprint.get("/pools", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
+def pools(_account: User) -> ResponseReturnValue:
+    """List the disks that hold the shares."""
+    return envelope.paginate_list(host_fields.list_pool_fields())
+
+
+@blueprint.get("/network", strict_slashes=False)
+@blueprint.get("/network/connections", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
+def networks(_account: User) -> ResponseReturnValue:
+    """List Docker's networks; Rockstor has the same list at both paths."""
+    return envelope.paginate_list(host_fields.list_network_fields())
 
 
 @blueprint.after_request

@@ -11,12 +11,18 @@ LOW_SPACE = 10 * 10**9  # bytes; below, a few more images may fill the disk
 
 @dataclass(frozen=True)
 class Disk:
-    """The disk of a folder: free and total bytes, and its file system, blank where unknown."""
+    """The disk of a folder: free and total bytes; file system, mount point and device are blank where unknown."""
 
     free: int
     total: int
     file_system: str = ""
     mount_point: str = ""
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """The device, which is the same for all subvolumes of a Btrfs; where there is none, the mount point."""
+        return self.source if self.source.startswith("/dev/") else self.mount_point
 
     @property
     def is_low(self) -> bool:

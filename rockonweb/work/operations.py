@@ -25,7 +25,7 @@ from rockonweb.core.operations.lifecycle import (
     State,
     decide_admission,
 )
-from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
+from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Request, RestartRequest
 from rockonweb.core.status.status import Status
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db, repository, transaction
@@ -142,6 +142,7 @@ def _cancel_queued(session: Session, operation: Operation) -> None:
     if installation.status == transition.status:
         installation.status = notes.status or installation.status
     reset_uninstalled(installation)
+    scheduler.show_pending(installation)
 
 
 def retry_operation(operation_id: int, user: str) -> int:
@@ -181,12 +182,10 @@ def _insert_operation(session: Session, installation: Installation, request: Req
     operation = Operation(
         kind=kind, installation_id=installation.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
     )
-    operation.notes = Notes(status=installation.status)
     session.add(operation)
     session.flush()
     audit.record(f"operation.{kind}", installation.name, user=user)
-    if not earlier:
-        scheduler.set_pending(operation, installation)
+    scheduler.show_pending(installation)
     return operation
 
 

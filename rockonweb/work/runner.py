@@ -329,6 +329,7 @@ def _finish_operation(operation_id: int, progress: Progress, error: RockonwebErr
             _finish_rockon(session, operation, operation.installation, keep_on_failure=keep_on_failure)
             if facts is not None:
                 sync_status.write_status(operation.installation, facts, keep_failure=progress in FAILED_ENDS)
+            scheduler.show_pending(operation.installation)
         kind = operation.kind
     if rockon_id is None:
         return

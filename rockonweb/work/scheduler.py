@@ -128,11 +128,24 @@ def lock_operations(session: Session) -> None:
         session.execute(text("LOCK TABLE operation IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def set_pending(operation: Operation, installation: Installation) -> None:
-    """Set a rock-on's state and status to the operation's pending ones, and note the state before."""
+def show_pending(installation: Installation) -> None:
+    """Set a rock-on's state and status to the pending ones of its next operation; no change where nothing waits.
+
+    To be called in each transaction that submits or ends an operation, so that the rock-on is pending while any
+    waits or runs, also between two of them.
+    """
+    for operation in unfinished_operations(installation.id):
+        if operation.transition.state or operation.transition.status:  # some tasks have none
+            if operation.progress is Progress.QUEUED and installation.state in operation.transition.allowed_states:
+                _set_pending(operation, installation)
+            return
+
+
+def _set_pending(operation: Operation, installation: Installation) -> None:
+    """Set a rock-on's state and status to the operation's pending ones, and note those before."""
     transition = operation.transition
-    if installation.state in transition.allowed_states:
-        operation.notes = replace(operation.notes, state=installation.state)
+    if not installation.is_pending:
+        operation.notes = replace(operation.notes, state=installation.state, status=installation.status)
     installation.state = transition.state or installation.state
     installation.status = transition.status or installation.status
     installation.error = None
@@ -149,8 +162,9 @@ def _apply_transition(operation: Operation, installation: Installation) -> bool:
         )
         if transition.reserves_ports:
             repository.release_reserved_ports(installation)
+        show_pending(installation)
         return False
-    set_pending(operation, installation)
+    _set_pending(operation, installation)
     return True
 
 

@@ -5,8 +5,8 @@ import pytest
 from rockonweb import catalog
 from rockonweb.catalog.report import CatalogueReport
 from rockonweb.core.errors import EngineUnreachable, RockonwebError
-from rockonweb.core.operations.requests import blank_request
-from rockonweb.models import Kind, Operation, Progress, State, db, repository, transaction
+from rockonweb.core.operations.requests import UpdateRequest, blank_request
+from rockonweb.models import Kind, Operation, Progress, State, Status, db, repository, transaction
 from rockonweb.work import operations, runner
 from tests.support.instance import Instance
 
@@ -85,6 +85,29 @@ def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: In
     found = repository.find_installation(rockon.id)
     assert found
     assert [container.image for container in found.containers] == ["example/newer:latest", "example/more:latest"]
+
+
+def test_a_rock_on_is_pending_while_anything_waits_also_between_two_operations(instance: Instance) -> None:
+    rockon = instance.add_rockon("App", {"app": {"image": "example/app"}})
+    with transaction():
+        rockon.state, rockon.installed_source, rockon.status = State.INSTALLED, rockon.entry.source, Status.STARTED
+    stop, start, update, uninstall = (
+        operations.submit_operation(rockon, request, "me")
+        for request in (
+            blank_request(Kind.STOP), blank_request(Kind.START), UpdateRequest(), blank_request(Kind.UNINSTALL)
+        )
+    )  # fmt: skip
+    seen = [(str(rockon.state), str(rockon.status))]
+    for operation_id in (stop, start, update, uninstall):
+        instance.run_operation(operation_id)
+        seen.append((str(rockon.state), str(rockon.status)))
+    assert seen == [
+        ("installed", "pending_stop"),
+        ("installed", "pending_start"),
+        ("pending_update", "start_failed"),
+        ("pending_uninstall", "start_failed"),
+        ("installed", "start_failed"),
+    ]
 
 
 @pytest.mark.both_databases

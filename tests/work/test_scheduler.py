@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rockonweb.core.operations.requests import UpdateRequest, blank_request
-from rockonweb.models import Installation, Kind, Operation, Progress, State, db, transaction
+from rockonweb.core.operations.requests import TaskRequest, UpdateRequest, blank_request
+from rockonweb.models import Installation, Kind, Operation, Progress, State, Status, db, transaction
 from rockonweb.work import operations, queue, scheduler
 from tests.support.instance import Instance
 
@@ -87,6 +87,33 @@ def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance
     assert (rockon.state, db.session.get_one(Operation, first).progress) == ("installed", "cancelled")
     assert scheduler.job_id(second) in jobs()
     assert scheduler.claim_operation(second)
+
+
+@pytest.mark.both_databases
+def test_after_a_cancel_of_what_waits_the_pending_state_is_that_of_the_next(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    with transaction():
+        rockon.status = Status.STARTED
+    restart, start = (
+        operations.submit_operation(rockon, blank_request(kind), "me") for kind in (Kind.RESTART, Kind.START)
+    )
+    operations.cancel_operation(start)  # the other one, which waits too, has the same pending status
+    assert rockon.status == "pending_start"
+    stop = operations.submit_operation(rockon, blank_request(Kind.STOP), "me")
+    operations.cancel_operation(restart)
+    assert rockon.status == "pending_stop"
+    operations.cancel_operation(stop)
+    assert rockon.status == "started"
+
+
+@pytest.mark.both_databases
+def test_what_waits_behind_a_task_is_shown_as_pending(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    task = operations.submit_operation(rockon, TaskRequest("anything"), "me")
+    assert not rockon.is_pending
+    assert scheduler.claim_operation(task)
+    operations.submit_operation(rockon, blank_request(Kind.STOP), "me")
+    assert (rockon.state, rockon.status) == ("installed", "pending_stop")
 
 
 @pytest.mark.both_databases

@@ -12,6 +12,7 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from rockonweb.catalog import replacements
+from rockonweb.core.definition.comparison import DefinitionDifference, compare_definitions
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.operations.steps import CreateNetwork
@@ -27,7 +28,7 @@ from rockonweb.web import drafts, preflight_review, questions, rockon_page, secr
 from rockonweb.web.partials import wants_partial
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.work.collect_facts import gather_facts
-from rockonweb.work.review import Review, review_request
+from rockonweb.work.review import Review, last_definition, review_request
 
 blueprint = RoleBlueprint("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
 
@@ -201,7 +202,14 @@ def _render_summary(
         ),
         sections=wizard.review_answers(ctx.definition, values, ctx.draft.new_shares),
         networks=_networks_to_create(planned),
+        differences=_differences_to_last(ctx),
     )
+
+
+def _differences_to_last(ctx: WizardContext) -> list[DefinitionDifference]:
+    """Return what the definition has otherwise than that of the last install; nothing where it was never installed."""
+    last = last_definition(ctx.rockon)
+    return compare_definitions(last, ctx.definition) if last else []
 
 
 def _networks_to_create(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:

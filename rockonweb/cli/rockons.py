@@ -16,12 +16,14 @@ from rockonweb.core.answers.answers import Answers, parse_answers_json, read_ans
 from rockonweb.core.errors import BadInput, EngineError
 from rockonweb.core.operations.requests import InstallRequest, blank_request
 from rockonweb.core.secret import reveal_argv
+from rockonweb.core.text import t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, db, repository
 from rockonweb.work import operations
-from rockonweb.work.review import review_or_refuse, review_request, submit_review
+from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, review_request, submit_review
 
 POLL_SECONDS = 0.3
+CONFIRM_HINT = t("If you agree, repeat the command with --confirm %(code)s.")
 
 
 @click.command("plan")
@@ -58,12 +60,14 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 @click.command()
 @click.argument("name")
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
+@click.option("--confirm", default="", metavar="CODE", help="Agree to what a refused install printed as new.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
 @instance.with_instance
-def install(name: str, file: Path | None, wait: bool) -> None:
+def install(name: str, file: Path | None, confirm: str, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
     installation = instance.find_rockon(name)
     review = review_or_refuse(installation, InstallRequest(_read_answers(installation, file)))
+    refuse_unconfirmed(review, confirm, CONFIRM_HINT, as_last_time=file is None)
     for finding in review.plan.findings:
         if finding.level == "warn" or finding.confirm:
             click.echo(f"{finding.level}: {finding}", err=True)

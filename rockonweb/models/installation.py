@@ -37,6 +37,8 @@ class Installation(NumberedBase):
     host: Mapped[str] = mapped_column(String(100), default=LOCAL_HOST)
     name: Mapped[str] = mapped_column(String(100))
     installed_source: Mapped[str | None] = mapped_column(Text)  # the definition that the containers were created from
+    # The definition of the last install that was submitted, kept for the next one; see work/review.py.
+    last_source: Mapped[str | None] = mapped_column(Text)
     # Users' choices whether a variable is a secret, by container (blank: the whole rock-on) and variable.
     secret_choices: Mapped[dict[str, dict[str, bool]] | None] = mapped_column(JSON)
     ignored: Mapped[str] = mapped_column(String(32), default="")  # digest of a newer definition that an owner ignored

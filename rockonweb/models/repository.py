@@ -187,7 +187,8 @@ def offered_installation(entry: RockOn, former: Installation | None = None) -> I
     It is read-only and not in a session. Its children have the ids that their rows have or will have.
     """
     installation = blank_installation(entry)
-    for field in ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices") if former else ():
+    fields = ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices", "last_source")
+    for field in fields if former else ():
         setattr(installation, field, getattr(former, field))
     try:
         sync_children(

@@ -72,6 +72,15 @@ def save_draft(
         store_draft(session, installation, user_id, data)
 
 
+def draft_last_answers(installation: Installation, user_id: int) -> None:
+    """Store the answers of the last install as a user's draft with all pages accepted, in place of any other draft."""
+    definition = catalogue_definition(installation)
+    values = wizard.values_from_answers(definition, repository.load_answers(installation))
+    with transaction() as session:
+        data = {"values": values, "done": wizard.wizard_pages(definition), "new_shares": []}
+        store_draft(session, installation, user_id, data)
+
+
 def prefill_fields(installation: Installation, definition: Definition, draft: StoredDraft) -> dict[str, str]:
     """Return the initial field values: those of the draft, else the answers of an earlier install; no suggestions."""
     return {**wizard.values_from_answers(definition, repository.load_answers(installation)), **draft.values}

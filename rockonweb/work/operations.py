@@ -61,7 +61,7 @@ def submit_operation(
 
 def _store_install(session: Session, installation: Installation, request: InstallRequest) -> None:
     """Store definition and answers of an install, reserve its ports, and delete its drafts. Raises Conflict."""
-    installation.installed_source = request.source or installation.entry.source
+    installation.installed_source = installation.last_source = request.source or installation.entry.source
     repository.sync_children(installation, installation.current_definition)
     answers = resolve_host_ports(
         installation.current_definition, request.answers or repository.load_answers(installation)

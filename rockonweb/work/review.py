@@ -18,7 +18,9 @@ from rockonweb.config import current_config
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import resolve_host_ports, share_facts
 from rockonweb.core.containers.host_ports import host_ports
+from rockonweb.core.definition.comparison import compare_definitions
 from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.parser import InvalidDefinition
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
@@ -28,7 +30,8 @@ from rockonweb.core.plan.dependents import add_dependent, find_disturbance
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rollback import NO_ROLLBACK
 from rockonweb.core.preflight import Finding
-from rockonweb.core.text import join_texts, t
+from rockonweb.core.preflight.privileges import added_privileges
+from rockonweb.core.text import TranslatableText, fill_template, join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, RockOn, State, db, repository
 from rockonweb.work import image_facts, operations, rollback, updates
@@ -79,6 +82,11 @@ class Review:
         return fingerprint_lines(self.reviewed_lines)
 
     @property
+    def confirmation(self) -> str:
+        """What a script sends to confirm what this review does: changes with anything that it does."""
+        return self.fingerprint[:16]
+
+    @property
     def blocking_findings(self) -> list[Finding]:
         """The findings that forbid it."""
         return self.plan.blockers
@@ -116,6 +124,48 @@ def review_or_refuse(installation: Installation, request: ReviewableRequest, hin
             hint,
         )
     return review
+
+
+def has_changed_since(installation: Installation) -> bool:
+    """Whether an install now would use another definition than the last one, which somebody reviewed or asked for."""
+    return installation.last_source != installation.entry.source
+
+
+def last_definition(installation: Installation) -> Definition | None:
+    """Return the definition of the last install of a rock-on, None where it is unknown or no longer understood."""
+    try:
+        return installation.parse_definition(installation.last_source) if installation.last_source else None
+    except InvalidDefinition:  # an older version accepted it
+        return None
+
+
+def refuse_unconfirmed(review: Review, confirmation: str, how: TranslatableText, *, as_last_time: bool) -> None:
+    """Raise Conflict with what an install does that the last one of this rock-on did not, unless it is confirmed.
+
+    New privileges have to be confirmed in any case, other differences only where the install is requested as it was
+    `as_last_time`. `confirmation` is what the user sent, `how` says how to send it, with a place for `code`.
+    """
+    installation = review.rockon
+    last = last_definition(installation)
+    if last is None or not has_changed_since(installation) or confirmation == review.confirmation:
+        return
+    definition = installation.parse_definition(installation.entry.source)
+    new_privileges = [privilege.sentence for privilege in added_privileges(last, definition)]
+    differences = [difference.sentence for difference in compare_definitions(last, definition)]
+    if news := [*new_privileges, *(differences if as_last_time else ())]:
+        raise Conflict(
+            join_texts(
+                "\n",
+                (
+                    t(
+                        "The definition of %(name)s has changed since it was last installed, so nothing was done.",
+                        name=installation.name,
+                    ),
+                    *news,
+                ),
+            ),
+            fill_template(how, code=review.confirmation),
+        )
 
 
 def submit_review(review: Review, user: str) -> int:

@@ -396,7 +396,7 @@ def _apply_change(session: Session, installation: Installation, operation: Opera
     if request.successor and (successor := session.get(RockOn, request.successor)):
         repository.replace_entry(session, installation, successor)
     if request.source:
-        installation.installed_source = request.source
+        installation.installed_source = installation.last_source = request.source
         repository.sync_children(installation, installation.current_definition)
     if request.point and installation.entry.source != installation.installed_source:
         installation.ignored = definition_digest(installation.entry.source)  # the rollback just undid that version

@@ -14,15 +14,20 @@ from rockonweb.core.operations.requests import ChangeRequest, InstallRequest
 from rockonweb.core.text import t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, State, repository
-from rockonweb.work.review import review_or_refuse, submit_review
+from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, submit_review
+
+CONFIRM_KEY = "confirm"
+CONFIRM_HINT = t('If you agree, send the request again with "confirm": "%(code)s" in its body.')
 
 
 def submit_api_install(installation: Installation, body: bytes, user: str) -> int:
     """Submit the install that a JSON body describes; return the operation's id.
 
-    Raises BadInput, Conflict where the state or a finding of the preflight forbids it, EngineError or QueueUnreachable.
+    Raises BadInput, Conflict where the state or a finding of the preflight forbids it or something new is not
+    confirmed, EngineError or QueueUnreachable.
     """
     data = rockstor_api.parse_body(body)
+    confirmation = str(data.pop(CONFIRM_KEY, ""))
     _refuse_state(Kind.INSTALL, installation)
     definition = installation.parse_definition(installation.entry.source)
     answers = rockstor_api.read_install_answers(
@@ -33,7 +38,10 @@ def submit_api_install(installation: Installation, body: bytes, user: str) -> in
         repository.port_suggester(installation),
         _existing_shares(),
     )
-    return submit_review(review_or_refuse(installation, InstallRequest(answers)), user)
+    review = review_or_refuse(installation, InstallRequest(answers))
+    as_last_time = not any(data.get(part) for part in rockstor_api.ANSWER_PARTS)
+    refuse_unconfirmed(review, confirmation, CONFIRM_HINT, as_last_time=as_last_time)
+    return submit_review(review, user)
 
 
 def submit_api_change(installation: Installation, body: bytes, user: str) -> int:

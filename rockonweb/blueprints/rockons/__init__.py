@@ -20,12 +20,12 @@ from rockonweb.core.operations.requests import (
 from rockonweb.core.plan import plan
 from rockonweb.core.text import t
 from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockOn, Role, State, db
-from rockonweb.web import catalogue_listing, rockon_page
+from rockonweb.web import catalogue_listing, drafts, rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations
-from rockonweb.work.review import review_or_refuse, submit_review
+from rockonweb.work.review import has_changed_since, review_or_refuse, submit_review
 
 blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
 ICON_SECONDS = 30 * 24 * 3600  # the URLs of icons contain their version
@@ -139,11 +139,17 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")
 def reinstall(rockon_id: int) -> ResponseReturnValue:
-    """Install again with the previous answers; where it is installed, recreate all its containers."""
+    """Install again with the previous answers; where it is installed, recreate all its containers.
+
+    Another definition than that of the last install is shown first: on the summary of the wizard.
+    """
     installation = rockon_page.rockon_or_404(rockon_id)
     if installation.is_installed:
         reviewed = review_or_refuse(installation, ChangeRequest(rebuild=True))
     elif rockon_page.was_answered_before(installation):
+        if has_changed_since(installation):
+            drafts.draft_last_answers(installation, current_user.id)
+            return redirect_to_view("install.review", rockon_id=installation.id)
         reviewed = review_or_refuse(
             installation, InstallRequest(), t("Use Install instead: it asks the questions again.")
         )

@@ -26,6 +26,12 @@ class DefinitionDifference:
     before: str = ""
     after: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """The difference in one line, for where there is no page to show it."""
+        values = " -> ".join(filter(None, (self.before, self.after)))
+        return join_texts(" ", filter(None, (self.container and f"{self.container}:", self.what, values)))
+
 
 def compare_definitions(old: Definition, new: Definition) -> list[DefinitionDifference]:
     """Return the differences: containers first, then their contents, then what concerns the whole rock-on."""

@@ -17,6 +17,7 @@ from rockonweb.config import VERSION, current_config
 from rockonweb.core.errors import BadInput
 from rockonweb.core.formats.backup import MAX_BYTES, SecretLocation
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
+from rockonweb.forms.summary import SummaryForm, privileges_fingerprint
 from rockonweb.languages import translate
 from rockonweb.models import Installation, Restore, Role, db
 from rockonweb.web import rockon_page
@@ -86,22 +87,17 @@ def show(restore_id: int) -> ResponseReturnValue:
             standing=restore.restore_status(row),
             mark=secret_field_name,
         )
-    content = restore.stored_backup(row)
-    created = _parse_timestamp(content.made)
-    return render_template(
-        "backup/review.html",
-        restore=row,
-        backup=content,
-        made=created,
-        outlook=restore.plan_restore(content),
-        mark=secret_field_name,
-    )
+    return _render_review(row, restore.plan_restore(restore.stored_backup(row)))
 
 
 @blueprint.post("/backup/restore/<int:restore_id>/begin")
 def begin(restore_id: int) -> ResponseReturnValue:
-    """Start a restore, or try again what failed."""
+    """Start a restore that was reviewed and confirmed, or try again what failed."""
     row = db.get_or_404(Restore, restore_id)
+    if not row.begun:
+        restore_plan, form = restore.plan_restore(restore.stored_backup(row)), SummaryForm()
+        if not (form.matches_review(restore_plan) and form.privileges_confirmed(restore_plan.privileges)):
+            return _render_review(row, restore_plan, changed=True), 422
     secrets = [SecretLocation(*path) for path in restore.stored_backup(row).withheld_secrets]
     typed = {
         secret: request.form.get(secret_field_name(secret), "")[:10_000].replace("\r\n", "\n") for secret in secrets
@@ -148,6 +144,20 @@ def send_export(rockon_id: int) -> ResponseReturnValue:
 def _render_export(installation: Installation, form: ExportForm) -> str:
     return render_template(
         "backup/export.html", rockon=installation, form=form, found=export.build_export(installation)
+    )
+
+
+def _render_review(row: Restore, restore_plan: restore.RestorePlan, *, changed: bool = False) -> str:
+    content = restore.stored_backup(row)
+    return render_template(
+        "backup/review.html",
+        restore=row,
+        backup=content,
+        made=_parse_timestamp(content.made),
+        outlook=restore_plan,
+        confirm=privileges_fingerprint(restore_plan.privileges),
+        changed=changed,
+        mark=secret_field_name,
     )
 
 

@@ -13,9 +13,11 @@ import click
 
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
+from rockonweb.cli.rockons import CONFIRM_HINT
 from rockonweb.config import VERSION, temporary_file
-from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.formats import backup as core
+from rockonweb.core.text import fill_template, join_texts, t
 from rockonweb.models import Restore, db
 from rockonweb.work import backup, export, restore
 
@@ -54,9 +56,10 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--confirm", default="", metavar="CODE", help="Agree to the permissions that a refused restore printed.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when something could not be restored.")
 @instance.with_instance
-def restore_backup(file: Path, wait: bool) -> None:
+def restore_backup(file: Path, confirm: str, wait: bool) -> None:
     """Install the rock-ons of a backup again, as they were. What is already installed is not changed.
 
     The passphrase of its secrets is read from ROCKONWEB_PASSPHRASE, a prompt or standard input; without one, each
@@ -71,6 +74,7 @@ def restore_backup(file: Path, wait: bool) -> None:
     passphrase = _read_passphrase("Passphrase (blank: without the secrets): ") if sealed else ""
     restore_id = restore.create_restore(content, passphrase, audit.current_actor())
     restore_plan = restore.plan_restore(restore.stored_backup(db.session.get_one(Restore, restore_id)))
+    _refuse_unconfirmed(restore_plan, confirm)
     if restore_plan.created_shares:
         click.echo(EMPTY_SHARES_WARNING, err=True)
         for name in restore_plan.created_shares:
@@ -107,6 +111,25 @@ def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> No
     for file, text in export.compose_files(exported, reveal=reveal_secrets).items():
         _write_file(folder / file, text, 0o600 if file == export.ENV_FILE else 0o644)
         click.echo(folder / file)
+
+
+def _refuse_unconfirmed(restore_plan: restore.RestorePlan, confirm: str) -> None:
+    """Print what would run and raise Conflict with what the rock-ons may do to this host, unless it is confirmed."""
+    if not restore_plan.privileges or confirm == restore_plan.confirmation:
+        return
+    for item in restore_plan.rockons:
+        for line in item.commands:
+            click.echo(line, err=True)
+    raise Conflict(
+        join_texts(
+            "\n",
+            (
+                t("The rock-ons of this backup get permissions on this host, so nothing was done yet."),
+                *(privilege.sentence for privilege in restore_plan.privileges),
+            ),
+        ),
+        fill_template(CONFIRM_HINT, code=restore_plan.confirmation),
+    )
 
 
 def _load_status(restore_id: int) -> restore.RestoreStatus:

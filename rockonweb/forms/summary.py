@@ -10,6 +10,7 @@ from wtforms import HiddenField
 
 from rockonweb.core.containers.owners import OwnerMismatch
 from rockonweb.core.preflight.privileges import Privilege
+from rockonweb.work.restore import RestorePlan
 from rockonweb.work.review import Review, fingerprint_lines
 
 CONFIRM_FIELD = "confirm"  # the fingerprint of the privileges that the button allows
@@ -21,7 +22,7 @@ class SummaryForm(FlaskForm):  # type: ignore[misc]
 
     reviewed = HiddenField()
 
-    def matches_review(self, review: Review) -> bool:
+    def matches_review(self, review: Review | RestorePlan) -> bool:
         """Whether it was sent from a page that showed exactly this review.
 
         A script that sends no fingerprint accepts what is planned now.

@@ -22,6 +22,7 @@ from rockonweb.core.formats.backup import Backup, SavedRockOn, SecretLocation
 from rockonweb.core.formats.restored import RestoredPart, RestoredRockOn
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.requests import InstallRequest
+from rockonweb.core.preflight.privileges import Privilege, find_privileges
 from rockonweb.core.text import TranslatableText, join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import (
@@ -40,20 +41,32 @@ from rockonweb.models import (
 )
 from rockonweb.work import backup, backup_encryption, operations, queue, rocknets
 from rockonweb.work.collect_facts import gather_facts
-from rockonweb.work.review import assemble_install, prepare_review, submit_review
+from rockonweb.work.review import (
+    CONFIRMATION_LENGTH,
+    assemble_install,
+    fingerprint_lines,
+    prepare_review,
+    submit_review,
+)
 
 MAX_RESTORES = 5  # restores that are stored
 
 
 @dataclass(frozen=True)
 class RestoreItem:
-    """A rock-on of a backup: why it is skipped, the secrets that the user must enter first, and remarks (`notes`)."""
+    """A rock-on of a backup: why it is skipped, the secrets that the user must enter first, and remarks (`notes`).
+
+    `privileges` are what it may do to this host, `commands` its `docker run` lines, secrets masked; neither where it is
+    installed already.
+    """
 
     name: str
     running: bool
     skip_reason: str = ""
     missing_secrets: tuple[SecretLocation, ...] = ()
     notes: tuple[str, ...] = ()
+    privileges: tuple[Privilege, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,21 @@ class RestorePlan:
     def created_shares(self) -> list[str]:
         """The names of the shares that will be created, empty."""
         return [part.name for part in self.parts if part.kind == "share" and part.new]
+
+    @property
+    def privileges(self) -> list[Privilege]:
+        """What the rock-ons may do to this host, for the user to confirm."""
+        return [privilege for item in self.rockons for privilege in item.privileges]
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the commands, as `Review.fingerprint`."""
+        return fingerprint_lines(line for item in self.rockons for line in item.commands)
+
+    @property
+    def confirmation(self) -> str:
+        """What a script sends to confirm it, as `Review.confirmation`."""
+        return self.fingerprint[:CONFIRMATION_LENGTH]
 
 
 @dataclass(frozen=True)
@@ -158,11 +186,16 @@ def plan_restore(archive: Backup) -> RestorePlan:
         )
         volumes = docker.volume_names()
     parts = tuple(_plan_parts(settings, archive, facts))
-    skip_reasons = _skip_reasons(archive, facts)
+    states, skip_reasons = _states_by_name(), _skip_reasons(archive, facts)
     db.session.rollback()
     new_shares = frozenset(part.name for part in parts if part.kind == "share")
     return RestorePlan(
-        tuple(_plan_item(saved, skip_reasons[saved.name], facts, volumes, new_shares) for saved in archive.rockons),
+        tuple(
+            RestoreItem(saved.name, saved.running, skip_reasons[saved.name])
+            if states.get(saved.name) in INSTALLED_OR_PENDING
+            else _plan_item(saved, skip_reasons[saved.name], facts, volumes, new_shares)
+            for saved in archive.rockons
+        ),
         parts,
     )
 
@@ -182,9 +215,8 @@ def _combined_answers(archive: Backup) -> Answers:
 def _plan_item(
     saved: SavedRockOn, skip_reason: str, facts: HostFacts, volumes: set[str], new_shares: frozenset[str]
 ) -> RestoreItem:
+    """Plan the install of a rock-on; what is in its way now may be gone when the rest is restored."""
     missing_secrets = tuple(saved.withheld_secrets)
-    if skip_reason:
-        return RestoreItem(saved.name, saved.running, skip_reason)
     filled = core.fill_secrets(Backup("", "", (saved,)), dict.fromkeys(missing_secrets, "x")).rockons[0]
     mounts: dict[str, tuple[VolumeMount, ...]] = {}
     notes: list[str] = []
@@ -199,12 +231,15 @@ def _plan_item(
     claimed = tuple(claim for claim in facts.claimed if claim.rockon != saved.name)
     request = InstallRequest(filled.parse_answers(), new_shares, source=saved.source)
     _, install_plan = assemble_install(saved.definition, request, replace(facts, kept_volumes=mounts, claimed=claimed))
+    findings = [finding.full_message for finding in install_plan.findings if finding.level in ("block", "warn")]
     return RestoreItem(
         saved.name,
         saved.running,
-        "",
-        missing_secrets,
-        (*(finding.full_message for finding in install_plan.blockers), *notes),
+        skip_reason,
+        () if skip_reason else missing_secrets,
+        () if skip_reason else (*findings, *notes),
+        tuple(find_privileges(saved.definition)),
+        tuple(install_plan.masked_lines),
     )
 
 
@@ -224,8 +259,12 @@ def _skip_reason(saved: SavedRockOn, state: State | None, facts: HostFacts) -> T
 
 def _skip_reasons(archive: Backup, facts: HostFacts) -> dict[str, TranslatableText | str]:
     """Return for each rock-on why it is skipped, blank where it is not."""
-    states = {row.name: row.state for row in db.session.execute(select(Installation.name, Installation.state))}
+    states = _states_by_name()
     return {saved.name: _skip_reason(saved, states.get(saved.name), facts) for saved in archive.rockons}
+
+
+def _states_by_name() -> dict[str, State]:
+    return {row.name: row.state for row in db.session.execute(select(Installation.name, Installation.state))}
 
 
 def _lost_volume_note(volume: core.SavedVolume) -> TranslatableText:

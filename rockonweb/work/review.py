@@ -39,6 +39,7 @@ from rockonweb.work.change_facts import gather_change_facts, pin_images
 from rockonweb.work.collect_facts import collect_volumes, gather_facts, missing_folder_findings
 from rockonweb.work.dependents import plan_dependents
 
+CONFIRMATION_LENGTH = 16  # characters of a fingerprint that a script sends
 ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
 
 
@@ -84,7 +85,7 @@ class Review:
     @property
     def confirmation(self) -> str:
         """What a script sends to confirm what this review does: changes with anything that it does."""
-        return self.fingerprint[:16]
+        return self.fingerprint[:CONFIRMATION_LENGTH]
 
     @property
     def blocking_findings(self) -> list[Finding]:

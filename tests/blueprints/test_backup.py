@@ -38,7 +38,10 @@ from rockonweb.work import backup as edges
 from rockonweb.work import backup_encryption, restore
 from tests.support import samples
 from tests.support.app import HX, PASSWORD, FormClient, add_rockon, mark_installed
+from tests.support.command_line import CommandLine
 from tests.support.docker_stand_in import FakeDocker
+from tests.support.pages import find_pattern, visible_text
+from tests.support.queue_server import QueueServer
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
@@ -179,6 +182,55 @@ def test_only_owners(operator: FormClient) -> None:
 
 
 # -- restoring -----------------------------------------------------------------------------------------------------
+
+
+def powerful(*options: list[str]) -> None:
+    """An installed rock-on with options of `docker run`."""
+    mark_installed(add_rockon("Mighty", {"mighty": {"opts": options}}))
+
+
+def test_a_restore_is_confirmed_as_an_install_is(app: Flask, owner_client: FormClient) -> None:
+    powerful(["-v", "/etc:/hostetc"])
+    review = moved(app, owner_client)
+    page = owner_client.get(review).text
+    assert "mighty can read and change /etc on this host." in visible_text(page)
+    assert "-v /etc:/hostetc" in find_pattern("The exact commands</summary>(.*?)</details>", page)
+    shown = {name: find_pattern(rf'name="{name}" value="([^"]+)"', page) for name in ("reviewed", "confirm")}
+    for unseen in shown:
+        answer = owner_client.submit_form(f"{review}/begin", {**shown, unseen: "something else"})
+        assert answer.status_code == 422
+        assert "Something has changed since your review" in answer.text
+    assert db.session.query(Operation).count() == 0
+    assert owner_client.submit_form(f"{review}/begin", shown).status_code == 303
+    assert db.session.query(Operation).filter_by(kind=Kind.INSTALL).count() == 1
+
+
+def test_what_a_stranger_s_container_is_in_the_way_of_is_confirmed_too(
+    app: Flask, owner_client: FormClient, docker: FakeDocker
+) -> None:
+    powerful(["-v", "/etc:/hostetc"])
+    docker.known_containers["mighty"] = ContainerFacts("mighty", id="x", state="running")
+    assert "can read and change /etc" in owner_client.get(moved(app, owner_client)).text
+
+
+def test_the_command_line_asks_to_confirm_what_a_restore_allows(
+    app: Flask, owner_client: FormClient, queue_server: QueueServer, tmp_path: Path
+) -> None:
+    powerful(["-v", "/etc:/hostetc"])
+    (tmp_path / "it.json").write_bytes(made(app))
+    wipe()
+    terminal = CommandLine(tmp_path)
+    terminal.environ["REDIS_URL"] = queue_server.url
+    done = terminal.run("restore", "it.json")
+    assert done.returncode == 1
+    assert "mighty can read and change /etc on this host." in done.stderr
+    assert "-v /etc:/hostetc" in done.stderr
+    assert db.session.query(Operation).count() == 0
+    db.session.rollback()
+    code = done.stderr.rpartition("--confirm ")[2].strip(" .\n")
+    done = terminal.run("restore", "it.json", "--confirm", code)
+    assert (done.returncode, "Mighty" in done.stdout) == (0, True)
+    assert db.session.query(Operation).filter_by(kind=Kind.INSTALL).count() == 1
 
 
 def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owner_client: FormClient) -> None:

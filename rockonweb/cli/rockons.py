@@ -16,7 +16,7 @@ from rockonweb.core.answers.answers import Answers, parse_answers_json, read_ans
 from rockonweb.core.errors import BadInput, EngineError
 from rockonweb.core.operations.requests import InstallRequest, blank_request
 from rockonweb.core.secret import reveal_argv
-from rockonweb.core.text import t
+from rockonweb.core.text import join_texts, t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, db, repository
 from rockonweb.work import operations
@@ -142,6 +142,7 @@ def _report_operation(operation_id: int, wait: bool) -> None:
     for step in operation.steps:
         click.echo(f"{step.progress:12} {step.title}")
     if operation.progress is not Progress.DONE:
-        output = next((step.output for step in operation.steps if step.progress is Progress.FAILED), "")
+        failed = next((step for step in operation.steps if step.progress is Progress.FAILED), None)
+        output = join_texts("\n", (failed.output, failed.app_output)) if failed else ""
         raise EngineError(operation.error or str(operation.progress), operation.hint, output)
     click.echo("done")

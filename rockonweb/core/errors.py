@@ -8,7 +8,8 @@ from rockonweb.core.text import join_texts
 class RockonwebError(Exception):
     """An error for users: `sentence` says what happened, `hint` (may be blank) what to do about it.
 
-    `output` is the message of another program (Docker, a server), blank where there is none.
+    `output` is the message of another program (Docker, a server), blank where there is none; `AppOutput` where an app
+    printed it.
     """
 
     exit_status = 1  # of the command line

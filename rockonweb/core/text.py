@@ -23,6 +23,12 @@ class TranslatableText(str):
     values: dict[str, Any]
 
 
+class AppOutput(str):
+    """What an app printed: only for those who may read its logs, unlike our own sentences and Docker's messages."""
+
+    __slots__ = ()
+
+
 def t(template: str, **values: Any) -> TranslatableText:
     """Return `template` with its `%(name)s` placeholders filled, as a `TranslatableText`.
 

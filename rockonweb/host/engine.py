@@ -38,14 +38,14 @@ from rockonweb.core.docker import run_options
 from rockonweb.core.docker.cli_env import affects_docker_cli, docker_cli_env
 from rockonweb.core.docker.daemon_settings import DockerSettings, LogOptions, parse_log_options, parse_settings
 from rockonweb.core.docker.disk_usage import DockerUsage, parse_usage
-from rockonweb.core.docker.error_messages import explain_pull
+from rockonweb.core.docker.error_messages import explain_pull, is_client_failure
 from rockonweb.core.docker.pull_layers import Layer, PullProgress, apply_pull_line
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import UP_STATES, PortListener, VolumeMount
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.secret import redact_secrets
-from rockonweb.core.text import join_texts, t
+from rockonweb.core.text import AppOutput, join_texts, t
 from rockonweb.host import disks
 from rockonweb.host.connection import container_name, create_docker_client
 from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
@@ -302,7 +302,8 @@ class Engine(Networks, Images):
         with tempfile.TemporaryDirectory() as folder:
             id_file = Path(folder) / "id"
             try:
-                return self._run_docker_command((*argv[:2], "--cidfile", str(id_file), *argv[2:]), argv, seconds)
+                command = (*argv[:2], "--cidfile", str(id_file), *argv[2:])
+                return AppOutput(self._run_docker_command(command, argv, seconds))
             except BaseException:  # the client has ended, the container perhaps not
                 if id_file.exists():
                     with suppress(Exception):
@@ -313,7 +314,7 @@ class Engine(Networks, Images):
         """Run a container to its end; return its stdout alone, secrets unmasked: the caller must not store it."""
         result = self._run_process(argv, COMMAND_TIMEOUT)
         if result.returncode:
-            raise _command_error(result.stderr.strip(), result.returncode, argv)
+            raise _command_error(result.stderr.strip(), result.returncode, argv, runs=True)
         return result.stdout
 
     def start_container(self, name: str) -> None:
@@ -451,7 +452,7 @@ class Engine(Networks, Images):
                     else t("%(name)s was not ready after %(seconds)s seconds.", name=name, seconds=seconds)
                 )
                 raise EngineError(
-                    sentence, t("Its log is below."), output=f"{output}\n{self.read_logs(name, 20)}".strip()
+                    sentence, t("Its log is below."), output=AppOutput(f"{output}\n{self.read_logs(name, 20)}".strip())
                 )
             time.sleep(pause)
             pause = min(pause * 2, READY_PAUSE)
@@ -468,7 +469,7 @@ class Engine(Networks, Images):
         if container is None or container.exit_code != 0:
             raise EngineError(
                 t("%(name)s ended with exit code %(code)s.", name=name, code=container.exit_code if container else "?"),
-                output=self.read_logs(name, 20) if container else "",
+                output=AppOutput(self.read_logs(name, 20)) if container else "",
             )
 
     # -- helpers ------------------------------------------------------------------------------------------------
@@ -478,7 +479,7 @@ class Engine(Networks, Images):
         result = self._run_process(command, seconds)
         output = redact_secrets(f"{result.stdout}\n{result.stderr}".strip(), original)
         if result.returncode:
-            raise _command_error(output, result.returncode, original)
+            raise _command_error(output, result.returncode, original, runs=command[1] == "run")
         return output
 
     def _run_process(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
@@ -522,10 +523,17 @@ def _container_name(argv: Argv) -> str:
     return str(argv[argv.index("--name") + 1]) if "--name" in argv else str(t("the container"))
 
 
-def _command_error(output: str, status: int, argv: Argv) -> EngineError:
-    """Return the error for what a `docker run` line printed, without the secrets in the line."""
+def _command_error(output: str, status: int, argv: Argv, *, runs: bool) -> EngineError:
+    """Return the error for what a `docker run` line printed, without the secrets in the line; `runs`: the container was
+    run by it and not only created, so that it may have printed this itself.
+    """
     image = "".join(argv[run_options.parse_command_line(argv).image :][:1])
-    return command_error(redact_secrets(output, argv), status, _container_name(argv), image)
+    name, output = _container_name(argv), redact_secrets(output, argv)
+    if runs and not is_client_failure(output, status):
+        return EngineError(
+            t("%(name)s ended with exit code %(code)s.", name=name, code=status), output=AppOutput(output)
+        )
+    return command_error(output, status, name, image)
 
 
 def docker_create_argv(argv: Argv, operation: int) -> Argv:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from rockonweb.core.errors import EngineError, Unhealthy
 from rockonweb.core.operations.steps import UiPage
 from rockonweb.core.status.health import ContainerObservation, HealthLimits, judge_health
-from rockonweb.core.text import join_texts, t
+from rockonweb.core.text import AppOutput, join_texts, t
 from rockonweb.host.engine import Engine
 
 LOOPBACK = "127.0.0.1"  # where the host reaches its own published ports
@@ -86,6 +86,6 @@ def _has_response(connection: http.client.HTTPConnection, path: str) -> bool:
 
 def _log_tail(engine: Engine, name: str) -> str:
     try:
-        return engine.read_logs(name, LOG_LINES)
+        return AppOutput(engine.read_logs(name, LOG_LINES))
     except EngineError as error:
         return error.output

@@ -102,6 +102,7 @@ class OperationStep(NumberedBase):
     total: Mapped[int | None] = mapped_column(BigInteger)
     layers: Mapped[str] = mapped_column(Text, default="")  # JSON: the layers of the image that is pulled
     output: Mapped[str] = mapped_column(TranslatableString, default="")
+    app_output: Mapped[str] = mapped_column(Text, default="")  # what the app printed: for those who may read its logs
 
     @property
     def duration_seconds(self) -> float | None:

@@ -23,10 +23,12 @@ from rockonweb.core.errors import (
     RockonwebError,
 )
 from rockonweb.core.invisible import one_line
+from rockonweb.core.text import AppOutput
 from rockonweb.languages import translate
 from rockonweb.models.base import wrap_database_error
 from rockonweb.web import api_errors
 from rockonweb.web.partials import wants_partial
+from rockonweb.web.permissions import LOGS_ROLE, user_has_role
 from rockonweb.work import queue
 
 ERROR_SENTENCES = {
@@ -76,7 +78,11 @@ def _on_rockonweb_error(error: RockonwebError) -> ResponseReturnValue:
     status = http_status_of(error)
     if status == 500:
         current_app.logger.warning("%s %s", one_line(str(error)), one_line(error.output))
-    return render_error(status, translate(error.sentence), translate(error.hint), error.output)
+    return render_error(status, translate(error.sentence), translate(error.hint), _visible_output(error.output))
+
+
+def _visible_output(output: str) -> str:
+    return "" if isinstance(output, AppOutput) and not user_has_role(LOGS_ROLE) else output
 
 
 def _on_csrf_error(error: CSRFError) -> ResponseReturnValue:

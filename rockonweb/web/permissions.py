@@ -16,6 +16,7 @@ from rockonweb.models import Role, User
 
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
+LOGS_ROLE = Role.OPERATOR  # who may read what apps print
 
 
 def allow_anonymous(view: View) -> View:

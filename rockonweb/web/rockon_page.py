@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from rockonweb.catalog import icons, replacements
 from rockonweb.core.questions import migrate_answers
-from rockonweb.models import Installation, Kind, Operation, Progress, Role, State, Status, db, repository
+from rockonweb.models import Installation, Kind, Operation, Progress, State, Status, db, repository
 from rockonweb.models.repository import find_installation
 from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.partials import fingerprint_of, wants_partial
-from rockonweb.web.permissions import user_has_role
+from rockonweb.web.permissions import LOGS_ROLE, user_has_role
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
 # The kinds of operations that may have led to a status.
@@ -76,7 +76,7 @@ def available_tabs(installation: Installation) -> list[str]:
     """Return the tabs that the current user may see of a rock-on."""
     tab_names = [OVERVIEW]
     if installation.is_installed:
-        tab_names += [LOGS] if user_has_role(Role.OPERATOR) else []
+        tab_names += [LOGS] if user_has_role(LOGS_ROLE) else []
         tab_names += [RESOURCES]
     return [*tab_names, HISTORY, DEFINITION]
 

@@ -20,7 +20,7 @@ from rockonweb.core.operations.steps import (
     step_from_data,
 )
 from rockonweb.core.secret import SecretWord, redact_secrets
-from rockonweb.core.text import join_texts, map_text_values, t
+from rockonweb.core.text import AppOutput, join_texts, map_text_values, t
 from rockonweb.host import Engine, Host
 from rockonweb.models import Operation, OperationStep, Progress, db, transaction, utc_now
 from rockonweb.work import rollback
@@ -255,6 +255,9 @@ class Executor(StepContext):
                 step.started = utc_now()
             else:
                 step.finished = utc_now()
-            if output:
-                printed = join_texts("\n", (step.output, self._mask_secrets(output)))
+            masked = self._mask_secrets(output)
+            if isinstance(output, AppOutput):
+                step.app_output = masked[-OUTPUT_LIMIT:]
+            elif output:
+                printed = join_texts("\n", (step.output, masked))
                 step.output = printed if len(printed) <= OUTPUT_LIMIT else printed[-OUTPUT_LIMIT:]

@@ -25,7 +25,7 @@ from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS, TRANSITIONS, Pro
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.repair import name_steps
-from rockonweb.core.text import t
+from rockonweb.core.text import AppOutput, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import (
     Draft,
@@ -346,7 +346,8 @@ def _finish_operation(operation_id: int, progress: Progress, error: RockonwebErr
 def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
     if output and not operation.steps:
         step = _runner_step("look_again", t("check the host again"), t("before anything is changed"))
-        step.output = output
+        step.output = "" if isinstance(output, AppOutput) else output
+        step.app_output = output if isinstance(output, AppOutput) else ""
         operation.steps.append(step)
     for step in operation.steps:
         if step.progress is Progress.RUNNING:

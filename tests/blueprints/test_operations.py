@@ -223,6 +223,19 @@ def test_what_a_person_opened_stays_open_while_the_page_looks_again(owner_client
     assert len(folds[0]) == 1
 
 
+def test_what_an_app_printed_is_for_those_who_may_read_its_logs(
+    app: Flask, viewer: FormClient, operator: FormClient
+) -> None:
+    failed = step("wait for web", Progress.FAILED, output="our own words", app_output="the key is 42")
+    operation = make(mark_installed(add_rockon("Notes")), Progress.FAILED, failed, finished=utc_now())
+    for path in (f"/operations/{operation}", f"/operations/{operation}/log", f"/operations/{operation}?shown=3"):
+        for headers in ({}, HX):
+            assert "the key is 42" in operator.get(path, headers=headers).text
+            text = viewer.get(path, headers=headers).text
+            assert ("our own words" in text, "the key is" in text) == (True, False)
+    assert "only to those who may read its logs" in viewer.get(f"/operations/{operation}").text
+
+
 def test_the_whole_log_is_text_to_read_and_to_keep(owner_client: FormClient) -> None:
     failed = step("pull example/web", Progress.FAILED, why="get it", output="no such \x1b[2J<image>\nsorry")
     lines = ["docker run -e TOKEN=******** example/web"]

@@ -79,7 +79,7 @@ def test_a_first_install_that_does_not_hold_stays_with_its_log(
         assert ended_title(operation) == "Unwell was installed, but is not healthy"
     assert (operation.progress, operation.error) == ("failed", sentence), describe_steps(operation)
     assert last(operation) == ("wait until app is healthy", Progress.FAILED)
-    assert "as user 0:0" in operation.steps[-1].output  # of its log
+    assert "as user 0:0" in operation.steps[-1].app_output  # of its log
     assert (rockon.state, rockon.error) == ("installed", sentence)
     assert engine.run_docker("ps", "-aq", "--filter", "name=app")
     again = operations.retry_operation(operation.id, "tester")  # there is nothing to install: it is started again
@@ -147,7 +147,7 @@ def test_what_an_app_prints_when_it_fails_shows_no_secret(instance: Instance, ap
     operation = instance.run_operation(
         instance.submit_review(instance.prepare_install(rockon, environment={"app": values}))
     )
-    printed = operation.steps[-1].output
+    printed = operation.steps[-1].app_output
     assert operation.progress == "failed", describe_steps(operation)
     assert "environment: TITLE=Family" in printed
     assert f"environment: PASSWORD={MASK}" in printed

@@ -1,6 +1,7 @@
 """What the engine's module decides without an engine."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from rockonweb.core.docker import run_options
 from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord
+from rockonweb.core.text import AppOutput
 from rockonweb.host.docker_errors import command_error
 from rockonweb.host.engine import Engine, docker_create_argv
 from rockonweb.host.waiting import Waiter
@@ -106,3 +108,45 @@ def test_an_option_that_an_older_client_does_not_know_is_named_with_whom_to_tell
     error = command_error("unknown flag: --use-api-socket\nSee 'docker create --help'.", 125)
     assert "unknown flag: --use-api-socket" in error.sentence
     assert "maintainer" in error.hint
+
+
+@pytest.fixture
+def client_prints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, int], Engine]:
+    """`client_prints(words, status)` is an engine whose docker command prints and ends so."""
+
+    def prepare(words: str, status: int) -> Engine:
+        (tmp_path / "words").write_text(words)
+        (tmp_path / "docker").write_text(f"#!/bin/sh\ncat {tmp_path}/words >&2; exit {status}\n")
+        (tmp_path / "docker").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        engine = Engine.__new__(Engine)  # the client alone is asked
+        engine.waiter = Waiter()
+        return engine
+
+    return prepare
+
+
+@pytest.mark.parametrize("words", ["my key is 42", "Cannot connect to the Docker daemon: 42", "docker: bad port 42"])
+@pytest.mark.parametrize("status", [1, 3, 126, 127, 137])
+def test_what_an_app_printed_is_marked_and_not_in_the_sentence(
+    client_prints: Callable[[str, int], Engine], words: str, status: int
+) -> None:
+    if status in (126, 127) and words.startswith("docker: "):
+        return  # as the client itself would say it
+    engine = client_prints(words, status)
+    for ask in (engine.run_once, engine.read_once):
+        with pytest.raises(EngineError) as raised:
+            ask(("docker", "run", "--name", "web", "image"))
+        assert str(raised.value) == f"web ended with exit code {status}."
+        assert isinstance(raised.value.output, AppOutput)
+        assert "42" in raised.value.output
+    assert isinstance(client_prints(words, 0).run_once(("docker", "run", "image")), AppOutput)
+
+
+def test_what_docker_itself_says_of_a_run_is_not_the_apps(client_prints: Callable[[str, int], Engine]) -> None:
+    refusal = 'docker: Error response from daemon: exec: "serve": executable file not found in $PATH'
+    for status in (125, 126, 127):
+        with pytest.raises(EngineError) as raised:
+            client_prints(refusal, status).run_once(("docker", "run", "--name", "web", "image"))
+        assert not isinstance(raised.value.output, AppOutput)
+        assert "ended with exit code" not in raised.value.sentence

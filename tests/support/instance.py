@@ -170,4 +170,4 @@ class Instance:
 
 def describe_steps(operation: Operation) -> str:
     """What an operation's page tells of its steps."""
-    return "\n".join(f"{step.progress}: {step.title}: {step.output}" for step in operation.steps)
+    return "\n".join(f"{step.progress}: {step.title}: {step.output}{step.app_output}" for step in operation.steps)

@@ -16,7 +16,7 @@ from rockonweb.blueprints.operations import progress as running_now
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Kind, Operation, Progress, Role, db, repository
 from rockonweb.web import ui_link
 from rockonweb.web.partials import render_page
-from rockonweb.web.permissions import require_role, user_has_role
+from rockonweb.web.permissions import LOGS_ROLE, require_role, user_has_role
 from rockonweb.web.responses import redirect_to_view, send_download
 from rockonweb.web.rockon_page import request_hostname
 from rockonweb.work import operations
@@ -89,7 +89,7 @@ def log(operation_id: int) -> ResponseReturnValue:
     operation = db.get_or_404(Operation, operation_id)
     disposition = "attachment" if "download" in request.args else "inline"
     return send_download(
-        plain_text.format_operation_log(operation),
+        plain_text.format_operation_log(operation, app_output=user_has_role(LOGS_ROLE)),
         "text/plain",
         f"{disposition}; filename=operation-{operation_id}.txt",
     )

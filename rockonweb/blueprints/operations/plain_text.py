@@ -9,12 +9,14 @@ from rockonweb.models import Operation, OperationStep
 from rockonweb.web.labels import PROGRESS_PILLS, duration, title_of
 
 
-def format_operation_log(operation: Operation) -> str:
-    """Return an operation's title, outcome, warnings, steps with output, and commands."""
-    return "\n".join(_replace_unprintable(line) for line in _operation_lines(operation)) + "\n"
+def format_operation_log(operation: Operation, *, app_output: bool) -> str:
+    """Return an operation's title, outcome, warnings, steps with output, and commands; with `app_output` also what the
+    app printed.
+    """
+    return "\n".join(_replace_unprintable(line) for line in _operation_lines(operation, app_output)) + "\n"
 
 
-def _operation_lines(operation: Operation) -> Iterator[str]:
+def _operation_lines(operation: Operation, app_output: bool) -> Iterator[str]:
     yield f"{title_of(operation)} (#{operation.id})"
     progress = PROGRESS_PILLS[operation.progress].words
     yield f"{_format_timestamp(operation.created)}  {progress}  {operation.user}".rstrip()
@@ -24,20 +26,20 @@ def _operation_lines(operation: Operation) -> Iterator[str]:
         yield from filter(None, warning)
     for step in operation.steps:
         yield ""
-        yield from _step_lines(step)
+        yield from _step_lines(step, app_output)
     if operation.reviewed_commands:
         yield ""
         yield from operation.reviewed_commands
 
 
-def _step_lines(step: OperationStep) -> Iterator[str]:
+def _step_lines(step: OperationStep, app_output: bool) -> Iterator[str]:
     step_duration = duration(step.duration_seconds)
     yield f"{_format_timestamp(step.started)}  [{PROGRESS_PILLS[step.progress].words}] {step.title}" + (
         f"  ({step_duration})" if step_duration else ""
     )
     if step.why:
         yield f"    {step.why}"
-    for line in step.output.splitlines():
+    for line in (*step.output.splitlines(), *(step.app_output.splitlines() if app_output else ())):
         yield f"    | {line}"
 
 

@@ -16,7 +16,7 @@ from rockonweb.core.invisible import escape_invisible
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Role, db
 from rockonweb.web import rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
-from rockonweb.web.permissions import require_role
+from rockonweb.web.permissions import LOGS_ROLE, require_role
 from rockonweb.web.responses import file_stem, send_download
 from rockonweb.work import metrics
 
@@ -33,7 +33,7 @@ def head(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/logs")
-@require_role(Role.OPERATOR)
+@require_role(LOGS_ROLE)
 def logs(rockon_id: int) -> ResponseReturnValue:
     """Show the newest log lines of its containers; a page that follows them gets 204 where nothing is new."""
     installation = rockon_page.rockon_or_404(rockon_id)
@@ -49,7 +49,7 @@ def logs(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/logs/<container>")
-@require_role(Role.OPERATOR)
+@require_role(LOGS_ROLE)
 def log_file(rockon_id: int, container: str) -> ResponseReturnValue:
     """Send the log of one container as a text file."""
     installation = rockon_page.rockon_or_404(rockon_id)

@@ -18,6 +18,7 @@ _HOST_PORT = re.compile(
     r"(?:Bind for|host port(?: for)?|listen (?:tcp|udp|sctp)[46]?|exposing (?:privileged )?port(?: \w+)?)\s+"
     r"(?:\[[^\]]*\]|[\d.]+|[\da-f:]*?)?:?(\d+)(?=\D|$)"
 )
+CLIENT_FAILURE, START_FAILURES = 125, (126, 127)  # statuses of `docker run`; a container may have the latter too
 _WAIT = re.compile(r"retry[- ]after:?\s*([\d.]+)\s*(s|m|h)\b", re.IGNORECASE)
 _WAIT_UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
 _CONTACT = t("Contact the definition's maintainer.")
@@ -210,6 +211,13 @@ def explain_pull(image: str, message: str) -> EngineError:
         t('The image "%(image)s" could not be pulled.', image=image),
         t("Docker's full message is below."),
         output=message,
+    )
+
+
+def is_client_failure(output: str, status: int) -> bool:
+    """Whether `docker run` failed by itself: any other status is that of the container, which printed the output."""
+    return status == CLIENT_FAILURE or (
+        status in START_FAILURES and any(line.startswith("docker: ") for line in output.splitlines())
     )
 
 

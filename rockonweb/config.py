@@ -25,6 +25,7 @@ VERSION = version("rockonweb")
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
 ROCKSTOR_SHARES_ROOT = Path("/mnt2")
 SOCKET_PATH_LIMIT = 100  # of a Unix socket's path, in bytes
+OWN_KEY_HEADER = "X-Rockonweb-Own-Key"  # of requests that an instance sends to itself
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
@@ -241,6 +242,11 @@ def _default_shares_root(instance: Path) -> Path:
 def instance_id(settings: Config) -> str:
     """Return the id with which this instance labels its containers, derived from its key."""
     return hashlib.sha256(b"instance " + secret_key(settings).encode()).hexdigest()[:12]
+
+
+def own_request_key(settings: Config) -> str:
+    """Return what this instance's own processes send as `OWN_KEY_HEADER`, derived from its key."""
+    return hashlib.sha256(b"own request " + secret_key(settings).encode()).hexdigest()
 
 
 def current_config() -> Config:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 Networks = Sequence[IPv4Network | IPv6Network]
 FORWARDED_FIELDS = ("FOR", "PROTO", "HOST", "PREFIX", "PORT")
+PROXY_HEADERS = (
+    *(f"HTTP_X_FORWARDED_{field}" for field in FORWARDED_FIELDS),
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_REAL_IP",
+)
+LOCAL_PEER = "rockonweb.local_peer"  # in the environ: whether a program of this machine sent it, and no proxy
 PREFIX_PATTERN = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 
 
@@ -28,7 +35,9 @@ class TrustedProxyMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle a WSGI request."""
         peer = environ["REMOTE_ADDR"] = normalize_address(environ.get("REMOTE_ADDR", ""))
-        if not self._is_trusted(peer):
+        trusted = self._is_trusted(peer)
+        environ[LOCAL_PEER] = not trusted and _is_loopback(peer) and not any(name in environ for name in PROXY_HEADERS)
+        if not trusted:
             for field in FORWARDED_FIELDS:
                 environ.pop(f"HTTP_X_FORWARDED_{field}", None)
             return self._app(environ, start_response)
@@ -56,6 +65,10 @@ class TrustedProxyMiddleware:
         except ValueError:
             return False
         return any(parsed in network for network in self._proxies)
+
+
+def _is_loopback(address: str) -> bool:
+    return bool(address) and ip_address(address).is_loopback
 
 
 def normalize_address(address: str) -> str:

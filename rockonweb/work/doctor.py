@@ -443,6 +443,7 @@ class _InstanceProbe:
         return False
 
 
+HEALTH_WORDS = ("ok", "degraded", "error")  # that /healthz answers
 _USER_FOLDERS = {"shares", "rockons", ".gitkeep"}  # filled by users, who set the permissions
 
 
@@ -470,8 +471,8 @@ def _probe_address(url: str) -> Literal["ours", "another", "nothing"]:
         except requests.RequestException:
             return "nothing"
     try:
-        return "ours" if {"status", "database", "queue"} <= set(response.json()) else "another"
-    except (ValueError, TypeError):
+        return "ours" if response.json()["status"] in HEALTH_WORDS else "another"
+    except (ValueError, TypeError, LookupError):
         return "another"
 
 

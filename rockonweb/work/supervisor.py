@@ -147,7 +147,9 @@ class _Supervisor:
         try:
             with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
                 # Only whether the web server answers: it is this program's, and its certificate has another name.
-                health = requests.get(f"{self.settings.local_url}/healthz", timeout=2, verify=False).json()  # noqa: S501
+                headers = {config.OWN_KEY_HEADER: config.own_request_key(self.settings)}
+                url = f"{self.settings.local_url}/healthz"
+                health = requests.get(url, headers=headers, timeout=2, verify=False).json()  # noqa: S501
         except (requests.RequestException, ValueError):
             health = {}
         ready = health.get("status") in ("ok", "degraded") and health.get("workers", 0) >= self.settings.workers

@@ -1,10 +1,15 @@
 """`/healthz`, for machines."""
 
-import pytest
+from typing import Any
 
+import pytest
+from flask import Flask
+
+from rockonweb import config
+from rockonweb.accounts import tokens, users
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
-from tests.support.app import FormClient
+from tests.support.app import FormClient, new_visitor
 
 
 def parts(monkeypatch: pytest.MonkeyPatch, queue: bool, engine: bool | None, workers: int) -> None:
@@ -45,3 +50,41 @@ def test_a_database_that_is_gone_is_an_error(client: FormClient, monkeypatch: py
     assert answer.status_code == 503
     assert answer.json is not None
     assert (answer.json["status"], answer.json["database"]) == ("error", "down")
+
+
+STRANGER: dict[str, Any] = {"environ_base": {"REMOTE_ADDR": "198.51.100.7"}}
+
+
+@pytest.mark.parametrize(("queue", "workers", "answer"), [(True, 2, "ok"), (True, 0, "ok"), (False, 0, "error")])
+def test_a_stranger_learns_only_whether_it_serves(
+    client: FormClient, monkeypatch: pytest.MonkeyPatch, queue: bool, workers: int, answer: str
+) -> None:
+    parts(monkeypatch, queue, False, workers)
+    for asked in (
+        STRANGER,
+        {"headers": {"X-Forwarded-For": "198.51.100.7"}},  # through a proxy of this machine that nobody configured
+        {"headers": {"Via": "1.1 somewhere"}},
+        {**STRANGER, "headers": {config.OWN_KEY_HEADER: "guessed"}},
+        {**STRANGER, "headers": {"Authorization": "Bearer guessed"}},
+    ):
+        response = client.get("/healthz", **asked)
+        assert (response.status_code, response.json) == (200 if queue else 503, {"status": answer}), asked
+
+
+@pytest.mark.parametrize("environ", [{"ROCKONWEB_PROXIES": "127.0.0.1"}])
+def test_through_a_configured_proxy_of_this_machine_comes_a_stranger(
+    client: FormClient, monkeypatch: pytest.MonkeyPatch, environ: object
+) -> None:
+    parts(monkeypatch, True, True, 2)
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_who_is_logged_in_learns_of_the_parts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts(monkeypatch, True, True, 2)
+    token = tokens.create_token(users.get_user("ada"))
+    for client, headers in (
+        (new_visitor(app).log_in("ada"), {}),
+        (new_visitor(app), {"Authorization": f"Bearer {token}"}),
+        (new_visitor(app), {config.OWN_KEY_HEADER: config.own_request_key(app.config["SETTINGS"])}),
+    ):
+        assert (client.get("/healthz", headers=headers, **STRANGER).json or {})["workers"] == 2

@@ -68,5 +68,13 @@ def revoke_token(user_id: int, token_id: int) -> bool:
     return True
 
 
+def revoke_tokens(user_id: int) -> None:
+    """Delete all tokens of a user."""
+    with transaction() as session:
+        for row in session.scalars(select(Token).where(Token.user_id == user_id)):
+            session.delete(row)
+            audit.record("token.revoked", row.label)
+
+
 def _hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()  # long and random: it needs no slow hash

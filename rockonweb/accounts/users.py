@@ -16,7 +16,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import ObjectDeletedError
 
-from rockonweb.accounts import audit, sessions
+from rockonweb.accounts import audit, sessions, tokens
 from rockonweb.config import Config, make_private_folder
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.text import t
@@ -87,13 +87,17 @@ def check_password(user: User, password: str) -> bool:
     return _verify_password(user.password_hash, password)
 
 
-def set_password(user: User, password: str, *, kept_session: int | None = None) -> None:
-    """Change a password; all sessions of the account but the one with the id `kept_session` end. Raises BadInput."""
+def set_password(user: User, password: str, *, kept_session: int | None = None, keep_tokens: bool = False) -> None:
+    """Change a password. Sessions of the account end, but the one with the id `kept_session`; its API tokens are
+    revoked unless `keep_tokens`: whoever knew the old password may have created one. Raises BadInput.
+    """
     hashed = _validate_and_hash(user.name, password)
     with transaction() as session:
         row = session.get_one(User, user.id)
         row.password_hash = hashed
         sessions.end_other_sessions(row.id, kept_session)
+        if not keep_tokens:
+            tokens.revoke_tokens(row.id)
         audit.record("user.password", row.name)
 
 

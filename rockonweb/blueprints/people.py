@@ -64,7 +64,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:user_id>/password")
 def reset(user_id: int) -> ResponseReturnValue:
-    """Set another user's password, which ends that user's sessions."""
+    """Set another user's password, which ends that user's sessions, and API tokens unless they are to be kept."""
     person, form = db.get_or_404(User, user_id), ResetPasswordForm()
     if person.id == current_user.id:
         raise Conflict(
@@ -73,8 +73,11 @@ def reset(user_id: int) -> ResponseReturnValue:
         )
     if not form.validate():
         return _render_user(person, reset_form=form), 422
-    users.set_password(person, form.password.data)
+    keep_tokens = bool(form.keep_tokens.data)
+    users.set_password(person, form.password.data, keep_tokens=keep_tokens)
     flash(_("The password was set, and all sessions of this account were ended."), "success")
+    if not keep_tokens:
+        flash(_("All API tokens of the account were revoked."), "success")
     return redirect_to_view("people.show", user_id=user_id)
 
 

@@ -56,12 +56,14 @@ def add_user(name: str, role: str) -> None:
 
 @user.command("password")
 @click.argument("name")
+@click.option("--keep-tokens", is_flag=True, help="Keep the API tokens of the account valid.")
 @instance.with_instance
-def reset_password(name: str) -> None:
-    """Set a user's password, from a prompt or standard input; its sessions end."""
+def reset_password(name: str, keep_tokens: bool) -> None:
+    """Set a user's password, from a prompt or standard input; its sessions end, and its tokens are revoked."""
     account = users.get_user(name)
-    users.set_password(account, _read_password())
-    click.echo(f"{name} has the new password; all sessions have ended.")
+    users.set_password(account, _read_password(), keep_tokens=keep_tokens)
+    outcome = "its API tokens are still valid" if keep_tokens else "its API tokens were revoked"
+    click.echo(f"{name} has the new password; all sessions have ended, {outcome}.")
 
 
 @user.command("role")

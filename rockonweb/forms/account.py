@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectChoice, SelectField, StringField, SubmitField
+from wtforms import BooleanField, PasswordField, SelectChoice, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
 from rockonweb.accounts.users import MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
@@ -45,6 +45,14 @@ def repeated_password(label: str) -> PasswordField:
     )
 
 
+def kept_tokens() -> BooleanField:
+    """Return the field that keeps the API tokens valid when the password changes."""
+    return BooleanField(
+        _l("Keep the API tokens valid"),
+        description=_l("Otherwise they are revoked: scripts that use them need new ones."),
+    )
+
+
 def current_password(label: str, description: str = "") -> PasswordField:
     """Return the field of the current password."""
     return PasswordField(
@@ -70,6 +78,7 @@ class ChangePasswordForm(CurrentPasswordForm):
 
     password = new_password(_l("New password"))
     again = repeated_password(_l("Confirm new password"))
+    keep_tokens = kept_tokens()
     submit = SubmitField(_l("Change password"))
 
 
@@ -111,6 +120,7 @@ class ResetPasswordForm(FlaskForm):  # type: ignore[misc]
     """A new password for another user."""
 
     password = new_password(_l("New password"))
+    keep_tokens = kept_tokens()
     submit = SubmitField(_l("Set password"))
 
 

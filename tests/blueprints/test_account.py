@@ -67,6 +67,30 @@ def lines(action: str) -> list[tuple[str, str]]:
 # -- password -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("way", ["oneself", "an owner", "a terminal"])
+def test_a_new_password_revokes_the_tokens_unless_they_are_kept(
+    app: Flask, owner_client: FormClient, way: str, kept: bool
+) -> None:
+    person = ada() if way == "oneself" else create_test_user("otto")
+    token = tokens.create_token(person)
+    keep = {"new-keep_tokens": "y", "keep_tokens": "y"} if kept else {}
+    if way == "oneself":
+        new = {"new-present": PASSWORD, "new-password": NEW, "new-again": NEW}
+        answer = owner_client.submit_form("/account/password", {**new, **keep}, page="/account")
+    elif way == "an owner":
+        answer = owner_client.submit_form(f"/people/{person.id}/password", {"password": NEW, **keep}, page="/people")
+    else:
+        options = ["--keep-tokens"] if kept else []
+        done = app.test_cli_runner().invoke(args=["user", "password", "otto", *options], input=f"{NEW}\n")
+        assert ("still valid" if kept else "were revoked") in done.output
+    if way != "a terminal":
+        said = "All API tokens of the account were revoked." in owner_client.get(answer.location).text
+        assert said is not kept
+    headers = {"Authorization": f"Bearer {token}"}
+    assert new_visitor(app).get("/api/rockons", headers=headers).status_code == (200 if kept else 401)
+
+
 def test_a_new_password_needs_the_present_one_and_ends_the_other_sessions(app: Flask, owner_client: FormClient) -> None:
     other = logged_in(app)
     new = {"new-present": PASSWORD, "new-password": NEW, "new-again": NEW}

@@ -32,12 +32,17 @@ def index() -> str:
 
 @blueprint.post("/password")
 def password() -> ResponseReturnValue:
-    """Change the password; all other sessions end."""
+    """Change the password; all other sessions end, and API tokens are revoked unless they are to be kept."""
     form = ChangePasswordForm(prefix="new-")
     if not form.validate() or not password_confirmed(form.present):
         return _render_account(password_form=form), 422
-    users.set_password(_logged_in_user(), form.password.data, kept_session=_current_session_id())
+    keep_tokens = bool(form.keep_tokens.data)
+    users.set_password(
+        _logged_in_user(), form.password.data, kept_session=_current_session_id(), keep_tokens=keep_tokens
+    )
     flash(_("The password was changed, and all your other sessions were ended."), "success")
+    if not keep_tokens:
+        flash(_("All API tokens of the account were revoked."), "success")
     return redirect_to_view("account.index")
 
 

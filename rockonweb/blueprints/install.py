@@ -66,7 +66,7 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     if "Back" in request.form:
         _save_draft_page(ctx, form.submitted_values, accepted=None)
         return ctx.redirect_relative(-1)
-    if {"Generate", "Reveal", "Hide"} & request.form.keys():
+    if questions.SECRET_BUTTONS & request.form.keys():
         questions.redisplay_form(
             form, lambda: _suggested_answers(ctx, drafts.prefill_fields(ctx.rockon, ctx.definition, ctx.draft))
         )

@@ -50,9 +50,9 @@ class PageForm(FlaskForm):  # type: ignore[misc]
         return next((field for field in self.answer_fields if field.errors), None)
 
     @property
-    def has_secret_fields(self) -> bool:
-        """Whether a field is for a secret, which has buttons of its own."""
-        return any(field.ask.secret for field in self.answer_fields)
+    def has_field_buttons(self) -> bool:
+        """Whether a field has buttons of its own: those for texts have."""
+        return any(hasattr(field, "several_lines") for field in self.answer_fields)
 
     @property
     def focused_field(self) -> Field | None:

@@ -10,14 +10,14 @@ from typing import Any
 from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import Field, SelectChoice, SelectField, StringField
-from wtforms.widgets import PasswordInput
+from wtforms import Field, SelectChoice, SelectField
 
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions.settings import ALL_CONTAINERS, RowFault, TypedRow
 from rockonweb.core.secret import is_secret
 from rockonweb.core.text import TranslatableText, t
-from rockonweb.forms import NO_AUTOFILL, PlainField, build_form, shares
+from rockonweb.forms import PlainField, build_form, shares
+from rockonweb.forms.lines import LabelField, LinesField
 
 ADD_BUTTON = "Add"  # the button that adds a row
 REMOVE_BUTTON = "Remove"  # the buttons that remove a setting or row; their value is its name
@@ -97,7 +97,7 @@ def build_rows_form(definition: Definition, page: str) -> RowsForm:
     if page == "environment":
         for row in rows_form.rows:
             if row.value is not None and is_secret(row.key.data or ""):
-                row.value.widget = PasswordInput(hide_value=False)  # not stored yet, so it must stay on the page
+                row.value.hidden = True  # not blank: it is not stored yet, so it must stay on the page
     return rows_form
 
 
@@ -116,7 +116,8 @@ def validate_rows(form: FlaskForm, rows: RowsForm, faults: Collection[RowFault])
             if f"{fault.name}-key" in rows
             else form[fault.name]
         )
-        field.errors = [*field.errors, fault.sentence]
+        if fault.sentence not in field.errors:
+            field.errors = [*field.errors, fault.sentence]
     return accepted and not faults
 
 
@@ -139,12 +140,13 @@ def _build_row_fields(
         fields[f"{name}-container"] = SelectField(
             t("Container"), choices=choices, default=default_container, validate_choice=False, id=f"{name}-container"
         )
-    fields[f"{name}-key"] = PlainField(labels.key, render_kw={"placeholder": labels.example}, id=f"{name}-key")
+    key_field = LabelField if page == "labels" else PlainField
+    fields[f"{name}-key"] = key_field(labels.key, render_kw={"placeholder": labels.example}, id=f"{name}-key")
     if page == "storage":
         attributes = {"list": shares.LIST_ID, "placeholder": labels.value_example}
         fields[f"{name}-value"] = PlainField(labels.value, render_kw=attributes, id=f"{name}-value")
     elif labels.value:  # of a variable: surrounding blanks may be intended
-        fields[f"{name}-value"] = StringField(labels.value, render_kw=NO_AUTOFILL, id=f"{name}-value")
+        fields[f"{name}-value"] = LinesField(labels.value, id=f"{name}-value")
     return fields
 
 

@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wtforms import BooleanField, Field, Form, PasswordField, StringField, ValidationError
-from wtforms.widgets import PasswordInput, TextInput
+from wtforms import BooleanField, Field, Form, ValidationError
 
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions.suggestions import Suggestion, can_generate_secret, prefill_suggestions
 from rockonweb.core.questions.wizard import FieldValues, Question, page_questions, text_fault
 from rockonweb.core.text import t
 from rockonweb.forms import NO_AUTOFILL, PageForm, QuestionField, build_form
+from rockonweb.forms.lines import LinesField
 
 FORGET_PREFIX = "forget-"  # before the name of an optional secret: the checkbox that clears it
 # Before the name of a secret: the hidden field with the fingerprint of one generated for this page.
@@ -22,11 +22,11 @@ GENERATED_PREFIX = "fresh-"
 ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without characters that look alike
 
 
-class TextAnswerField(QuestionField, StringField):  # type: ignore[misc]
+class TextAnswerField(QuestionField, LinesField):  # type: ignore[misc]
     """A value that is shown in plain text."""
 
 
-class SecretAnswerField(QuestionField, PasswordField):  # type: ignore[misc]
+class SecretAnswerField(QuestionField, LinesField):  # type: ignore[misc]
     """A value that is not shown once it is stored; if sent blank, the stored one stays.
 
     One that is not stored yet, as it was generated for this page, stays in its field and can be revealed.
@@ -56,10 +56,9 @@ class SecretAnswerField(QuestionField, PasswordField):  # type: ignore[misc]
         self.data = value or self.stored
 
     def __call__(self, **attributes: Any) -> Any:
-        """Render the field: as a password input, unless the secret is revealed."""
-        self.widget = (
-            TextInput() if self.revealed else PasswordInput(hide_value=not (self.generated or self.redisplayed))
-        )
+        """Render the field: hidden, unless the secret is revealed."""
+        self.hidden = not self.revealed
+        self.blank = not (self.revealed or self.generated or self.redisplayed)
         return super().__call__(**attributes)
 
 
@@ -69,7 +68,7 @@ def build_environment_form(
     suggested: Mapping[str, Suggestion] | None = None,
     page: str = "environment",
 ) -> PageForm:
-    """Return the form of one-line texts and secrets; suggestions fill the fields that `values` leaves out."""
+    """Return the form of texts and secrets; suggestions fill the fields that `values` leaves out."""
     fields: dict[str, Any] = {}
     suggestions = prefill_suggestions(definition, page, values, suggested or {})
     for position, ask in enumerate(page_questions(definition, page), 1):

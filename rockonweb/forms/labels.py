@@ -15,8 +15,9 @@ from rockonweb.core.answers.field_names import field_name
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import settings
 from rockonweb.core.questions.settings import TypedRow
-from rockonweb.forms import PlainField, build_form
+from rockonweb.forms import build_form
 from rockonweb.forms.added import RowsForm, validate_rows
+from rockonweb.forms.lines import LabelField
 
 LabelEntries = list[tuple[str, str, str]]  # the field's name, the container, the label
 
@@ -48,7 +49,7 @@ def build_labels_form(definition: Definition, labels: LabelEntries) -> LabelsFor
     container_order = [name for name, _ in definition.launch_order]
     sorted_labels = sorted(labels, key=lambda entry: container_order.index(entry[1]))
     fields: dict[str, Any] = {
-        name: PlainField(label, id=f"label-{position}") for position, (name, _, label) in enumerate(sorted_labels, 1)
+        name: LabelField(label, id=f"label-{position}") for position, (name, _, label) in enumerate(sorted_labels, 1)
     }
     form = build_form(LabelsForm, fields, {name: label for name, _, label in sorted_labels})
     form.definition = definition

@@ -8,7 +8,6 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import settings, wizard
 from rockonweb.core.questions.settings import TypedRow
-from rockonweb.core.text import t
 from rockonweb.forms import PageForm
 from rockonweb.forms.added import RowsForm, validate_rows
 
@@ -25,10 +24,6 @@ def merge_variables(definition: Definition, form: PageForm, rows: RowsForm, answ
     ]
     result = settings.parse_variables(definition, [*existing, *rows.row_entries])
     accepted = validate_rows(form, rows, result.faults)
-    for row in rows.rows:
-        if row.value is not None and set(row.value.data or "") & set("\0\r\n"):
-            row.value.errors = [*row.value.errors, t("This must be a single line of text.")]
-            accepted = False
     if not accepted:
         return None
     defined = wizard.answers_from_values(definition, form.typed_values).environment

@@ -15,6 +15,7 @@ from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import wizard
 from rockonweb.core.questions.suggestions import Suggestion, suggest_texts
 from rockonweb.forms import PageForm, devices, environment, shares
+from rockonweb.forms.lines import LINES_BUTTON
 from rockonweb.host import get_host
 from rockonweb.models import Installation
 from rockonweb.web import partials
@@ -32,6 +33,7 @@ PAGE_TITLES = {
     "summary": _l("Summary"),
     "review": _l("Review"),
 }
+SECRET_BUTTONS = {"Generate", "Reveal", "Hide", LINES_BUTTON}  # next to secrets: they store nothing
 # A response to a button or with errors shows the same page: no new history entry, no scrolling.
 STAY_HEADERS = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
 

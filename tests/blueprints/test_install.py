@@ -162,7 +162,7 @@ def test_the_first_button_is_the_one_that_enter_presses(start: Start) -> None:
     wizard = start(fixture("vpn"))
     assert buttons(wizard.get("ports")) == ["Next"]
     wizard.fill("ports")
-    assert buttons(wizard.get("custom-config")) == ["Next", "Back"]
+    assert buttons(wizard.get("custom-config"))[0] == "Next"
     wizard.fill("custom-config", **{"custom-config-servername": "vpn.example.org"})
     assert buttons(wizard.get("summary")) == ["Install", "Back"]
     assert buttons(start(fixture("bare")).get("summary")) == ["Install"]

@@ -208,6 +208,31 @@ def test_a_page_that_is_saved_unchanged_changes_nothing(here: Settings) -> None:
     assert ">Apply<" not in answer.text
 
 
+def test_values_of_several_lines_stay_when_others_on_their_page_are_changed(
+    here: Settings, notes: Installation
+) -> None:
+    key, present = "-----BEGIN KEY-----\r\nab\n-----END KEY-----\n", repository.load_answers(notes)
+    with transaction():
+        repository.store_answers(
+            notes,
+            replace(
+                present,
+                environment={"notes": {"TITLE": "one\ntwo", "PASSWORD": key}},
+                custom_config={"name": "a\n"},
+                variables={"notes": {"CERTIFICATE": key, "LOG": "x"}},
+                labels={"notes": [f"rule={key}", "a=b"]},
+            ),
+        )
+    for page in ALL_PAGES:
+        here.accept(page, {})
+        assert wanted() == {}, page
+    here.accept("environment", {"environment-notes-LOG": "y"})
+    assert wanted()["variables"] == {"notes": {"CERTIFICATE": key, "LOG": "y"}}
+    assert wanted()["environment"] == {"notes": {"TITLE": "one\ntwo", "PASSWORD": key}}
+    here.accept("labels", {"labels-notes-2": "a=c\r\nd "})
+    assert wanted()["labels"] == {"notes": [f"rule={key}", "a=c\nd"]}
+
+
 def test_with_htmx_the_page_alone_is_sent(owner_client: FormClient, here: Settings) -> None:
     part = owner_client.get(f"{here.url}/labels", headers=HX).text
     assert part.lstrip().startswith("<title>Labels: settings of Notes")
@@ -354,7 +379,7 @@ def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Setti
         ("environment", {"environment-notes-TITLE": ""}, "This field is required."),
         ("environment", {"new-1-key": "A B", "new-1-value": "x"}, '"A B" is not a valid name for a variable'),
         ("environment", {"new-1-key": "TITLE", "new-1-value": "x"}, "The definition already asks for TITLE"),
-        ("environment", {"new-1-key": "A", "new-1-value": "x\ny"}, "This must be a single line of text."),
+        ("environment", {"new-1-key": "A", "new-1-value": "x\0y"}, "a value can't contain a NUL character"),
         ("custom-config", {"custom-config-name": ""}, "This field is required."),
         ("labels", {"new-1-key": "a b=c"}, '"a b=c" is not a valid label'),
         ("labels", {"new-1-key": "rockonweb.rockon=Other"}, '"rockonweb.rockon=Other" is not a valid label'),

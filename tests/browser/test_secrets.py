@@ -1,4 +1,4 @@
-"""Generated secrets in a real browser: shown, made anew and kept, with JavaScript and without."""
+"""Generated secrets and values of several lines in a real browser, with JavaScript and without."""
 
 from __future__ import annotations
 
@@ -44,4 +44,38 @@ def test_a_secret_is_shown_made_anew_and_kept(site: ServedApp, javascript: bool)
         expect(page).to_have_url(re.compile("/summary$"))
         page.goto(path)
         expect(secret).to_have_value("")
+        assert heard == []
+
+
+# Pastes a text into a field.
+PASTE = """(field, text) => {
+    const data = new DataTransfer();
+    data.setData("text", text);
+    field.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+KEY_FILE = "-----BEGIN KEY-----\nabc\n-----END KEY-----\n"
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_values_of_several_lines_are_typed_kept_and_shown(site: ServedApp, javascript: bool) -> None:
+    rockon = add_rockon("Web", {"web": {"environment": VARIABLES}})
+    path = f"/rockons/{rockon.id}/install/environment"
+    with site.open_page(path, javascript=javascript) as page:
+        heard = collect_console_errors(page)
+        for key in ("ADMIN_PASSWORD", "NOTE"):
+            field = page.locator(f"[name='environment-web-{key}']")
+            if javascript:
+                field.fill("")
+                field.evaluate(PASTE, KEY_FILE)
+            else:
+                page.get_by_role("button", name=re.compile(f"^Several lines.*{VARIABLES[key]['label']}")).click()
+                field.fill(KEY_FILE)
+            expect(field).to_have_js_property("type", "textarea")
+        expect(page.locator("[name='environment-web-ADMIN_PASSWORD']")).to_have_class(re.compile("text-dots"))
+        page.get_by_role("button", name="Next").click()
+        expect(page).to_have_url(re.compile("/summary$"))
+        expect(page.locator(".answer").filter(has_text="BEGIN KEY")).to_have_css("white-space", "pre-wrap")
+        page.goto(path)
+        expect(page.locator("[name='environment-web-NOTE']")).to_have_value(KEY_FILE)
+        expect(page.locator("[name='environment-web-ADMIN_PASSWORD']")).to_have_value("")
         assert heard == []

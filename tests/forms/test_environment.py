@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from rockonweb.forms import environment
+from rockonweb.forms.lines import LINES_BUTTON
 from tests.forms.conftest import Posted
+from tests.support.person import parse_forms
 from tests.support.samples import build_definition, label_questions
 
 ASKED = label_questions(ZONE="Zone", PUID="UID", API_TOKEN="Token", SMTP_PASSWORD="Mail password")
@@ -36,8 +40,47 @@ def test_a_number_is_asked_for_where_a_user_is_meant(posted: Posted) -> None:
     assert "whole number" in result(posted, {**GOOD, PUID: "anna"})[1][PUID][0]
 
 
-def test_several_lines_are_refused(posted: Posted) -> None:
-    assert result(posted, {**GOOD, TOKEN: "a\nb"})[1] == {TOKEN: ["This must be a single line of text."]}
+KEY_FILE = "-----BEGIN KEY-----\nabc\n-----END KEY-----\n"
+
+
+@pytest.mark.parametrize("name", [ZONE, TOKEN])
+def test_several_lines_are_accepted_as_browsers_send_them(posted: Posted, name: str) -> None:
+    typed, errors = result(posted, {**GOOD, name: KEY_FILE.replace("\n", "\r\n")})
+    assert (typed[name], errors) == (KEY_FILE, {})
+
+
+@pytest.mark.parametrize(
+    "value", ["a\nb", "a\r\nb\r\n", "a\rb", "\n\na\n", "a\n", "</textarea>\n&lt;", "\r\nx", " a \n"]
+)
+def test_a_value_that_is_not_changed_stays_exactly_as_it_was(posted: Posted, value: str) -> None:
+    with posted():
+        page = f"<form>{environment.build_environment_form(APP, {ZONE: value})[ZONE]()}</form>"
+    sent = parse_forms(page)[0].fields[ZONE]
+    assert sent.kind == "textarea"
+    assert result(posted, {**GOOD, ZONE: sent.value}, {ZONE: value})[0][ZONE] == value
+
+
+def test_a_value_of_one_line_is_a_plain_input_until_more_are_wanted(posted: Posted) -> None:
+    with posted():
+        assert 'type="text"' in str(environment.build_environment_form(APP, {ZONE: "a"})[ZONE]())
+    with posted({**GOOD, LINES_BUTTON: ZONE}):
+        form = environment.build_environment_form(APP, {})
+        assert str(form[ZONE]()).startswith("<textarea")
+        assert 'type="text"' in str(form[PUID]())
+
+
+def test_a_secret_of_several_lines_is_dots_and_on_the_page_only_before_it_is_stored(posted: Posted) -> None:
+    with posted():
+        html = str(environment.build_environment_form(APP, {TOKEN: KEY_FILE})[TOKEN]())
+        assert "text-dots" in html
+        assert "KEY" not in html
+    with posted({**GOOD, TOKEN: KEY_FILE, ZONE: ""}):
+        form = environment.build_environment_form(APP, {})
+        environment.redisplay_secrets(form, "")
+        assert "text-dots" in str(form[TOKEN]())
+        assert KEY_FILE in str(form[TOKEN]())
+        environment.redisplay_secrets(form, TOKEN)
+        assert "text-dots" not in str(form[TOKEN]())
 
 
 def test_a_secret_is_a_password_field_that_shows_nothing(posted: Posted) -> None:

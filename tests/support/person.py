@@ -14,7 +14,7 @@ WAIT_SECONDS = 120
 
 @dataclass
 class Field:
-    """An input of a form: its kind, and the value that it holds."""
+    """An input or text area of a form: its kind, and the value that it holds."""
 
     kind: str
     value: str
@@ -38,6 +38,7 @@ class _FormParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.area: Field | None = None  # the text area that is being read
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {key: value or "" for key, value in attrs}
@@ -48,8 +49,19 @@ class _FormParser(HTMLParser):
         elif tag == "input" and attributes.get("type") not in ("checkbox", "radio", "submit"):
             form_field = Field(attributes.get("type", "text"), attributes.get("value", ""), "disabled" in attributes)
             self.forms[-1].fields[attributes["name"]] = form_field
+        elif tag == "textarea":
+            self.area = self.forms[-1].fields[attributes["name"]] = Field("textarea", "")
         elif tag == "button" or (tag == "input" and attributes.get("type") == "submit"):
             self.forms[-1].buttons[attributes["name"]] = attributes.get("value", "")
+
+    def handle_data(self, data: str) -> None:
+        if self.area:
+            self.area.value += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea" and self.area:  # as browsers do: without the first line end, the others sent as CR LF
+            lines = re.split("\r\n|\r|\n", self.area.value)
+            self.area.value, self.area = "\r\n".join(lines[not lines[0] :]), None
 
 
 def parse_forms(html: str) -> list[Form]:

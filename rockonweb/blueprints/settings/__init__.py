@@ -36,6 +36,7 @@ from rockonweb.forms import (
 )
 from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD_BUTTON, REMOVE_BUTTON, RowsForm
+from rockonweb.forms.lines import LINES_BUTTON
 from rockonweb.host import get_host
 from rockonweb.models import Role
 from rockonweb.models.repository import port_suggester
@@ -116,10 +117,10 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     """Store the page's changes as pending; buttons for rows and those next to secrets store nothing."""
     ctx = _load_settings_context(rockon_id, page)
     page_forms = _build_page_forms(ctx)
-    if {"Generate", "Reveal", "Hide"} & request.form.keys() and page in ("environment", "custom-config"):
+    if questions.SECRET_BUTTONS & request.form.keys() and page in ("environment", "custom-config"):
         questions.redisplay_form(page_forms.form, lambda: _suggested_settings(ctx, _field_values(ctx)))
         return _render_page_forms(ctx, page_forms), 200, questions.STAY_HEADERS
-    if {ADD_BUTTON, REMOVE_BUTTON} & request.form.keys():
+    if {ADD_BUTTON, REMOVE_BUTTON, LINES_BUTTON} & request.form.keys():
         return _render_page_forms(ctx, _redisplay_forms(page_forms)), 200, questions.STAY_HEADERS
     answers = _merge_answers(ctx, page_forms)
     secret_fields = page_forms.form.answer_fields if ctx.page in ("environment", "custom-config") else ()
@@ -264,11 +265,13 @@ def _entries_on_page(ctx: SettingsContext, stored: dict[str, dict[str, str]]) ->
 
 def _labels_on_page(ctx: SettingsContext) -> labels.LabelEntries:
     """Return the stored labels, or those on the page that was sent, under their field names there."""
+    stored = labels.name_labels(ctx.definition, ctx.pending.answers.labels)
     if request.method != "POST":
-        return labels.name_labels(ctx.definition, ctx.pending.answers.labels)
+        return stored
+    stored_labels = {name: label for name, _, label in stored}
     sent = field_names.parse_field_names("labels", request.form, ctx.definition.containers)
     return [
-        (name, container, request.form[name])
+        (name, container, stored_labels.get(name, ""))
         for name, (container, _number) in sent.items()
         if name != request.form.get(REMOVE_BUTTON)
     ]

@@ -101,7 +101,7 @@ def _decide_offer(offer: DefinitionOffer) -> ResponseReturnValue:
         return _ignore_offer(offer)
     facts, error = _gather_offer_facts(offer)
     question_forms = new_definition.build_question_forms(offer, facts)
-    if {"Generate", "Reveal", "Hide"} & request.form.keys():
+    if questions.SECRET_BUTTONS & request.form.keys():
         question_forms.redisplay_with_secret(request.form.get("Generate", ""), request.form.get("Reveal", ""))
         return _render_offer(offer, question_forms, error=error)
     valid = question_forms.validate_forms()

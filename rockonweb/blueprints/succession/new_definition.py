@@ -94,11 +94,6 @@ class NewQuestionForms:
         """The field that gets the focus: the first with an error, or a revealed secret."""
         return next((form.focused_field for form in self.forms.values() if form.focused_field), None)
 
-    @property
-    def contains_secrets(self) -> bool:
-        """Whether a field is for a secret, which has buttons of its own."""
-        return any(form.has_secret_fields for form in self.forms.values())
-
     def validate_forms(self) -> bool:
         """Validate all forms, so that all faults are shown at once."""
         results = [form.validate() for form in self.forms.values()]

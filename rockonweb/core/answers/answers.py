@@ -138,6 +138,26 @@ def answers_equal(left: Answers, right: Answers) -> bool:
     return flatten_answers(left) == flatten_answers(right)
 
 
+# -- texts ------------------------------------------------------------------------------------------------------------
+
+
+def read_typed_text(typed: str, shown: str = "") -> str:
+    """Return the text that was typed into a text area which showed `shown`.
+
+    Browsers send every line end as CR LF: one becomes LF, and text that was not changed stays exactly as it was. What
+    is only one line loses the line ends after it, which nobody sees.
+    """
+    text = _unify_line_ends(typed)
+    if text == _unify_line_ends(shown):
+        return shown
+    line = text.rstrip("\n")
+    return text if "\n" in line else line
+
+
+def _unify_line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 # -- validation -------------------------------------------------------------------------------------------------------
 
 
@@ -246,8 +266,9 @@ def _device_fault(device: str) -> str:
     return "" if valid else t("a device is an absolute path, such as /dev/dri, or blank.")
 
 
-def _text_fault(text: str) -> str:
-    if re.search("[\0\ud800-\udfff]", text):
+def value_fault(value: str) -> str:
+    """Return what is wrong with the value of a variable or setting, blank when nothing is."""
+    if re.search("[\0\ud800-\udfff]", value):
         return t("a value can't contain a NUL character or half a character.")
     return ""
 
@@ -271,6 +292,8 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
 
 def label_fault(label: str) -> str:
     """Return a sentence on what is wrong with a label, blank when nothing is. Docker accepts no spaces in its key."""
+    if fault := value_fault(label):
+        return fault
     key = label.partition("=")[0]
     if (
         not key.isprintable()
@@ -293,11 +316,11 @@ _FAULT_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], 
     "shares": (lambda _, place, __: share_fault(place),),
     "ports": (lambda _, port, __: "" if port is None else host_port_fault(port),),
     "devices": (lambda _, device, __: _device_fault(device),),
-    "environment": (lambda _, value, __: _text_fault(value),),
-    "custom_config": (lambda _, value, __: _text_fault(value),),
+    "environment": (lambda _, value, __: value_fault(value),),
+    "custom_config": (lambda _, value, __: value_fault(value),),
     "storage": (lambda _, place, __: share_fault(place), _mount_fault),
-    "variables": (lambda _, value, __: _text_fault(value), lambda key, _, spec: variable_fault(key, spec)),
-    "labels": (lambda label, *_: _text_fault(label), lambda label, *_: label_fault(label)),
+    "variables": (lambda _, value, __: value_fault(value), lambda key, _, spec: variable_fault(key, spec)),
+    "labels": (lambda label, *_: label_fault(label),),
     "networks": (lambda network, *_: _network_name_fault(network),),
 }
 

@@ -15,6 +15,7 @@ from rockonweb.core.answers.answers import (
     flatten_answers,
     label_fault,
     split_share_path,
+    value_fault,
     variable_fault,
 )
 from rockonweb.core.answers.field_names import field_name
@@ -169,25 +170,26 @@ def parse_variables(definition: Definition, rows: Iterable[TypedRow]) -> ParsedR
             return t("The definition already asks for %(key)s: change it above.", key=key)
         return variable_fault(key, None)
 
-    return _parse_rows(definition, rows, str.strip, refuse, t("Enter the name of the variable."))
+    rows = list(rows)
+    parsed = _parse_rows(definition, rows, str.strip, refuse, t("Enter the name of the variable."))
+    parsed.faults += [RowFault(row.name, "value", fault) for row in rows if (fault := value_fault(row.value))]
+    return parsed
 
 
 def parse_labels(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
     """Return the labels of each container, and what is wrong with them."""
 
     def refuse(label: str, _spec: ContainerSpec) -> str:
-        return t("This must be a single line of text.") if set(label) & set("\0\r\n") else label_fault(label)
+        return label_fault(label)
 
-    parsed = _parse_rows(definition, rows, str.strip, refuse, t("Enter the label."))
+    parsed = _parse_rows(definition, rows, lambda label: label if label.strip() else "", refuse, t("Enter the label."))
     for container, container_labels in parsed.values_by_container.items():
         keys: dict[str, str] = {}
         for label in container_labels:
             first = keys.setdefault(label.partition("=")[0], label)
             if first != label:
                 name = next(
-                    row.name
-                    for row in rows
-                    if row.key.strip() == label and row.container in (container, ALL_CONTAINERS)
+                    row.name for row in rows if row.key == label and row.container in (container, ALL_CONTAINERS)
                 )
                 parsed.faults.append(
                     RowFault(name, "key", t('%(container)s would also have "%(first)s": a key can be used only once.',

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rockonweb.core.answers.answers import AnswerKey, Answers, build_answers, flatten_answers, share_fault
+from rockonweb.core.answers.answers import AnswerKey, Answers, build_answers, flatten_answers, share_fault, value_fault
 from rockonweb.core.answers.field_names import field_name
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.host_ports import (
@@ -240,8 +240,8 @@ def _other_port_reason(rockon: str, usual: int, port: int, question: Question, f
 
 def text_fault(question: Question, value: str) -> str:
     """Return what is wrong with a variable or setting, blank when nothing is."""
-    if "\0" in value or "\n" in value or "\r" in value:
-        return t("This must be a single line of text.")
+    if fault := value_fault(value):
+        return fault
     if not value.strip():
         return "" if question.optional else t("This field is required.")
     if question.user_or_group and not re.fullmatch(r"[0-9]{1,10}", value.strip()):

@@ -16,6 +16,7 @@ from rockonweb.core.answers.answers import (
     host_port_fault,
     parse_answers_json,
     read_answers,
+    read_typed_text,
     share_fault,
     split_share_path,
 )
@@ -309,3 +310,20 @@ def test_whatever_is_given_it_is_read_or_bad_input(given: dict[str, Any]):
 def test_optional_parts_that_are_empty_are_not_written():
     assert set(Answers().to_dict()) == {"shares", "ports", "devices", "environment", "custom_config"}
     assert Answers(labels={"app": ["x"]}).to_dict()["labels"] == {"app": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "text"),
+    [
+        ("a\r\nb\r\n", "", "a\nb\n"),
+        ("a\rb", "", "a\nb"),
+        ("a\r\n\r\n", "", "a"),
+        ("\r\na", "", "\na"),
+        (" a ", "", " a "),
+        ("a\r\nb\r\n", "a\r\nb\n", "a\r\nb\n"),
+        ("a\r\n", "a\n", "a\n"),
+        ("b\r\n", "a\n", "b"),
+    ],
+)
+def test_typed_text_has_line_feeds_unless_it_was_not_changed(typed: str, shown: str, text: str) -> None:
+    assert read_typed_text(typed, shown) == text

@@ -5,8 +5,10 @@ Files are fetched and parsed first, outside a transaction; the rows are then cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -37,20 +39,24 @@ from rockonweb.models import (
 )
 from rockonweb.models.operation import IS_ACTIVE
 
+LoadMetastores = Callable[[], list[LoadedMetastore]]
 MAX_REPORTS = 20  # older ones are deleted
 BATCH_SIZE = 250  # rock-ons per transaction, so that others can write in between
 
 
-def refresh_catalogue() -> CatalogueReport:
+def refresh_catalogue(
+    wait: Callable[[Callable[[], list[LoadedMetastore]]], list[LoadedMetastore]] = operator.call,
+) -> CatalogueReport:
     """Fetch the metastores, sync their rock-ons to the database, store the report and return it.
 
-    Needs an application context. Errors of a metastore are not raised, but are in the report.
+    Needs an application context. Errors of a metastore are not raised, but are in the report. `wait` calls the function
+    that fetches, and may raise to give up the refresh meanwhile.
     """
     settings = current_config()
     known_sources = list_sources(settings)
     stored = _stored_contents()
     enabled_sources = [source for source in known_sources if source.enabled]
-    metastores = _load_metastores(enabled_sources, stored)
+    metastores = wait(partial(_load_metastores, enabled_sources, stored))
     loaded_keys = [key for metastore in metastores for key in metastore.loaded_keys]
     base = [] if had_remote_rockon([*stored, *loaded_keys]) else [load_starter_metastore()]
     offers = merge_offers([*base, *metastores], _rockon_origins())

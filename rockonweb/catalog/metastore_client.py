@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -45,7 +45,7 @@ class RemoteMetastore:
         self._stored = stored
         self._until = time.monotonic() + REFRESH_SECONDS
         self._left = MAX_TOTAL_BYTES
-        self._home: bool | None = None
+        self._permit = http_client.HomeNetwork()
 
     def file_key(self, file: str) -> str:
         """The URL of a file, without the password that `base` may contain."""
@@ -55,7 +55,7 @@ class RemoteMetastore:
         """Fetch root.json."""
         if not http_client.is_web_url(self.base):
             return FetchedFile(ROOT, None, t("the metastore's address must start with http:// or https://"))
-        with http_client.new_http_session() as session:
+        with http_client.new_http_session(self._permit) as session:
             return self._fetch_file(session, ROOT, MAX_ROOT_BYTES)
 
     def fetch_files(self, names: Sequence[str]) -> Iterator[FetchedFile]:
@@ -68,7 +68,7 @@ class RemoteMetastore:
         missing = dict.fromkeys(names)
         # Give up when nothing was received for longer than one file may take.
         patience = FILE_SECONDS + http_client.READ_SECONDS
-        with http_client.new_http_session(THREADS) as session:
+        with http_client.new_http_session(self._permit, THREADS) as session:
             fetch = partial(self._fetch_file, session, limit=MAX_BYTES)
             for fetched in http_client.fetch_concurrently(fetch, ordered, THREADS, self._until, patience):
                 del missing[fetched.file]
@@ -101,9 +101,7 @@ class RemoteMetastore:
         stored = self._stored.get(self.file_key(file))
         validators = {"If-None-Match": stored.etag, "If-Modified-Since": stored.last_modified} if stored else {}
         headers = {key: value for key, value in validators.items() if value}
-        answer, body = http_client.fetch_limited(
-            session, f"{self.base}/{quote(file)}", self._refuse_private_target, limit, until, headers
-        )
+        answer, body = http_client.fetch_limited(session, f"{self.base}/{quote(file)}", limit, until, headers)
         status = answer.status_code
         self._left -= len(body)
         if self._left < 0:
@@ -119,18 +117,6 @@ class RemoteMetastore:
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise UnusableFile(t("was sent compressed, which was not requested"))
         return FileContent(decode_utf8(body), _safe_header(answer, "ETag"), _safe_header(answer, "Last-Modified"))
-
-    def _refuse_private_target(self, target: str) -> None:
-        """Raise UnusableFile for a redirect of a public metastore to a private address."""
-        if not http_client.is_web_url(target):
-            raise UnusableFile(t("is redirected to something other than a web address"))
-        if self._home is None:
-            self._home = bool(http_client.internal_addresses(urlsplit(self.base).hostname or ""))
-        host = urlsplit(target).hostname or ""
-        if not self._home and http_client.internal_addresses(host):
-            raise UnusableFile(
-                t("is redirected to %(host)s, which is on this machine or its network", host=clean_text(host))
-            )
 
 
 def _safe_header(answer: requests.Response, name: str) -> str:
@@ -148,6 +134,10 @@ def _status_text(status: int) -> str:
 
 def _connection_fault(error: Exception) -> str:
     """Return a short sentence for an error of the HTTP libraries."""
+    if isinstance(error, http_client.NoWebAddress):
+        return t("is redirected to something other than a web address")
+    if isinstance(error, http_client.ForbiddenAddress):
+        return t("is redirected to %(host)s, which is on this machine or its network", host=clean_text(error.host))
     if isinstance(error, requests.TooManyRedirects):
         return t("is redirected more than %(count)d times", count=http_client.MAX_REDIRECTS)
     if isinstance(error, requests.exceptions.SSLError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -62,13 +62,18 @@ def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
 
     `homes` are the URLs of the metastores: only their hosts may be on this machine or its network.
     """
-    allow = partial(_require_public_url, [urlsplit(home).hostname or "" for home in homes])
-    allow(url)
+    if len(url) > MAX_URL:
+        raise UnusableFile(t("is not a web address"))
+    permit = partial(_is_public_or_home, [urlsplit(home).hostname or "" for home in homes])
     try:
-        with http_client.new_http_session() as session:
-            answer, body = http_client.fetch_limited(
-                session, url, allow, MAX_BYTES, time.monotonic() + FILE_SECONDS, {}
-            )
+        with http_client.new_http_session(permit) as session:
+            answer, body = http_client.fetch_limited(session, url, MAX_BYTES, time.monotonic() + FILE_SECONDS, {})
+    except http_client.NoWebAddress:
+        raise UnusableFile(t("is not a web address")) from None
+    except http_client.ForbiddenAddress as error:
+        raise UnusableFile(
+            t("is on %(host)s, which is this machine or its network", host=clean_text(error.host))
+        ) from None
     except http_client.TooLarge:
         raise UnusableFile(t("is larger than %(limit)s", limit=text.format_size(MAX_BYTES))) from None
     except requests.TooManyRedirects:
@@ -85,11 +90,7 @@ def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
     return Picture(kind, body)
 
 
-def _require_public_url(home_hosts: list[str], url: str) -> None:
-    """Raise UnusableFile for a URL that is neither public nor on the host of a metastore."""
-    if not http_client.is_web_url(url) or len(url) > MAX_URL:
-        raise UnusableFile(t("is not a web address"))
-    host = urlsplit(url).hostname or ""
-    inner = http_client.internal_addresses(host)
-    if inner and not any(inner <= http_client.internal_addresses(home) for home in home_hosts):
-        raise UnusableFile(t("is on %(host)s, which is this machine or its network", host=clean_text(host)))
+def _is_public_or_home(home_hosts: list[str], addresses: Collection[str]) -> bool:
+    """Whether IP addresses, those of one host, are public, or also those of a metastore."""
+    internal = http_client.internal_only(addresses)
+    return not internal or any(internal <= http_client.host_addresses(home) for home in home_hosts)

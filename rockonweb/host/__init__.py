@@ -30,9 +30,10 @@ from rockonweb.host.environment import time_zone
 from rockonweb.host.images import InspectedImage
 from rockonweb.host.shares import ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
+from rockonweb.host.waiting import Waiter
 from rockonweb.models import Installation
 
-__all__ = ["Engine", "Host", "HostDevice", "InspectedImage", "ShareConstraints", "get_host"]
+__all__ = ["Engine", "Host", "HostDevice", "InspectedImage", "ShareConstraints", "Waiter", "get_host"]
 
 T = TypeVar("T")
 

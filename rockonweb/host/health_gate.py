@@ -8,17 +8,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from rockonweb.core.errors import EngineError, Unhealthy
 from rockonweb.core.operations.steps import UiPage
 from rockonweb.core.status.health import ContainerObservation, HealthLimits, judge_health
 from rockonweb.core.text import AppOutput, join_texts, t
 from rockonweb.host.engine import Engine
+from rockonweb.remote.http_client import LimitedResponse, limit_exchange
 
 LOOPBACK = "127.0.0.1"  # where the host reaches its own published ports
 MAX_PAUSE = 0.5  # seconds between two polls, at most
 FIRST_PAUSE = 0.05  # seconds after the first poll; doubled after each further one
-PAGE_TIMEOUT = 5  # seconds for the response of an app's page
+PAGE_TIMEOUT = 5  # seconds for the whole status line and headers of an app's page
 LOG_LINES = 30  # of the log of an unhealthy container
 
 
@@ -39,8 +41,7 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
     pause = FIRST_PAUSE
     while pending:
         waiting = []
-        with ThreadPoolExecutor(max_workers=len(pending)) as pool:
-            answers = list(pool.map(lambda watched: answers_http(watched.page) if watched.page else None, pending))
+        answers = engine.waiter.call(partial(_request_pages, [watched.page for watched in pending]))
         for watched, answered in zip(pending, answers, strict=True):
             watched.observations.append(
                 ContainerObservation(time.monotonic(), engine.inspect_container(watched.name), answered)
@@ -61,6 +62,11 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
             pause = min(pause * 2, MAX_PAUSE)
 
 
+def _request_pages(pages: list[UiPage | None]) -> list[bool | None]:
+    with ThreadPoolExecutor(max_workers=len(pages)) as pool:
+        return list(pool.map(lambda page: answers_http(page) if page else None, pages))
+
+
 def answers_http(page: UiPage) -> bool:
     """Whether a page of this host gives any HTTP response, whatever its status.
 
@@ -74,9 +80,11 @@ def answers_http(page: UiPage) -> bool:
 
 
 def _has_response(connection: http.client.HTTPConnection, path: str) -> bool:
+    connection.response_class = LimitedResponse
     try:
-        connection.request("GET", path)
-        connection.getresponse()
+        with limit_exchange(time.monotonic() + PAGE_TIMEOUT):
+            connection.request("GET", path)
+            connection.getresponse()
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -1,26 +1,34 @@
-"""HTTP requests to untrusted servers, with limits on the response's size, duration and number of redirects.
+"""HTTP to untrusted servers: the one client for all of them, with limits on an exchange's duration, size and redirects.
 
-URLs and redirects may lead anywhere, so the caller of `fetch_limited` decides which are allowed (against SSRF).
+Host names and redirects may lead anywhere, and a name may resolve to something else each time. So a caller's `Permit`
+judges the very addresses that are connected to, at each new connection (against SSRF).
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import multiprocessing
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from multiprocessing.pool import ThreadPool
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-CONNECT_SECONDS, READ_SECONDS = 5, 10  # requests' timeouts: to connect, and between two reads
+CONNECT_SECONDS, READ_SECONDS = 5, 10  # at most: to resolve a name and to connect, each, and between two reads
 MAX_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
 # Everything that these libraries raise for an invalid URL, server or response.
@@ -31,69 +39,269 @@ REQUEST_ERRORS = (
     OSError,
     ValueError,
 )
+# Networks of IPv6 whose addresses stand for one of IPv4, and the bit where that begins.
+_TRANSLATED = tuple(
+    (ipaddress.IPv6Network(network), shift)
+    for network, shift in (("::ffff:0:0/96", 0), ("64:ff9b::/96", 0), ("2002::/16", 80))
+)
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IPv6 has for the internet
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Permit = Callable[[Collection[str]], bool]  # whether all of these IP addresses, those of one host, may be connected to
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # of this thread's exchange, monotonic
 
 
 class TooLarge(requests.RequestException):
     """A response is larger than allowed."""
 
 
-def new_http_session(connections: int = 1) -> requests.Session:
-    """Return a session that requests no compression, and keeps up to `connections` connections per host."""
+class ForbiddenAddress(ValueError):  # no OSError, which urllib3 would wrap
+    """A URL or redirect leads to an address that is not permitted; `host` is its host."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+
+class NoWebAddress(ValueError):
+    """A URL or redirect is not http or https, or has no host."""
+
+
+class HomeNetwork:
+    """A `Permit` for a server that an owner has chosen, which may be anywhere, and for where it redirects to.
+
+    Only where the first host that is connected to, which is the chosen one, is on this machine or a private network,
+    such addresses are permitted from then on.
+    """
+
+    def __init__(self) -> None:
+        self._is_internal: bool | None = None
+
+    def __call__(self, addresses: Collection[str]) -> bool:
+        """Whether the addresses may be connected to."""
+        has_internal = bool(internal_only(addresses))
+        if self._is_internal is None:
+            self._is_internal = has_internal
+        return self._is_internal or not has_internal
+
+
+def new_http_session(permit: Permit, connections: int = 1) -> requests.Session:
+    """Return a session that connects only where `permit` allows it.
+
+    It requests no compression, and keeps up to `connections` connections per host.
+    """
     session = requests.Session()
     # No compression: a few bytes could decompress to gigabytes.
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "Rockonweb"})
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
+        session.mount(scheme, _LimitedAdapter(permit, pool_connections=4, pool_maxsize=connections))
     return session
 
 
 def fetch_limited(
     session: requests.Session,
     url: str,
-    allow: Callable[[str], None],
     max_bytes: int,
     deadline: float,
     headers: Mapping[str, str],
     *,
     secret: Mapping[str, str] | None = None,
     method: str = "GET",
+    content: bytes | None = None,
 ) -> tuple[requests.Response, bytes]:
-    """Return the response and its body of at most `max_bytes`. Before a redirect is followed, `allow(url)` may raise.
+    """Return the response and its body of at most `max_bytes`. Redirects are followed, unless `content` is sent.
 
-    `secret` headers are sent to the first host only. `deadline` is of time.monotonic(). Raises REQUEST_ERRORS, such as
-    TooLarge, requests.Timeout (also past the deadline), and requests.TooManyRedirects after MAX_REDIRECTS.
+    `secret` headers are sent to the first host only. `deadline` is of time.monotonic(), and that of the whole exchange.
+    Raises REQUEST_ERRORS, such as ForbiddenAddress, NoWebAddress, TooLarge, requests.Timeout (also past the deadline),
+    and requests.TooManyRedirects after MAX_REDIRECTS.
     """
-    first_host = urlsplit(url).netloc
+    first_host = ""
     for _ in range(MAX_REDIRECTS + 1):
+        if not is_web_url(url):
+            raise NoWebAddress(url)
+        first_host = first_host or urlsplit(url).netloc
         sent_headers = {**headers, **(secret or {})} if urlsplit(url).netloc == first_host else headers
-        timeouts = (CONNECT_SECONDS, READ_SECONDS)
-        with session.request(
-            method, url, headers=sent_headers, timeout=timeouts, allow_redirects=False, stream=True
-        ) as response:
-            body = _read_body(response, max_bytes, deadline)
-            if response.status_code not in REDIRECTS or "Location" not in response.headers:
+        with (
+            limit_exchange(deadline),
+            session.request(
+                method,
+                url,
+                headers=sent_headers,
+                data=content,
+                timeout=_read_timeout(),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            body = _read_body(response, max_bytes)
+            if content is not None or response.status_code not in REDIRECTS or "Location" not in response.headers:
                 return response, body
             url = urljoin(url, response.headers["Location"])
-            allow(url)
     raise requests.TooManyRedirects
 
 
-def _read_body(response: requests.Response, max_bytes: int, deadline: float) -> bytes:
+@contextmanager
+def limit_exchange(deadline: float) -> Iterator[None]:
+    """Let all connections that this thread uses meanwhile end at a deadline (time.monotonic())."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def _read_body(response: requests.Response, max_bytes: int) -> bytes:
     """Read a body to its end, so that the connection can be reused, but never more than `max_bytes`."""
     length = response.headers.get("Content-Length", "")
     if length.isascii() and length.isdecimal() and int(length[:20]) > max_bytes:
         raise TooLarge
     body = bytearray()
-    while chunk := response.raw.read1(65_536, decode_content=False):
-        body += chunk
-        if len(body) > max_bytes:
-            raise TooLarge
-        if time.monotonic() > deadline:
-            raise requests.Timeout
+    try:
+        while chunk := response.raw.read1(65_536, decode_content=False):
+            body += chunk
+            if len(body) > max_bytes:
+                raise TooLarge
+    except (urllib3.exceptions.TimeoutError, TimeoutError):
+        raise requests.Timeout from None
     return bytes(body)
+
+
+# -- connections ------------------------------------------------------------------------------------------------------
+
+
+def _seconds_left(limit: float) -> float:
+    """Return the seconds until this thread's deadline, at most `limit`. Raises TimeoutError after it."""
+    seconds = min(limit, _deadline.get() - time.monotonic())
+    if seconds <= 0:
+        raise TimeoutError("the exchange has taken too long")
+    return seconds
+
+
+def _read_timeout() -> float:
+    try:
+        return _seconds_left(READ_SECONDS)
+    except TimeoutError:
+        raise requests.Timeout from None
+
+
+class _LimitedReader(io.RawIOBase):
+    """What a socket receives; each read ends at the thread's deadline, even if a byte comes now and then."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._stream = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is. Raises TimeoutError."""
+        self._sock.settimeout(_seconds_left(READ_SECONDS))
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        """Release the socket."""
+        self._stream.close()
+        super().close()
+
+
+class LimitedResponse(http.client.HTTPResponse):
+    """A response whose status, headers and body are read until the thread's deadline."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_LimitedReader(sock))
+
+
+def _connect(connection: HTTPConnection, permit: Permit) -> socket.socket:
+    """Return a socket that is connected to one of the permitted addresses of a host. Raises ForbiddenAddress."""
+    host, port = connection._dns_host, connection.port
+    try:
+        found = resolve_host(host, port)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error if isinstance(error, socket.gaierror) else socket.gaierror(socket.EAI_NONAME, str(error))
+        raise NameResolutionError(host, connection, reason) from error
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, f"{host} was not resolved in time") from error
+    if not permit({_plain(address) for *_, address in found}):
+        raise ForbiddenAddress(host)
+    failure: OSError = OSError("it has no address")
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in connection.socket_options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(_seconds_left(CONNECT_SECONDS))
+            sock.connect(address)
+            sock.settimeout(_seconds_left(READ_SECONDS))  # for a handshake of TLS
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    if isinstance(failure, TimeoutError):
+        raise ConnectTimeoutError(connection, f"{host} does not accept the connection") from failure
+    raise NewConnectionError(connection, f"Failed to establish a new connection: {failure}") from failure
+
+
+def _plain(address: tuple[Any, ...]) -> str:
+    return str(address[0]).partition("%")[0]
+
+
+def _limited_pools(permit: Permit) -> dict[str, type[HTTPConnectionPool]]:
+    """Return the classes of urllib3's pools whose connections are judged by `permit`, by scheme."""
+
+    class PermittedConnection(HTTPConnection):
+        response_class = LimitedResponse
+
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, permit)
+
+    class PermittedTLSConnection(HTTPSConnection):
+        response_class = LimitedResponse
+
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, permit)
+
+    class PermittedPool(HTTPConnectionPool):
+        ConnectionCls = PermittedConnection
+
+    class PermittedTLSPool(HTTPSConnectionPool):
+        ConnectionCls = PermittedTLSConnection
+
+    return {"http": PermittedPool, "https": PermittedTLSPool}
+
+
+class _LimitedAdapter(HTTPAdapter):
+    """Sends requests over connections that `permit` allows. Where a proxy connects, the names are judged before."""
+
+    def __init__(self, permit: Permit, **options: Any) -> None:
+        self._permit = permit
+        super().__init__(**options)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Let the pools have limited connections."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _limited_pools(self._permit)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Return a manager whose connections, those to the proxy, may lead anywhere."""
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _limited_pools(lambda addresses: True)
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        """Send a request. Raises ForbiddenAddress where a proxy would connect to something that is not permitted."""
+        if select_proxy(request.url or "", options.get("proxies")):
+            host = urlsplit(request.url or "").hostname or ""
+            if not self._permit(host_addresses(str(host))):
+                raise ForbiddenAddress(str(host))
+        return super().send(request, *arguments, **options)
 
 
 def fetch_concurrently(
@@ -123,14 +331,46 @@ def is_web_url(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def internal_addresses(host: str) -> set[str]:
-    """Return those IP addresses of a host that are not public: of this machine or a private network.
+def resolve_host(host: str, port: int | None = None) -> list[Any]:
+    """Return what getaddrinfo finds for a host. Raises OSError, such as TimeoutError, or UnicodeError."""
+    outcome: list[Any] = []
 
-    None where it can't be resolved: a proxy may resolve it, or the request itself fails.
-    """
+    def resolve() -> None:
+        try:
+            outcome.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            outcome.append(error)
+
+    # In a thread, since it has no timeout.
+    thread = threading.Thread(target=resolve, name="resolve", daemon=True)
+    thread.start()
+    thread.join(_seconds_left(CONNECT_SECONDS))
+    if not outcome:
+        raise TimeoutError("the name was not resolved in time")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    found: list[Any] = outcome[0]
+    return found
+
+
+def host_addresses(host: str) -> set[str]:
+    """Return the IP addresses of a host; none where it can't be resolved: a proxy may be able to."""
     try:
-        resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return {_plain(address) for *_, address in resolve_host(host)}
     except (OSError, ValueError):
         return set()
-    addresses = {str(address[0]).partition("%")[0] for *_, address in resolved}
-    return {address for address in addresses if not ipaddress.ip_address(address).is_global}
+
+
+def internal_only(addresses: Collection[str]) -> set[str]:
+    """Return those IP addresses that are not public: of this machine, a private network, or no single machine."""
+    return {address for address in addresses if not _is_public(ipaddress.ip_address(address))}
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        for network, shift in _TRANSLATED:
+            if address in network:
+                return _is_public(ipaddress.IPv4Address(int(address) >> shift & 0xFFFF_FFFF))
+        if address not in _UNICAST:
+            return False
+    return address.is_global and not address.is_multicast

@@ -18,7 +18,7 @@ from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import requests
 
@@ -131,7 +131,7 @@ def lookup_image(image: str, known_digests: Collection[str] = ()) -> RemoteImage
     Raises ImageNotFound or LookupFailed.
     """
     name = parse_image_name(image)
-    with http_client.new_http_session() as session:
+    with http_client.new_http_session(http_client.HomeNetwork()) as session:
         client = _RegistryClient(session, name)
         try:
             digest = client.fetch_digest() if known_digests else ""
@@ -255,16 +255,9 @@ class _RegistryClient:
         self, url: str, headers: Mapping[str, str], method: str = "GET"
     ) -> tuple[requests.Response, bytes]:
         authorization = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        limits = (self._check_redirect, MAX_ANSWER_BYTES, self._deadline)
-        return http_client.fetch_limited(self._session, url, *limits, headers, secret=authorization, method=method)
-
-    def _check_redirect(self, url: str) -> None:
-        """Raise LookupFailed for a redirect or token URL that is not http(s) or leads into a private network."""
-        host = urlsplit(url).hostname or ""
-        name = self._name.host
-        is_internal = is_loopback(name) or http_client.internal_addresses(name.partition(":")[0])
-        if not http_client.is_web_url(url) or (http_client.internal_addresses(host) and not is_internal):
-            raise LookupFailed(t("%(host)s points to an address that is not on the internet", host=name))
+        return http_client.fetch_limited(
+            self._session, url, MAX_ANSWER_BYTES, self._deadline, headers, secret=authorization, method=method
+        )
 
     def _fetch_token(self, challenge: str) -> str:
         """Return a pull token, from the realm that WWW-Authenticate names. Raises LookupFailed."""
@@ -273,7 +266,6 @@ class _RegistryClient:
         if kind.lower() != "bearer" or "realm" not in challenged:
             raise LookupFailed(t("%(host)s requires a login", host=self._name.host))
         realm = challenged["realm"]
-        self._check_redirect(realm)
         query = {"scope": challenged.get("scope") or f"repository:{self._name.path}:pull"}
         if service := challenged.get("service"):
             query["service"] = service
@@ -337,6 +329,8 @@ def parse_timestamp(value: object) -> datetime | None:
 
 def _describe_error(error: Exception, host: str) -> TranslatableText:
     """Return a sentence for one of REQUEST_ERRORS."""
+    if isinstance(error, http_client.ForbiddenAddress | http_client.NoWebAddress):
+        return t("%(host)s points to an address that is not on the internet", host=host)
     if isinstance(error, requests.TooManyRedirects):
         return t("%(host)s redirects too often", host=host)
     if isinstance(error, http_client.TooLarge):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import getpass
+import json
 import os
 import platform
 import time
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-import requests
 from cryptography import x509
 from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -53,9 +53,11 @@ from rockonweb.models import (
 )
 from rockonweb.models.address import mask_password, open_read_only, parse_database_url
 from rockonweb.models.base import make_cipher, wrap_database_error
+from rockonweb.remote import http_client
 from rockonweb.work import heartbeat, queue
 from rockonweb.work.collect_facts import claimed_ports
 
+MAX_ANSWER_BYTES = 100_000  # of the web server
 TIMEOUT_SECONDS = 5  # for a response of Redis or the web server
 MAX_QUEUED_TIME = timedelta(minutes=5)  # after which a queued operation should have started
 RECENT_PERIOD = timedelta(days=30)  # failed operations that are older are not reported
@@ -463,15 +465,18 @@ def _secret_columns() -> list[Any]:
 
 def _probe_address(url: str) -> Literal["ours", "another", "nothing"]:
     """Return what answers at this instance's web address: a Rockonweb, another server, or nothing."""
-    with requests.Session() as session, warnings.catch_warnings():
+    with http_client.new_http_session(lambda _: True) as session, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the certificate, which is for another host name
-        session.trust_env = False
+        session.trust_env, session.verify = False, False
         try:
-            response = session.get(f"{url}/healthz", timeout=TIMEOUT_SECONDS, verify=False, allow_redirects=False)
-        except requests.RequestException:
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            _, body = http_client.fetch_limited(session, f"{url}/healthz", MAX_ANSWER_BYTES, deadline, {})
+        except http_client.TooLarge:
+            return "another"
+        except http_client.REQUEST_ERRORS:
             return "nothing"
     try:
-        return "ours" if response.json()["status"] in HEALTH_WORDS else "another"
+        return "ours" if json.loads(body)["status"] in HEALTH_WORDS else "another"
     except (ValueError, TypeError, LookupError):
         return "another"
 

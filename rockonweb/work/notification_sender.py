@@ -1,13 +1,15 @@
-"""Sends a notice through Apprise, which is imported here alone, and only when something is sent: it needs much memory,
-which the long-running processes should not.
+"""Sends a notice to a webhook, or through Apprise, which is imported here alone, and only when something is sent: it
+needs much memory, which the long-running processes should not.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import TYPE_CHECKING
 
 from rockonweb.core.instance.notifications import (
     MAX_SENTENCE,
@@ -18,17 +20,31 @@ from rockonweb.core.instance.notifications import (
     mask_secrets,
 )
 from rockonweb.core.text import t
+from rockonweb.remote import http_client
 
 if TYPE_CHECKING:
     import apprise
 
-TIMEOUT = 8.0  # seconds to connect, and for the response
+TIMEOUT = 8.0  # seconds to connect, and for the response; for a webhook altogether
+TOTAL_SECONDS = 30.0  # for all that Apprise or a mail server does
+MAX_ANSWER_BYTES = 1_000_000  # of a webhook
 SECURE_MODES = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
 _CAUSE_PREFIX = "Exception: "  # before the cause of a failure in Apprise's log
 
 
 def deliver_message(way: NoticeChannel, parts: Mapping[str, str], message: RenderedNotice) -> str:
-    """Send a message; return blank on success, else a sentence on the failure, with secrets masked. Never raises."""
+    """Send a message; return blank on success, else a sentence on the failure, with secrets masked. Never raises.
+
+    A server that takes longer than TOTAL_SECONDS is given up, while a thread may go on to wait for it.
+    """
+    failures: list[str] = []
+    thread = threading.Thread(target=lambda: failures.append(_send_message(way, parts, message)), daemon=True)
+    thread.start()
+    thread.join(TOTAL_SECONDS)
+    return failures[0] if failures else t("The server is too slow.")
+
+
+def _send_message(way: NoticeChannel, parts: Mapping[str, str], message: RenderedNotice) -> str:
     if way is NoticeChannel.APPRISE and is_local_service(parts["url"]):
         return t("Such an address points to this machine itself. Notifications are sent over the network only.")
     import apprise
@@ -41,6 +57,8 @@ def deliver_message(way: NoticeChannel, parts: Mapping[str, str], message: Rende
     logger.propagate = False  # its lines may contain an address with a password
     try:
         target = _build_service(way, parts)
+        if target is None and way is NoticeChannel.HOOK:
+            return _post_hook(parts["url"], message)
         if target is None:
             return t("Apprise does not support this address.")
         sender = apprise.Apprise(asset=target.asset)
@@ -56,13 +74,39 @@ def deliver_message(way: NoticeChannel, parts: Mapping[str, str], message: Rende
     return defuse_text(mask_secrets(reason, parts), MAX_SENTENCE) or t("It was rejected; no reason was given.")
 
 
+def _post_hook(url: str, message: RenderedNotice) -> str:
+    """Send a message to a webhook, as the JSON of Apprise's `json://`; return as `deliver_message`. Raises
+    REQUEST_ERRORS.
+    """
+    body = {"version": "1.0", "title": message.title, "message": message.body, "attachments": [], "type": "info"}
+    deadline = time.monotonic() + TIMEOUT
+    with http_client.new_http_session(http_client.HomeNetwork()) as session:
+        response, _ = http_client.fetch_limited(
+            session,
+            url,
+            MAX_ANSWER_BYTES,
+            deadline,
+            {"Content-Type": "application/json"},
+            method="POST",
+            content=json.dumps(body).encode(),
+        )
+    status = response.status_code
+    return "" if status // 100 == 2 else t("The server answers with status %(status)s.", status=status)
+
+
 def _build_service(way: NoticeChannel, parts: Mapping[str, str]) -> apprise.NotifyBase | None:
+    """Return Apprise's service; None where it has none for the address."""
     import apprise
 
     asset = apprise.AppriseAsset(
-        app_id="Rockonweb", app_desc="Rockonweb", app_url="", image_url_mask="", image_url_logo="", async_mode=False
+        app_id="Rockonweb",
+        app_desc="Rockonweb",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        async_mode=False,
+        http_redirects=False,  # they may lead to this machine
     )
-    common: dict[str, Any] = {"asset": asset, "cto": TIMEOUT, "rto": TIMEOUT}
     if way is NoticeChannel.MAIL:
         from apprise.plugins.email import NotifyEmail
 
@@ -76,24 +120,11 @@ def _build_service(way: NoticeChannel, parts: Mapping[str, str]) -> apprise.Noti
             from_addr=f"Rockonweb <{parts['from']}>",
             targets=[recipient.strip() for recipient in parts["to"].split(",") if recipient.strip()],
             format="text",
-            **common,
+            asset=asset,
+            cto=TIMEOUT,
+            rto=TIMEOUT,
         )
-    url = parts["url"]
-    if way is NoticeChannel.HOOK and (native_service := apprise.Apprise.instantiate(url, asset=asset)) is None:
-        from apprise.plugins.custom_json import NotifyJSON
-
-        url_parts = urlsplit(url)
-        return NotifyJSON(  # type: ignore[no-untyped-call]
-            host=url_parts.hostname,
-            port=url_parts.port,
-            secure=url_parts.scheme == "https",
-            user=unquote(url_parts.username or "") or None,
-            password=unquote(url_parts.password or "") or None,
-            fullpath=url_parts.path or "/",
-            params=dict(parse_qsl(url_parts.query)),
-            **common,
-        )
-    return native_service if way is NoticeChannel.HOOK else apprise.Apprise.instantiate(url, asset=asset)
+    return apprise.Apprise.instantiate(parts["url"], asset=asset)
 
 
 class _FailureLog(logging.Handler):

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +27,7 @@ from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.repair import name_steps
 from rockonweb.core.text import AppOutput, t
-from rockonweb.host import Engine, get_host
+from rockonweb.host import Engine, Waiter, get_host
 from rockonweb.models import (
     Draft,
     Installation,
@@ -44,7 +45,7 @@ from rockonweb.work import operations, rollback, scheduler, sync_status
 from rockonweb.work.dependents import find_dependents
 from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
-from rockonweb.work.step_actions import Cancelled
+from rockonweb.work.step_actions import Cancelled, stop_if_cancelled
 
 FAILED_ENDS = (Progress.FAILED, Progress.INTERRUPTED)
 logger = logging.getLogger(__name__)
@@ -297,7 +298,9 @@ def _refresh_catalogue(operation_id: int) -> None:
         step = _runner_step("fetch_catalogue", t("fetch the catalogue"), t("new and changed rock-ons"))
         session.get_one(Operation, operation_id).steps.append(step)
     step_id = step.id
-    report = catalog.refresh_catalogue()
+    waiter = Waiter()
+    waiter.on_wait = partial(stop_if_cancelled, operation_id)
+    report = catalog.refresh_catalogue(waiter.call)
     with transaction() as session:
         session.get_one(OperationStep, step_id).output = str(report)
     if not report.loaded:

@@ -74,6 +74,14 @@ class Cancelled(Exception):
     """A user has cancelled the operation."""
 
 
+def stop_if_cancelled(operation_id: int) -> None:
+    """Raise Cancelled where a user has cancelled an operation."""
+    requested = db.session.scalar(select(Operation.cancel_requested).where(Operation.id == operation_id))
+    db.session.rollback()
+    if requested:
+        raise Cancelled
+
+
 class StepContext:
     """What actions use: the operation's id, host and engine, and methods to report progress."""
 
@@ -140,10 +148,7 @@ class StepContext:
 
     def stop_if_cancelled(self) -> None:
         """Raise Cancelled where a user has cancelled the operation."""
-        requested = self.cancel_requested
-        db.session.rollback()
-        if requested:
-            raise Cancelled
+        stop_if_cancelled(self.operation_id)
 
 
 class StepAction(ABC, Generic[HandledStep]):

@@ -12,10 +12,10 @@ from flask import Flask
 from rockonweb.catalog import icons, pictures
 from rockonweb.catalog.metastore import UnusableFile
 from rockonweb.models import RockOn, db, transaction
-from rockonweb.remote import http_client
 from tests.support.app import FormClient, add_rockon
 from tests.support.metastore import MetastoreServer
 from tests.support.odd_server import Answer, odd_server, redirect_to, respond_with
+from tests.support.resolving import PUBLIC, Resolver
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 32
@@ -196,14 +196,11 @@ def test_nothing_of_this_machine_or_its_network_is_asked(store: MetastoreServer,
 
 
 def test_a_redirect_to_this_machine_is_not_followed(store: MetastoreServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Resolver(monkeypatch, {"public.example": [PUBLIC]})
     with odd_server({"/a": redirect_to(f"{store.url}/a.png")}) as address:
-        # Stands for a machine of the public internet.
-        judge = http_client.internal_addresses
-        monkeypatch.setattr(
-            http_client, "internal_addresses", lambda host: set() if host == "localhost" else judge(host)
-        )
+        names.lead(PUBLIC, address)
         with pytest.raises(UnusableFile, match=r"127\.0\.0\.1"):
-            pictures.fetch_picture(f"http://localhost:{address.rpartition(':')[2]}/a", [])
+            pictures.fetch_picture("http://public.example/a", [])
     assert store.count_requests() == 0
 
 

@@ -17,6 +17,7 @@ from rockonweb.remote import http_client
 from tests.support.claims import free_port
 from tests.support.metastore import MetastoreServer
 from tests.support.odd_server import Answer, odd_server, redirect_to, respond_with
+from tests.support.resolving import PUBLIC, Resolver
 
 pytestmark = pytest.mark.waits
 
@@ -310,24 +311,23 @@ def test_a_redirect_to_something_else_than_a_web_address_is_refused(location):
     ["127.0.0.1", "localhost", "10.0.0.7", "192.168.1.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"],
 )
 def test_a_public_metastore_can_not_redirect_into_the_own_network(target, monkeypatch):
-    """The server is on loopback here, but the configured name stands for a public address."""
-    resolve = socket.getaddrinfo
-
-    def getaddrinfo(host, *arguments, **options):
-        return resolve({"public.example": public[0]}.get(host, host), *arguments, **options)
-
-    public = ["127.0.0.1"]  # for the connection
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    judge = http_client.internal_addresses
-
-    def judged(host: str) -> set[str]:
-        public[0] = "93.184.215.14"
-        return judge(host)
-
-    monkeypatch.setattr(http_client, "internal_addresses", judged)
+    names = Resolver(monkeypatch, {"public.example": [PUBLIC]})
     with odd_server({"/a.json": redirect_to(f"http://{target}:9/x")}) as url:
-        found = fetch(url.replace("127.0.0.1", "public.example"), "a.json")
+        names.lead(PUBLIC, url)
+        found = fetch("http://public.example", "a.json")
     assert "which is on this machine or its network" in found["a.json"].fault
+
+
+def test_a_public_metastore_whose_name_leads_elsewhere_later_is_not_followed(metastore, monkeypatch):
+    store = metastore({"a.json": "secret"})
+    names = Resolver(monkeypatch, {"public.example": [PUBLIC]})
+    with odd_server({"/root.json": respond_with(b"{}", Connection="close")}) as url:
+        names.lead(PUBLIC, url)
+        remote = RemoteMetastore(f"http://public.example:{store.url.rpartition(':')[2]}", {})
+        assert remote.fetch_root().content
+        names.answers["public.example"] = ["127.0.0.1"]
+        assert [one.content for one in remote.fetch_files(["a.json"])] == [None]
+    assert store.count_requests() == 0
 
 
 def test_a_metastore_on_the_own_network_may_redirect_within_it(metastore):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from rockonweb.core.operations.steps import UiPage
+from rockonweb.core.status.health import HealthLimits
+from rockonweb.host import health_gate
 from rockonweb.host.certificate import create_self_signed
+from rockonweb.host.engine import Engine
 from rockonweb.host.health_gate import answers_http
+from rockonweb.host.waiting import Waiter
 
 Handle = Callable[[socket.socket], None]
 
@@ -108,3 +113,41 @@ def test_https_is_spoken_where_the_definition_says_so_with_whatever_certificate(
 def test_an_app_that_speaks_plain_http_instead_lives_also_when_it_hangs_up_on_tls() -> None:
     with serving(says(OK)) as port:
         assert answers_http(UiPage(port, https=True))
+
+
+def test_an_answer_that_comes_drop_by_drop_is_awaited_for_some_seconds_altogether(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health_gate, "PAGE_TIMEOUT", 0.5)
+
+    def trickle(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(200):
+            connection.sendall(b"y")
+            time.sleep(0.05)
+
+    with serving(trickle) as port:
+        begun = time.monotonic()
+        assert not answers_http(UiPage(port))
+        assert time.monotonic() - begun < 3
+
+
+def test_a_look_at_a_page_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who cancels does not wait for an app that accepts a connection and is silent."""
+
+    class Left(Exception):
+        pass
+
+    def leave() -> None:
+        raise Left
+
+    engine = Engine.__new__(Engine)
+    engine.waiter = Waiter()
+    engine.waiter.on_wait = leave
+    gate = threading.Event()
+    with serving(lambda _: gate.wait(60) and None) as port:
+        begun = time.monotonic()
+        with pytest.raises(Left):
+            next(health_gate.await_health(engine, {"app": UiPage(port)}, HealthLimits()))
+        assert time.monotonic() - begun < 3
+        gate.set()

@@ -29,6 +29,7 @@ from rockonweb.remote.registry import (
 from tests.support.claims import free_port
 from tests.support.pushing import CREATED, push_image, push_manifest
 from tests.support.registry import RegistryServer
+from tests.support.resolving import PUBLIC, Resolver
 
 # -- names --------------------------------------------------------------------------------------------------------
 
@@ -300,11 +301,9 @@ def test_what_a_registry_will_not_tell_is_unknown(
 def test_a_registry_of_the_internet_does_not_lead_into_this_network(
     moody: Moody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registries, "is_loopback", lambda host: False)
-    monkeypatch.setattr(
-        http_client, "internal_addresses", lambda host: {"10.0.0.7"} if host == "inner.example" else set()
-    )
-    monkeypatch.setattr(ImageName, "base_url", f"http://{moody.address}/v2/app")
+    names = Resolver(monkeypatch, {"box.example": [PUBLIC], "inner.example": ["10.0.0.7"]})
+    names.lead(PUBLIC, f"http://{moody.address}")
+    monkeypatch.setattr(ImageName, "base_url", "http://box.example/v2/app")
     moody.answers["/v2/app/manifests/latest"] = (302, b"", {"Location": "http://inner.example/secret"})
     with pytest.raises(LookupFailed, match="not on the internet"):
         lookup_image("box.example/app")

@@ -27,6 +27,7 @@ class WebhookReceiver:
     got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     status: int = 200
     delay: float = 0
+    location: str = ""
 
 
 @contextmanager
@@ -40,6 +41,8 @@ def webhook_receiver(path: str = "/hook") -> Iterator[WebhookReceiver]:
             receiver.got.append((self.path, json.loads(body)))
             time.sleep(receiver.delay)
             self.send_response(receiver.status)
+            if receiver.location:
+                self.send_header("Location", receiver.location)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import syslog
+import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -21,6 +24,7 @@ from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progr
 from rockonweb.work import heartbeat, notification_queue, notification_sender, queue, runner, updates
 from tests.support.app import add_rockon, mark_installed
 from tests.support.claims import free_port
+from tests.support.odd_server import odd_server, respond_with
 from tests.support.receivers import mail_server, webhook_receiver
 
 WORDS = NoticeContent("Notes could not be installed", ("The image is not there.", "Check its name."))
@@ -186,6 +190,43 @@ def test_a_server_that_is_silent_is_given_up(app: Flask, monkeypatch: pytest.Mon
         send_all()
         assert time.monotonic() - begun < 4
     assert target(one).fine is False
+
+
+@pytest.mark.parametrize("way", ["hook", "apprise", "mail"])
+def test_a_server_that_trickles_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setattr(notification_sender, "TIMEOUT", 0.5)
+    monkeypatch.setattr(notification_sender, "TOTAL_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            with server.accept()[0] as connection, suppress(OSError):
+                connection.sendall(b"220-" if way == "mail" else b"HTTP/1.1 200 OK\r\nX: ")
+                for _ in range(200):
+                    connection.sendall(b"y")
+                    time.sleep(0.05)
+
+        threading.Thread(target=trickle, daemon=True).start()
+        port = server.getsockname()[1]
+        url = f"http://127.0.0.1:{port}/" if way == "hook" else f"json://127.0.0.1:{port}/"
+        one = add(way, **(mailbox(port) if way == "mail" else {"url": url}))
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
+        begun = time.monotonic()
+        send_all()
+        assert time.monotonic() - begun < 4
+    assert target(one).fine is False
+
+
+@pytest.mark.parametrize("way", ["hook", "apprise"])
+def test_nothing_follows_a_redirect(app: Flask, way: str) -> None:
+    requested: list[str] = []
+    with odd_server({"/inner": respond_with(b"secret")}, requested) as inner, webhook_receiver() as seen:
+        seen.status, seen.location = 302, f"{inner}/inner"
+        one = add(way, url=seen.url if way == "hook" else seen.url.replace("http://", "json://"))
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
+        send_all()
+    assert requested == []
+    assert target(one).fine is False
+    assert "302" in target(one).said
 
 
 def test_messages_do_not_pile_up_for_ever(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

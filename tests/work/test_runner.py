@@ -1,14 +1,21 @@
 """How an operation ends, whatever happens to it; no engine answers here."""
 
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+
 import pytest
+from flask import current_app
 
 from rockonweb import catalog
+from rockonweb.catalog import sources
 from rockonweb.catalog.report import CatalogueReport
 from rockonweb.core.errors import EngineUnreachable, RockonwebError
 from rockonweb.core.operations.requests import UpdateRequest, blank_request
 from rockonweb.models import Kind, Operation, Progress, State, Status, db, repository, transaction
 from rockonweb.work import operations, runner
 from tests.support.instance import Instance
+from tests.support.odd_server import odd_server
 
 
 @pytest.mark.both_databases
@@ -48,7 +55,7 @@ def test_a_failed_uninstall_leaves_it_installed(instance: Instance) -> None:
 def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fall() -> CatalogueReport:
+    def fall(_: object) -> CatalogueReport:
         raise ValueError("the token is t0ken-of-mine")
 
     monkeypatch.setattr(catalog, "refresh_catalogue", fall)
@@ -62,18 +69,48 @@ def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
 
 
 def test_a_refresh_is_an_operation_with_its_report(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "refresh_catalogue", lambda: CatalogueReport(added=["App"], loaded=True))
+    monkeypatch.setattr(catalog, "refresh_catalogue", lambda _: CatalogueReport(added=["App"], loaded=True))
     operation = instance.run_operation(operations.submit_refresh("me"))
     assert (operation.progress, operation.installation) == ("done", None)
     assert "1 added: App" in operation.steps[0].output
 
 
 def test_a_refresh_that_loads_nothing_fails_in_words(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "refresh_catalogue", lambda: CatalogueReport())
+    monkeypatch.setattr(catalog, "refresh_catalogue", lambda _: CatalogueReport())
     operation = instance.run_operation(operations.submit_refresh("me"))
     assert isinstance(instance.raised, RockonwebError)
     assert (operation.progress, operation.error) == ("failed", "No catalogue could be loaded.")
     assert operation.steps[0].progress == "failed"
+
+
+def test_a_refresh_whose_metastore_trickles_ends_soon_after_a_cancel(instance: Instance) -> None:
+    arrived = threading.Event()
+
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(400):
+            arrived.set()
+            handler.wfile.write(b"y")
+            time.sleep(0.05)
+
+    with odd_server({"/root.json": trickle}) as url:
+        sources.add_metastore(url)
+        operation_id = operations.submit_refresh("me")
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+        def cancel() -> None:
+            arrived.wait(60)
+            with app.app_context():
+                operations.cancel_operation(operation_id)
+
+        canceller = threading.Thread(target=cancel)
+        canceller.start()
+        begun = time.monotonic()
+        operation = instance.run_operation(operation_id)
+        canceller.join()
+        assert time.monotonic() - begun < 5
+    assert (operation.progress, operation.error) == ("cancelled", "Cancelled.")
 
 
 def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: Instance) -> None:
@@ -113,7 +150,7 @@ def test_a_rock_on_is_pending_while_anything_waits_also_between_two_operations(i
 @pytest.mark.both_databases
 def test_no_lock_is_left_whatever_the_end(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     for report in (CatalogueReport(loaded=True), CatalogueReport()):
-        monkeypatch.setattr(catalog, "refresh_catalogue", lambda report=report: report)
+        monkeypatch.setattr(catalog, "refresh_catalogue", lambda _, report=report: report)
         instance.run_operation(operations.submit_refresh("me"))
         assert not list(instance.settings.locks_folder.iterdir())
 

@@ -84,6 +84,7 @@ class ContainerFacts:
     exit_code: int = 0
     error: str = ""
     rockon: str = ""
+    operation: str = ""  # the random id of the operation that created it
     restart_policy: str = ""
     restarts: int = 0  # automatic ones since the last explicit start
     started: str = ""  # the time of the last start, as Docker writes it

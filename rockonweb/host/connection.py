@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import docker
 from docker.errors import NotFound
 
-from rockonweb.core.containers.argv import INSTANCE_LABEL, NAME_LABEL, ROCKON_LABEL
+from rockonweb.core.containers.argv import INSTANCE_LABEL, NAME_LABEL, OPERATION_LABEL, ROCKON_LABEL
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
@@ -118,6 +118,7 @@ class Connection:
                 image_id=item.get("ImageID", ""),
                 state=item.get("State", ""),
                 rockon=self._rockon_name(item.get("Labels") or {}),
+                operation=(item.get("Labels") or {}).get(OPERATION_LABEL, ""),
                 networks=tuple((item.get("NetworkSettings") or {}).get("Networks") or {}),
                 network_ids={
                     network: (endpoint or {}).get("NetworkID", "")
@@ -153,6 +154,7 @@ class Connection:
             exit_code=int(state.get("ExitCode") or 0),
             error=state.get("Error") or "",
             rockon=self._rockon_name(details["Config"].get("Labels") or {}),
+            operation=(details["Config"].get("Labels") or {}).get(OPERATION_LABEL, ""),
             restarts=int(details.get("RestartCount") or 0),
             started=state.get("StartedAt") or "",
             health=((state.get("Health") or {}).get("Status") or "").removeprefix("none"),

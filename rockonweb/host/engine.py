@@ -42,7 +42,7 @@ from rockonweb.core.docker.error_messages import explain_pull, is_client_failure
 from rockonweb.core.docker.pull_layers import Layer, PullProgress, apply_pull_line
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
-from rockonweb.core.facts import UP_STATES, PortListener, VolumeMount
+from rockonweb.core.facts import UP_STATES, ContainerFacts, PortListener, VolumeMount
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.secret import redact_secrets
 from rockonweb.core.text import AppOutput, join_texts, t
@@ -119,8 +119,8 @@ class Engine(Networks, Images):
             if port.get("PublicPort")
         ]
 
-    def operation_containers(self, operation: int) -> list[str]:
-        """Return the names of this instance's containers that the operation of this id created."""
+    def operation_containers(self, operation: str) -> list[str]:
+        """Return the names of this instance's containers that the operation of this random id created."""
         with translate_errors():
             containers = self._api.containers(all=True, filters={"label": f"{OPERATION_LABEL}={operation}"})
         return [
@@ -288,7 +288,7 @@ class Engine(Networks, Images):
             client.close()
         yield PullProgress(tuple(layers.values()), status.removeprefix("Status: "))
 
-    def create_container(self, argv: Argv, operation: int) -> None:
+    def create_container(self, argv: Argv, operation: str) -> None:
         """Create a container from its `docker run` line without starting it, labelled with the operation's id."""
         name = _container_name(argv)
         container = self.inspect_container(name)
@@ -376,13 +376,13 @@ class Engine(Networks, Images):
             self._require_own(container)
         self.rename_container(name + RENAMED_SUFFIX, name)
 
-    def renamed_containers(self) -> list[str]:
-        """Return the original names of the rock-on's containers that `rename_old` has renamed."""
-        return [
-            name.removesuffix(RENAMED_SUFFIX)
+    def renamed_containers(self) -> dict[str, ContainerFacts]:
+        """Return the rock-on's containers that `rename_old` has renamed, by their original names."""
+        return {
+            name.removesuffix(RENAMED_SUFFIX): container
             for name, container in self.list_containers().items()
             if name.endswith(RENAMED_SUFFIX) and self.acts_on(container)
-        ]
+        }
 
     def is_container_up(self, name: str) -> bool:
         """Whether a container runs, or Docker is restarting it (UP_STATES)."""
@@ -536,7 +536,7 @@ def _command_error(output: str, status: int, argv: Argv, *, runs: bool) -> Engin
     return command_error(output, status, name, image)
 
 
-def docker_create_argv(argv: Argv, operation: int) -> Argv:
+def docker_create_argv(argv: Argv, operation: str) -> Argv:
     """Return the `docker create` line for a `docker run` line, with the operation's id and the container's name as
     labels. Raises EngineError.
     """

@@ -52,13 +52,13 @@ class Networks(Connection):
                 members.setdefault(network, []).append(facts.name)
         return {item["Name"]: self._network_facts(item, members.get(item["Name"], ())) for item in items}
 
-    def operation_networks(self, operation: int) -> list[str]:
+    def operation_networks(self, operation: str) -> list[str]:
         """Return the names of this instance's networks that the operation of this id created."""
         with translate_errors():
             items = self._api.networks(filters={"label": f"{OPERATION_LABEL}={operation}"})
         return [item["Name"] for item in items if self._is_managed(item.get("Labels") or {})]
 
-    def ensure_network(self, name: str, operation: int | None = None, spec: NetworkSpec | None = None) -> bool:
+    def ensure_network(self, name: str, operation: str | None = None, spec: NetworkSpec | None = None) -> bool:
         """Create a network unless one of this name exists, by `spec` or with Docker's defaults; `operation` is a label.
 
         Returns whether it was created.
@@ -186,11 +186,11 @@ class Networks(Connection):
             )
         return details
 
-    def _network_config(self, spec: NetworkSpec, operation: int | None = None) -> dict[str, Any]:
+    def _network_config(self, spec: NetworkSpec, operation: str | None = None) -> dict[str, Any]:
         """Return the arguments of the SDK's create_network."""
         labels = {INSTANCE_LABEL: self.instance}
         if operation is not None:
-            labels[OPERATION_LABEL] = str(operation)
+            labels[OPERATION_LABEL] = operation
         pool = {
             "Subnet": spec.subnet,
             "Gateway": spec.gateway,

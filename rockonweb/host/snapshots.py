@@ -1,8 +1,8 @@
 """Snapshots of shares that are Btrfs subvolumes, and the data of shares that a snapshot has replaced.
 
 Both are in OWN_FOLDER in the shares root, which is no share itself: `snapshots/INSTANCE-POINT/SHARE` are read-only
-snapshots, by id of the rollback point; `replaced/SHARE-…` are shares as they were before a snapshot was restored. The
-latter are only deleted by a user, one by one.
+snapshots, by random id of the rollback point; `replaced/SHARE-…` are shares as they were before a snapshot was
+restored. The latter are only deleted by a user, one by one.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ OWN_FOLDER = ".rockonweb"
 
 
 class Snapshots:
-    """The snapshots of a host's shares that one instance has taken. `point` is always the id of a rollback point."""
+    """The snapshots of a host's shares that one instance has taken. `point` is always a rollback point's random id."""
 
     def __init__(self, shares: Shares, instance: str) -> None:
         self._root = shares.root
         self._instance = instance
 
-    def snapshot_path(self, point: int, share: str = "") -> Path:
+    def snapshot_path(self, point: str, share: str = "") -> Path:
         """Return the path of a share's snapshot, without `share` of the folder of all those of a point."""
         return self._root / OWN_FOLDER / "snapshots" / f"{self._instance}-{point}" / share
 
@@ -64,7 +64,7 @@ class Snapshots:
         """Return the subvolumes inside a share, as paths relative to it; a snapshot does not contain them."""
         return _list_subvolumes(self._root / share)
 
-    def take_snapshot(self, point: int, share: str) -> None:
+    def take_snapshot(self, point: str, share: str) -> None:
         """Take a read-only snapshot of a share for a point, replacing an existing one. Raises RockonwebError."""
         path = self.snapshot_path(point, share)
         try:
@@ -79,7 +79,7 @@ class Snapshots:
                 t("The share was not changed. Free up space on its disk, or check the system log."),
             ) from None
 
-    def restore_share(self, point: int, share: str, name: str) -> Path | None:
+    def restore_share(self, point: str, share: str, name: str) -> Path | None:
         """Replace a share by a writable copy of a point's snapshot; the current data is kept as `replaced_path(name)`.
 
         May be repeated after an interruption. Subvolumes inside the share, which a snapshot does not contain, are moved
@@ -120,19 +120,19 @@ class Snapshots:
             ) from None
         return replaced
 
-    def shares_by_point(self) -> dict[int, list[str]]:
+    def shares_by_point(self) -> dict[str, list[str]]:
         """Return the names of the shares that have a snapshot, by point."""
         shares = {}
         try:
-            for entry in os.scandir(self.snapshot_path(0).parent):
+            for entry in os.scandir(self.snapshot_path("").parent):
                 instance, _, point = entry.name.partition("-")
-                if instance == self._instance and point.isdecimal():
-                    shares[int(point)] = sorted(os.listdir(entry.path))
+                if instance == self._instance and point:
+                    shares[point] = sorted(os.listdir(entry.path))
         except OSError:
             return {}
         return shares
 
-    def delete_snapshots(self, point: int) -> None:
+    def delete_snapshots(self, point: str) -> None:
         """Delete the snapshots of a point; those where that fails stay, and are found by the next clean-up."""
         folder = self.snapshot_path(point)
         for share in self.shares_by_point().get(point, ()):

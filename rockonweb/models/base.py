@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -55,6 +56,13 @@ class NumberedBase(Base):
 
 
 db = SQLAlchemy(metadata=Base.metadata)
+
+
+def new_uid() -> str:
+    """Return a random id, for what is known outside of the database: a number is used again after an older copy of it
+    was put back.
+    """
+    return secrets.token_hex(8)
 
 
 def utc_now() -> datetime:

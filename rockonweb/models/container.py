@@ -33,6 +33,7 @@ class Container(NumberedBase):
     image: Mapped[str] = mapped_column(Text)  # IMAGE:TAG
 
     docker_state: Mapped[str] = mapped_column(String(20), default="")  # blank: it does not exist
+    docker_name: Mapped[str] = mapped_column(Text, default="")  # if it was renamed manually
     exit_code: Mapped[int | None]
     docker_error: Mapped[str] = mapped_column(Text, default="")
 

@@ -10,7 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
 from rockonweb.core.operations.requests import ChangeRequest, Notes, Request, request_from_json
-from rockonweb.models.base import EncryptedText, NumberedBase, PackedJSON, TranslatableString, UTCDateTime, utc_now
+from rockonweb.models.base import (
+    EncryptedText,
+    NumberedBase,
+    PackedJSON,
+    TranslatableString,
+    UTCDateTime,
+    new_uid,
+    utc_now,
+)
 from rockonweb.models.installation import Installation
 
 ACTIVE_PROGRESS = (Progress.QUEUED, Progress.RUNNING)
@@ -31,6 +39,7 @@ class Operation(NumberedBase):
         Index("ix_operation_active", "installation_id", sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
     )
 
+    uid: Mapped[str] = mapped_column(String(32), default=new_uid, unique=True)  # in labels of what it creates
     installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=False, length=40))
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)

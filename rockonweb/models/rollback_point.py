@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.plan.rollback import PreviousImage
-from rockonweb.models.base import EncryptedText, NumberedBase, PackedJSON, UTCDateTime, utc_now
+from rockonweb.models.base import EncryptedText, NumberedBase, PackedJSON, UTCDateTime, new_uid, utc_now
 from rockonweb.models.installation import Installation
 from rockonweb.models.operation import Operation
 
@@ -16,6 +16,8 @@ from rockonweb.models.operation import Operation
 class RollbackPoint(NumberedBase):
     """A rock-on before an operation: its definition, answers and images, and the shares that have snapshots."""
 
+    # Part of the names of its snapshots and image tags.
+    uid: Mapped[str] = mapped_column(String(32), default=new_uid, unique=True)
     installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     operation_id: Mapped[int | None] = mapped_column(ForeignKey("operation.id", ondelete="SET NULL"), index=True)
     created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

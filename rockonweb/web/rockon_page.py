@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import abort, render_template, request
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from rockonweb.catalog import icons, replacements
 from rockonweb.core.questions import migrate_answers
-from rockonweb.models import Installation, Kind, Operation, Progress, State, Status, db, repository
+from rockonweb.models import Container, Installation, Kind, Operation, Progress, State, Status, db, repository
 from rockonweb.models.repository import find_installation
 from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.partials import fingerprint_of, wants_partial
@@ -51,11 +51,21 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "icon": icons.app_icon_version(installation),
         "succession": replacements.replacements_to_offer(installation),
         "predecessors": replacements.replaceable_apps(installation),
+        "renamed": db.session.execute(_renamed_containers(installation)).all() if installation.is_installed else [],
         "again": installation.state is State.AVAILABLE and was_answered_before(installation),
         "since": _state_since(installation, last),
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
     }
     return {**context, "head_mark": _head_fingerprint(context)}
+
+
+def _renamed_containers(installation: Installation) -> Select[str, str]:
+    """Return the query for the containers that were renamed manually: their own name and the present one."""
+    return (
+        select(Container.name, Container.docker_name)
+        .where(Container.installation_id == installation.id, Container.docker_name != "")
+        .order_by(Container.position)
+    )
 
 
 def _head_fingerprint(context: dict[str, Any]) -> str:
@@ -68,7 +78,7 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
     )  # fmt: skip
     candidates = [rockon_item.name for rockon_item in context["succession"].candidates]
     predecessors = [(rockon_item.id, rockon_item.name) for rockon_item in context["predecessors"]]
-    plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since")]
+    plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since", "renamed")]
     return fingerprint_of(rockon_values, candidates, predecessors, plain_values, failed and failed.id)
 
 

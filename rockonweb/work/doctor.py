@@ -305,6 +305,7 @@ class _InstanceProbe:
                 .where(Installation.state.in_(states))
             )
             expected = {(container, rockon) for rockon, container in session.execute(query)}
+            known_uids = set(session.scalars(select(Operation.uid)))
             # Columns alone: whole apps have secrets, which are decrypted within an application only.
             sources = session.execute(
                 select(Installation.name, Installation.installed_source).where(Installation.state.in_(states))
@@ -342,7 +343,14 @@ class _InstanceProbe:
         renamed = [
             f"{container.name} → {container.docker_name}" for container in containers.values() if container.docker_name
         ]
-        return diagnosis.diagnose_containers(sorted(orphans), missing, sorted(cut_off), sorted(folders), renamed)
+        unknown = [
+            container.name
+            for container in containers.values()
+            if (container.name, container.rockon) in expected and container.operation not in known_uids
+        ]
+        return diagnosis.diagnose_containers(
+            sorted(orphans), missing, sorted(cut_off), sorted(folders), renamed, sorted(unknown)
+        )
 
     def inspect_operations(self) -> CheckResult:
         """Check for operations that are stuck, and for recent failures."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import select
 
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, UndoSkipped, Unhealthy
+from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.steps import (
     AwaitHealth,
     CreateContainer,
@@ -39,25 +40,36 @@ class _StartedStep:
     undo_state: UndoState | None
 
 
-def find_renamers(names: Collection[str]) -> dict[str, int]:
-    """Return by original name the rock-on (id) whose operation last renamed a container for its replacement, of those
-    that are known: it may be another one than the container's, which was recreated along with it.
+def find_renamers(aside: Mapping[str, ContainerFacts]) -> dict[str, int]:
+    """Return by original name the rock-on (id) whose operation renamed a container for its replacement, of those (by
+    original name) that are `aside`: it may be another one than the container's, which was recreated along with it.
+
+    Only one that is provably older than that operation, and was created by one that this database knows, is a leftover.
+    Any other was renamed by an operation of a newer database, or manually.
     """
+    known = {*db.session.scalars(select(Operation.uid).where(Operation.uid.in_([c.operation for c in aside.values()])))}
     steps = db.session.execute(
-        select(OperationStep.data, Operation.installation_id)
+        select(OperationStep.data, OperationStep.started, Operation.installation_id, Operation.uid)
         .join(Operation, Operation.id == OperationStep.operation_id)
         .where(OperationStep.kind == RenameOld.kind, OperationStep.started.is_not(None))
         .order_by(OperationStep.id)
     )
-    renamers = {str(data.get("container")): rockon_id for data, rockon_id in steps if rockon_id is not None}
-    return {name: renamers[name] for name in names if name in renamers}
+    last_steps = {str(data.get("container")): (started, rockon_id, uid) for data, started, rockon_id, uid in steps}
+    return {
+        name: rockon_id
+        for name, (started, rockon_id, uid) in last_steps.items()
+        if rockon_id is not None
+        and (container := aside.get(name))
+        and container.operation in known - {uid}
+        and container.created <= started.timestamp()
+    }
 
 
 class Executor(StepContext):
     """Performs the steps of one operation, or rolls back those that it performed before its process ended."""
 
     def __init__(self, host: Host, engine: Engine, operation: Operation) -> None:
-        super().__init__(host, engine, operation.id)
+        super().__init__(host, engine, operation)
         self.rolls_back = operation.transition.rolls_back
         self.cleanup_pending = False  # whether the rollback is incomplete because Docker did not answer
         self.rollback_errors: list[RockonwebError] = []  # other reasons why the rollback is incomplete
@@ -130,12 +142,12 @@ class Executor(StepContext):
         A step that failed or was interrupted keeps that progress, even where its partial effects were undone.
         """
         try:
-            for name in self.engine.operation_containers(self.operation_id):
+            for name in self.engine.operation_containers(self.operation_uid):
                 self.note_run(name)
             for started in reversed([*self._started_steps()]):
                 if started.undo_state is not None and started.progress is not Progress.UNDONE:
                     self._undo_step(started, started.undo_state)
-            for name in self.engine.operation_containers(self.operation_id):  # created after an interruption
+            for name in self.engine.operation_containers(self.operation_uid):  # created after an interruption
                 self.remove_own_container(name)
             self._restart_containers()
         except EngineUnreachable:
@@ -172,7 +184,7 @@ class Executor(StepContext):
         own_id = db.session.get_one(Operation, self.operation_id).installation_id
         renamers = find_renamers(names)
         db.session.rollback()
-        return [name for name in names if renamers.get(name, own_id) == own_id]
+        return [name for name in names if renamers.get(name) == own_id]
 
     def _restart_containers(self) -> None:
         """Start the containers that ran before: after Docker was killed, it leaves `unless-stopped` ones stopped."""

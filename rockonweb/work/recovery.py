@@ -65,13 +65,13 @@ def _clean_up_ended() -> Iterator[int]:
 
 def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[int]:
     """Return the idle rock-ons (ids) that may have leftovers; `containers` are all of the host, by name."""
-    aside = {
-        name.removesuffix(RENAMED_SUFFIX): facts.rockon
-        for name, facts in containers.items()
-        if facts.rockon and name.endswith(RENAMED_SUFFIX)
-    }
-    renamers = find_renamers(aside)
-    renamed = {rockon for name, rockon in aside.items() if name not in renamers}
+    renamers = find_renamers(
+        {
+            name.removesuffix(RENAMED_SUFFIX): facts
+            for name, facts in containers.items()
+            if facts.rockon and name.endswith(RENAMED_SUFFIX)
+        }
+    )
     present = {facts.rockon for facts in containers.values() if facts.rockon}
     busy = select(Operation.installation_id).where(
         Operation.progress.in_(ACTIVE_PROGRESS), Operation.installation_id.is_not(None)
@@ -83,7 +83,6 @@ def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[in
     query = select(Installation.id, Installation.name).where(
         Installation.id.not_in(busy),
         or_(
-            Installation.name.in_(renamed),
             Installation.id.in_(renamers.values()),
             Installation.id.in_(undone),
         ),
@@ -92,9 +91,7 @@ def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[in
     return [
         rockon_id
         for rockon_id, name in rows
-        if name in renamed
-        or rockon_id in renamers.values()
-        or _may_have_leftovers(rockon_id, has_containers=name in present)
+        if rockon_id in renamers.values() or _may_have_leftovers(rockon_id, has_containers=name in present)
     ]
 
 

@@ -138,41 +138,32 @@ def create_point(operation_id: int, docker: Engine) -> None:
         )
         session.add(point)
         session.flush()
-        point_id = point.id
+        uid = point.uid
     for name, image in saved.items():
         if image.image_id:
-            docker.tag_image(image.image_id, _image_repository(docker), _image_tag(point_id, name))
+            docker.tag_image(image.image_id, _image_repository(docker), _image_tag(uid, name))
 
 
 def prune_points(rockon_id: int, docker: Engine) -> None:
-    """Delete a rock-on's unusable points (see `_is_usable`) and the oldest above the limit; then all tags and snapshots
-    that belong to no point.
+    """Delete a rock-on's unusable points (see `_is_usable`) and the oldest above the limit, with their tags and
+    snapshots. Those that belong to no point in this database are left: a newer database may know them.
     """
     snapshots, limit = get_host().snapshots, current_config().rollback_points
-    tags, snapshot_ids = docker.repository_tags(_image_repository(docker)), snapshots.shares_by_point()
-    with transaction() as session:
-        query = (
-            select(RollbackPoint).where(RollbackPoint.installation_id == rockon_id).order_by(RollbackPoint.id.desc())
-        )
-        all_points = list(session.scalars(query))
-        usable = [point for point in all_points if _is_usable(point)]
-        under_way = [point for point in usable if point.operation and point.operation.is_active]
-        ended = [point for point in usable if point not in under_way]
-        for point in all_points:
-            if point not in [*under_way, *ended[:limit]]:
-                session.delete(point)
-        session.flush()
-        remaining = list(session.scalars(select(RollbackPoint)))
-        ids, needed_tags = (
-            {point.id for point in remaining},
-            {_image_tag(point.id, name) for point in remaining for name in point.kept},
-        )
-    for point_id in snapshot_ids:
-        if point_id not in ids:
-            snapshots.delete_snapshots(point_id)
-    for tag in tags:
-        if tag not in needed_tags:
+    query = select(RollbackPoint).where(RollbackPoint.installation_id == rockon_id).order_by(RollbackPoint.id.desc())
+    points = list(db.session.scalars(query))
+    usable = [point for point in points if _is_usable(point)]
+    under_way = [point for point in usable if point.operation and point.operation.is_active]
+    ended = [point for point in usable if point not in under_way]
+    surplus = {point.id: point for point in points if point not in [*under_way, *ended[:limit]]}
+    to_clean = [(point.uid, [_image_tag(point.uid, name) for name in point.kept]) for point in surplus.values()]
+    db.session.rollback()
+    for uid, tags in to_clean:
+        snapshots.delete_snapshots(uid)
+        for tag in tags:
             docker.untag_image(f"{_image_repository(docker)}:{tag}")
+    with transaction() as session:
+        for point in session.scalars(select(RollbackPoint).where(RollbackPoint.id.in_(surplus))):
+            session.delete(point)
 
 
 def _is_usable(point: RollbackPoint) -> bool:
@@ -193,8 +184,8 @@ def snapshot_share(operation_id: int, step: TakeSnapshot) -> None:
         if (point := _operation_point(operation_id)) is None:
             raise RuntimeError("there is no rollback point for this operation")
         point.shares = {**point.shares, step.share: list(step.containers)}
-        point_id = point.id
-    get_host().snapshots.take_snapshot(point_id, step.share)
+        uid = point.uid
+    get_host().snapshots.take_snapshot(uid, step.share)
 
 
 def lacks_run_mark(operation_id: int) -> bool:
@@ -212,15 +203,17 @@ def mark_ran(operation_id: int) -> None:
 
 def restore_snapshot(operation_id: int, step: RestoreSnapshot, docker: Engine) -> str:
     """Restore a share's snapshot; return a sentence on where the replaced data is. Raises RockonwebError."""
-    if step.share not in get_host().snapshots.shares_by_point().get(step.point, ()):
+    point = db.session.get(RollbackPoint, step.point)
+    if point is None or step.share not in get_host().snapshots.shares_by_point().get(point.uid, ()):
         raise RockonwebError(
             t('The snapshot of the share "%(share)s" no longer exists.', share=step.share),
             t("Roll back without the data."),
         )
     for finding in find_share_conflicts([step.share], (), docker):
         raise RockonwebError(finding.sentence, finding.hint)
+    uid = point.uid
     mark_ran(operation_id)
-    moved_to = get_host().snapshots.restore_share(step.point, step.share, _old_data_name(operation_id, step.share))
+    moved_to = get_host().snapshots.restore_share(uid, step.share, _old_data_name(operation_id, step.share))
     return _location_sentence(moved_to)
 
 
@@ -240,10 +233,10 @@ def revert_share(operation_id: int, share: str, docker: Engine) -> str:
                 "The share %(share)s was not changed: %(why)s Its previous data is in %(path)s.",
                 share=share,
                 why=finding.sentence,
-                path=str(get_host().snapshots.snapshot_path(point.id, share)),
+                path=str(get_host().snapshots.snapshot_path(point.uid, share)),
             )
         )
-    moved_to = get_host().snapshots.restore_share(point.id, share, f"{_old_data_name(operation_id, share)}-undone")
+    moved_to = get_host().snapshots.restore_share(point.uid, share, f"{_old_data_name(operation_id, share)}-undone")
     with transaction():
         point.shares = {name: containers for name, containers in point.shares.items() if name != share}
     return _location_sentence(moved_to)
@@ -267,5 +260,5 @@ def _image_repository(docker: Engine) -> str:
     return f"rockonweb/rollback-{docker.instance}"
 
 
-def _image_tag(point_id: int, container: str) -> str:
-    return f"{point_id}-{container}"[:128]
+def _image_tag(uid: str, container: str) -> str:
+    return f"{uid}-{container}"[:128]

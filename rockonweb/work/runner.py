@@ -197,7 +197,7 @@ def _has_leftovers(operation: Operation, docker: Engine) -> bool:
     """Whether a rolled-back operation has containers: Docker may have created one after the process had died."""
     if operation.progress is Progress.DONE:
         return False
-    return not operation.notes.stays and bool(docker.operation_containers(operation.id))
+    return not operation.notes.stays and bool(docker.operation_containers(operation.uid))
 
 
 @contextmanager

@@ -85,10 +85,10 @@ def stop_if_cancelled(operation_id: int) -> None:
 class StepContext:
     """What actions use: the operation's id, host and engine, and methods to report progress."""
 
-    def __init__(self, host: Host, engine: Engine, operation_id: int) -> None:
+    def __init__(self, host: Host, engine: Engine, operation: Operation) -> None:
         self.engine = engine
         self.host = host
-        self.operation_id = operation_id
+        self.operation_id, self.operation_uid = operation.id, operation.uid
 
     def report_wait(self, row_id: int, message: str) -> None:
         """Store what a step waits for as its output. Raises Cancelled."""
@@ -128,7 +128,7 @@ class StepContext:
             return
         with suppress(EngineError):  # Docker is down: the rollback checks it again
             facts = self.engine.inspect_container(name)
-            if facts and facts.ever_ran and name in self.engine.operation_containers(self.operation_id):
+            if facts and facts.ever_ran and name in self.engine.operation_containers(self.operation_uid):
                 rollback.mark_ran(self.operation_id)
 
     def is_used_by_others(self, share: str) -> bool:
@@ -292,10 +292,10 @@ class _RemoveImageAction(StepAction[RemoveImage]):
 @_register_for(CreateNetwork)
 class _CreateNetworkAction(UndoableAction[CreateNetwork]):
     def do(self, context: StepContext, step: CreateNetwork, row_id: int) -> None:
-        context.engine.ensure_network(step.network, context.operation_id, rocknets.stored_spec(step.network))
+        context.engine.ensure_network(step.network, context.operation_uid, rocknets.stored_spec(step.network))
 
     def undo(self, context: StepContext, step: CreateNetwork, undo_state: UndoState, *, ended: bool) -> None:
-        if step.network in context.engine.operation_networks(context.operation_id):
+        if step.network in context.engine.operation_networks(context.operation_uid):
             context.engine.remove_network(step.network)
 
 
@@ -350,10 +350,10 @@ class _CreateContainerAction(UndoableAction[CreateContainer]):
     def do(self, context: StepContext, step: CreateContainer, row_id: int) -> None:
         context.remove_own_container(step.container)  # left by an interrupted operation
         context.host.shares.refuse_links(context.engine.paths_to_mount(step.argv))
-        context.engine.create_container(step.argv, context.operation_id)
+        context.engine.create_container(step.argv, context.operation_uid)
 
     def undo(self, context: StepContext, step: CreateContainer, undo_state: UndoState, *, ended: bool) -> None:
-        if step.container in context.engine.operation_containers(context.operation_id):
+        if step.container in context.engine.operation_containers(context.operation_uid):
             context.remove_own_container(step.container)
 
 

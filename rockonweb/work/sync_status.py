@@ -63,6 +63,7 @@ def write_status(installation: Installation, facts: FactsByContainer, *, keep_fa
     for container in db.session.scalars(query):
         container_facts = facts.get(container.name)
         container.docker_state = container_facts.state if container_facts else ""
+        container.docker_name = container_facts.docker_name if container_facts else ""
         container.exit_code = container_facts.exit_code if container_facts else None
         container.docker_error = container_facts.error if container_facts else ""
     failed = installation.status in (Status.START_FAILED, Status.STOP_FAILED)

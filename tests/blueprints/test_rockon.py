@@ -284,3 +284,15 @@ def test_what_is_connected_to_what(app: Flask, owner_client: FormClient) -> None
     text = owner_client.get("/rockons/1").text
     for said in ("not published", "a Docker volume", "the app itself listens on its ports"):
         assert said in text
+
+
+def test_a_container_that_was_renamed_is_told_with_a_button_that_names_it_back(
+    app: Flask, owner_client: FormClient
+) -> None:
+    rockon = mark_installed(add_rockon("Notes", {"notes": {}}))
+    assert "name-back" not in owner_client.get(f"/rockons/{rockon.id}").text
+    with transaction():
+        rockon.containers[0].docker_name = "mine"
+    text = owner_client.get(f"/rockons/{rockon.id}").text
+    assert "The container notes was renamed to mine outside of Rockonweb." in text
+    assert find_pattern(r'action="(/rockons/\d+/[a-z]+)"[^<]*<[^<]*<button[^>]*id="name-back"', text)

@@ -275,7 +275,7 @@ def test_a_share_of_two_rockons_is_left_alone_unless_it_is_asked_for(
 
     image(3)
     instance.run_successfully(operations.submit_operation(rockon, UpdateRequest(asked=frozenset(["pair"])), "tester"))
-    assert "pair" in Host(instance.settings).snapshots.shares_by_point()[points(rockon)[0].id]
+    assert "pair" in Host(instance.settings).snapshots.shares_by_point()[points(rockon)[0].uid]
 
 
 SPOILS = {

@@ -22,6 +22,7 @@ from rockonweb import config, create_app
 from rockonweb.core.errors import DatabaseOutdated, DiskFull, RockonwebError
 from rockonweb.migrations import database_copy, upgrade
 from rockonweb.models import Base, Environment, RockOn, db
+from rockonweb.models.base import new_uid
 from tests.support import aged
 from tests.support.postgres import PASSWORD, PostgresServer
 
@@ -195,10 +196,10 @@ def test_the_database_itself_allows_one_running_operation_of_a_rock_on(either: F
     aged.upgrade_to("head")
     aged.fill_tables()
     # Without this index two people's clicks could race; alembic's comparison does not see its condition.
-    columns = 'installation_id, kind, progress, "user", created, parameters, noted, cancel_requested, error, hint'
+    columns = 'uid, installation_id, kind, progress, "user", created, parameters, noted, cancel_requested, error, hint'
 
     def insert(rockon: int, progress: str) -> None:
-        values = f"{rockon}, 'STOP', '{progress}', '', '2026-01-01', '', '', {no}, '', ''"
+        values = f"'{new_uid()}', {rockon}, 'STOP', '{progress}', '', '2026-01-01', '', '', {no}, '', ''"
         with db.engine.begin() as connection:
             if db.engine.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET TRANSACTION READ WRITE")

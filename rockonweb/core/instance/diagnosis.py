@@ -361,11 +361,13 @@ def diagnose_containers(
     cut_off: Sequence[str] = (),
     folders: Sequence[str] = (),
     renamed: Sequence[str] = (),
+    unknown: Sequence[str] = (),
 ) -> CheckResult:
     """Compare database and Docker: managed containers without an installed rock-on, rock-ons without containers.
 
     `cut_off` are containers that are not on a network on which they belong, `folders` missing ones that are mounted,
-    `renamed` containers that were renamed manually, with their new name.
+    `renamed` containers that were renamed manually, with their new name; `unknown` are those that an operation created
+    which is not in the database: an older copy of it was put back.
     """
     facts = {
         "strays": list(orphans),
@@ -373,6 +375,7 @@ def diagnose_containers(
         "cut_off": list(cut_off),
         "folders": list(folders),
         "renamed": list(renamed),
+        "unknown": list(unknown),
     }
     make_result = partial(CheckResult, "containers", facts=facts)
     if folders:
@@ -404,6 +407,19 @@ def diagnose_containers(
             "warn",
             t("Containers that are not on all of their networks: %(names)s.", names=_list_first(cut_off)),
             t("Restart the rock-on to connect them again."),
+        )
+    if unknown:
+        return make_result(
+            "warn",
+            t(
+                "Containers from operations that are not in this database, so an older copy of it was put back: "
+                "%(names)s. They are left as they are.",
+                names=_list_first(unknown),
+            ),
+            t(
+                "Check each app's settings, then recreate it. Check the accounts and API tokens too: those removed "
+                "since that copy are back."
+            ),
         )
     if renamed:
         return make_result(

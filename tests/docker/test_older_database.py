@@ -1,0 +1,92 @@
+"""An older copy of the database was put back: what it does not know is left alone, and told."""
+
+from collections.abc import Callable
+
+import pytest
+
+from rockonweb.core.errors import EngineError
+from rockonweb.core.operations.requests import blank_request
+from rockonweb.core.operations.steps import RENAMED_SUFFIX
+from rockonweb.host import get_host
+from rockonweb.models import Installation, Kind, Operation, RollbackPoint, db, transaction
+from rockonweb.work import operations, recovery, rollback
+from rockonweb.work.doctor import examine_instance
+from rockonweb.work.planners import PLANNERS
+from tests.support.engine import DockerDaemon
+from tests.support.instance import Instance
+
+
+def forget_after(number: int) -> None:
+    """Make the database one that knows no operation after this one."""
+    with transaction() as session:
+        for operation in session.query(Operation).filter(Operation.id > number):
+            session.delete(operation)
+        for point in session.query(RollbackPoint).filter(RollbackPoint.operation_id.is_(None)):
+            session.delete(point)
+
+
+def identity(engine: DockerDaemon, name: str) -> str:
+    return engine.run_docker("inspect", "--type", "container", "-f", "{{.Id}} {{.State.Running}}", name)
+
+
+@pytest.fixture
+def rebuilt(instance: Instance, standin: Callable[..., str]) -> Installation:
+    """An app that was changed after the copy of the database was made which is now put back."""
+    image = standin("older/app:1")
+    rockon = instance.add_rockon("Old", {"old": {"image": image, "tag": ""}})
+    instance.install_rockon(rockon)
+    last = db.session.query(Operation).order_by(Operation.id.desc()).first()
+    assert last is not None
+    instance.run_successfully(instance.submit_change(rockon, variables={"old": {"NEW": "1"}}))
+    forget_after(last.id)
+    return rockon
+
+
+def test_a_failed_update_leaves_the_container_that_a_forgotten_operation_made(
+    engine: DockerDaemon, instance: Instance, rebuilt: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working = identity(engine, "old")
+    number = operations.submit_operation(rebuilt, blank_request(Kind.UPDATE), "me")
+    label = engine.run_docker("inspect", "-f", '{{index .Config.Labels "rockonweb.operation"}}', "old")
+    assert label != db.session.get_one(Operation, number).uid
+
+    def fail(*_: object) -> None:
+        raise EngineError("the registry is down")
+
+    monkeypatch.setitem(PLANNERS, Kind.UPDATE, (fail,))
+    assert instance.run_operation(number).progress == "failed"
+    recovery.recover_operations()
+    assert identity(engine, "old") == working
+
+
+def test_what_a_forgotten_operation_has_set_aside_is_left_and_told(
+    engine: DockerDaemon, instance: Instance, rebuilt: Installation
+) -> None:
+    engine.run_docker("stop", "-t", "0", "old")
+    engine.run_docker("rename", "old", f"old{RENAMED_SUFFIX}")
+    aside = identity(engine, f"old{RENAMED_SUFFIX}")
+    recovery.recover_operations()
+    assert identity(engine, f"old{RENAMED_SUFFIX}") == aside
+
+
+def test_the_doctor_tells_what_this_database_does_not_know(
+    engine: DockerDaemon, instance: Instance, rebuilt: Installation
+) -> None:
+    [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
+    assert (told.level, told.facts["unknown"]) == ("warn", ["old"])
+    assert "API tokens" in told.hint
+    instance.run_successfully(instance.submit_change(rebuilt, variables={"old": {"NEW": "2"}}))
+    [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
+    assert told.level == "ok"
+
+
+def test_images_and_snapshots_of_forgotten_rollback_points_stay(
+    engine: DockerDaemon, instance: Instance, rebuilt: Installation
+) -> None:
+    with get_host().connect_docker() as docker:
+        repository = f"rockonweb/rollback-{docker.instance}"
+        forgotten = set(docker.repository_tags(repository))
+        assert forgotten
+        rollback.prune_points(rebuilt.id, docker)
+        instance.run_successfully(instance.submit_change(rebuilt, variables={"old": {"NEW": "3"}}))
+        assert forgotten < set(docker.repository_tags(repository))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rockonweb.core.command_size import USUAL_COMMAND_LIMIT
+
 
 @dataclass(frozen=True)
 class ShareFacts:
@@ -147,7 +149,8 @@ class HostFacts:
     those of the answers that do not exist, `absent_images` those that Docker does not have, `pinned` the ids of images
     that containers keep though their names mean newer ones now. `places` are the answers' shares and folders by path,
     `new_owners` uid and gid of shares to be created. `images` are those whose registry was queried, `image_room` the
-    free bytes of Docker's disk, and `machine` this host's architecture as images name it.
+    free bytes of Docker's disk, and `machine` this host's architecture as images name it. `command_limit` are the bytes
+    that all words of one command may have.
     """
 
     shares_root: str = "/mnt2"
@@ -169,5 +172,6 @@ class HostFacts:
     stored_networks: frozenset[str] = frozenset()  # that users created: they are recreated as they were
     kept_volumes: Mapping[str, tuple[VolumeMount, ...]] = field(default_factory=dict)
     instance: str = ""
+    command_limit: int = USUAL_COMMAND_LIMIT
     certificate: CertificateFacts = CertificateFacts()
     share_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # other rock-ons, by share

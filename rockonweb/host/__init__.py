@@ -104,6 +104,7 @@ class Host:
             containers=containers,
             networks=docker.list_networks(containers) if docker else None,
             instance=self.instance,
+            command_limit=environment.command_limit(),
             certificate=certificate.locate_certificate(self._settings),
         )
 

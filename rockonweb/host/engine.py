@@ -504,6 +504,10 @@ class Engine(Networks, Images):
             raise EngineError(
                 t("The docker command is not installed."), t("Install the package docker.io or docker-ce-cli.")
             ) from None
+        except OSError as error:
+            raise EngineError(
+                t("The docker command can't be started: %(why)s.", why=error.strerror or str(error))
+            ) from None
         except subprocess.TimeoutExpired:
             raise EngineError(t("Docker did not finish within %(seconds)s seconds.", seconds=seconds)) from None
 

@@ -18,6 +18,15 @@ PERSON_IDS = range(1000, 60_000)  # uids of ordinary users, as useradd assigns t
 LOCAL_NAMES = ("", "localhost", "localhost.localdomain")
 
 
+RESERVED_COMMAND_BYTES = 2**16  # for the docker client's own variables, and those of an image
+MAX_COMMAND_BYTES = 6 * 2**20  # Linux allows no more, whatever the limit of the stack
+
+
+def command_limit() -> int:
+    """Return how many bytes all words of one command may have here."""
+    return min(os.sysconf("SC_ARG_MAX"), MAX_COMMAND_BYTES) - RESERVED_COMMAND_BYTES
+
+
 def is_loopback_name(visited: str) -> bool:
     """Whether a host name or address is a loopback one."""
     return visited in LOCAL_NAMES or visited.startswith("127.") or visited == "::1"

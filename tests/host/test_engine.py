@@ -150,3 +150,13 @@ def test_what_docker_itself_says_of_a_run_is_not_the_apps(client_prints: Callabl
             client_prints(refusal, status).run_once(("docker", "run", "--name", "web", "image"))
         assert not isinstance(raised.value.output, AppOutput)
         assert "ended with exit code" not in raised.value.sentence
+
+
+def test_a_command_that_the_system_refuses_is_told_as_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(EngineError, match=r"The docker command can't be started: Argument list too long\."):
+        Engine.__new__(Engine).read_once(("docker", "run", "-e", "A=" + "x" * 200_000, "image"))

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from rockonweb import config
+from rockonweb.core.command_size import MAX_WORD_BYTES, command_bytes
 from rockonweb.core.questions.suggestions import FolderOwner
 from rockonweb.host import Host, environment
 
@@ -19,6 +21,20 @@ def settings(tmp_path: Path) -> config.Config:
     return config.load_config(
         {"ROCKONWEB_INSTANCE": str(tmp_path / "i"), "ROCKONWEB_SHARES_ROOT": str(tmp_path / "root")}
     )
+
+
+def test_a_command_may_be_as_long_as_linux_allows() -> None:
+    def run(*words: str) -> int:
+        return subprocess.run(["/bin/true", *words], env={}, check=True).returncode
+
+    assert run("x" * MAX_WORD_BYTES) == 0
+    with pytest.raises(OSError, match="too long"):
+        run("x" * (MAX_WORD_BYTES + 1))
+    word = "x" * 1000
+    words = [word] * (environment.command_limit() // command_bytes([word]))
+    assert run(*words) == 0
+    with pytest.raises(OSError, match="too long"):
+        run(*words, *[word] * (environment.RESERVED_COMMAND_BYTES // 900))
 
 
 def test_the_time_zone_is_where_the_link_points(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rockonweb.core.command_size import word_size_fault
 from rockonweb.core.definition.definition import ContainerSpec, Definition, is_mount_point
 from rockonweb.core.docker.run_options import LABEL_PREFIX
 from rockonweb.core.errors import BadInput
@@ -248,7 +249,7 @@ def missing_shares(answers: Answers, existing: Collection[str] | None) -> Iterat
 def answer_faults(definition: Definition, answers: Answers) -> Iterator[str]:
     """Yield a sentence for each answer that is out of range."""
     for (part, container, key), value in flatten_answers(answers).items():
-        path = ".".join(filter(None, (part, container, "" if part in LIST_PARTS else key)))
+        path = ".".join(filter(None, (part, container, "" if part in LIST_PARTS else one_line(key)[:MAX_QUOTED])))
         spec = definition.containers.get(container)
         for fault_of in _FAULT_CHECKS[part]:
             if fault := fault_of(key, value, spec):
@@ -258,19 +259,19 @@ def answer_faults(definition: Definition, answers: Answers) -> Iterator[str]:
 def _mount_fault(path: str, _share_path: str, spec: ContainerSpec | None) -> str:
     if not is_mount_point(path):
         return t("a path in a container is absolute and has no colon.")
-    return t("the definition mounts a share there itself.") if spec and path in spec.volumes else ""
+    return t("the definition mounts a share there itself.") if spec and path in spec.volumes else word_size_fault(path)
 
 
 def _device_fault(device: str) -> str:
     valid = not device or (re.fullmatch(r"/\S+", device) and device.isprintable() and ".." not in device.split("/"))
-    return "" if valid else t("a device is an absolute path, such as /dev/dri, or blank.")
+    return word_size_fault(device) if valid else t("a device is an absolute path, such as /dev/dri, or blank.")
 
 
-def value_fault(value: str) -> str:
-    """Return what is wrong with the value of a variable or setting, blank when nothing is."""
-    if re.search("[\0\ud800-\udfff]", value):
+def word_fault(word: str) -> str:
+    """Return what is wrong with a text as an argument of a command, a variable as NAME=VALUE; blank when nothing is."""
+    if re.search("[\0\ud800-\udfff]", word):
         return t("a value can't contain a NUL character or half a character.")
-    return ""
+    return word_size_fault(word)
 
 
 def _network_name_fault(network: str) -> str:
@@ -283,7 +284,7 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
     if not VARIABLE_NAME.fullmatch(key) or not key.isprintable():
         return t(
             '"%(name)s" is not a valid name for a variable: use printable characters without spaces or equals signs.',
-            name=key,
+            name=one_line(key)[:MAX_QUOTED],
         )
     if spec and key in spec.environment:
         return t("the definition names this variable itself.")
@@ -292,7 +293,7 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
 
 def label_fault(label: str) -> str:
     """Return a sentence on what is wrong with a label, blank when nothing is. Docker accepts no spaces in its key."""
-    if fault := value_fault(label):
+    if fault := word_fault(label):
         return fault
     key = label.partition("=")[0]
     if (
@@ -316,10 +317,10 @@ _FAULT_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], 
     "shares": (lambda _, place, __: share_fault(place),),
     "ports": (lambda _, port, __: "" if port is None else host_port_fault(port),),
     "devices": (lambda _, device, __: _device_fault(device),),
-    "environment": (lambda _, value, __: value_fault(value),),
-    "custom_config": (lambda _, value, __: value_fault(value),),
+    "environment": (lambda key, value, _: word_fault(f"{key}={value}"),),
+    "custom_config": (lambda key, value, _: word_fault(f"{key}={value}"),),
     "storage": (lambda _, place, __: share_fault(place), _mount_fault),
-    "variables": (lambda _, value, __: value_fault(value), lambda key, _, spec: variable_fault(key, spec)),
+    "variables": (lambda key, value, _: word_fault(f"{key}={value}"), lambda key, _, spec: variable_fault(key, spec)),
     "labels": (lambda label, *_: label_fault(label),),
     "networks": (lambda network, *_: _network_name_fault(network),),
 }

@@ -14,8 +14,9 @@ from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic, openvpn, owncloud
 from rockonweb.core.handlers.tasks import HandlerTasks
-from rockonweb.core.operations.steps import Step
+from rockonweb.core.operations.steps import CreateContainer, RunOnce, Step
 from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight.commands import check_commands
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ def collect_all_findings(
 ) -> Iterator[Finding]:
     """Yield every finding for an install or a change, those of the rock-on's handler too."""
     yield from preflight.collect_findings(definition, answers, facts, new_shares)
-    yield from find_handler(definition).findings(definition, facts)
+    handler = find_handler(definition)
+    yield from handler.findings(definition, facts)
+    steps = handler.launch(definition, answers, facts)
+    commands = ((step.container, step.argv) for step in steps if isinstance(step, CreateContainer | RunOnce))
+    yield from check_commands(commands, facts.command_limit)
 
 
 def referenced_containers(definition: Definition, container: str) -> Iterator[str]:

@@ -15,10 +15,11 @@ from rockonweb.core.answers.answers import (
     flatten_answers,
     label_fault,
     split_share_path,
-    value_fault,
     variable_fault,
+    word_fault,
 )
 from rockonweb.core.answers.field_names import field_name
+from rockonweb.core.command_size import word_size_fault
 from rockonweb.core.containers.argv import host_port
 from rockonweb.core.containers.networks import join_refusal
 from rockonweb.core.definition.definition import ContainerSpec, Definition, QuestionSpec, is_mount_point
@@ -155,7 +156,7 @@ def parse_storage(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRow
             _clean_path, (*spec.volumes, ALWAYS_MOUNTED, *(mount.target for mount in spec.run_options.mounts))
         ):
             return t("The definition already mounts something at %(path)s. Choose another path.", path=path)
-        return ""
+        return word_size_fault(path)
 
     return _parse_rows(
         definition, rows, _clean_path, refuse, t("Enter the path where the app sees it, such as /photos.")
@@ -172,7 +173,8 @@ def parse_variables(definition: Definition, rows: Iterable[TypedRow]) -> ParsedR
 
     rows = list(rows)
     parsed = _parse_rows(definition, rows, str.strip, refuse, t("Enter the name of the variable."))
-    parsed.faults += [RowFault(row.name, "value", fault) for row in rows if (fault := value_fault(row.value))]
+    faults = ((row, word_fault(f"{row.key.strip()}={row.value}")) for row in rows)
+    parsed.faults += [RowFault(row.name, "value", fault) for row, fault in faults if fault]
     return parsed
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rockonweb.core.answers.answers import AnswerKey, Answers, build_answers, flatten_answers, share_fault, value_fault
+from rockonweb.core.answers.answers import AnswerKey, Answers, build_answers, flatten_answers, share_fault, word_fault
 from rockonweb.core.answers.field_names import field_name
+from rockonweb.core.command_size import word_size_fault
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.host_ports import (
     browser_refusal,
@@ -240,7 +241,7 @@ def _other_port_reason(rockon: str, usual: int, port: int, question: Question, f
 
 def text_fault(question: Question, value: str) -> str:
     """Return what is wrong with a variable or setting, blank when nothing is."""
-    if fault := value_fault(value):
+    if fault := word_fault(f"{question.key}={value}"):
         return fault
     if not value.strip():
         return "" if question.optional else t("This field is required.")
@@ -253,7 +254,7 @@ def device_fault(value: str) -> str:
     """Return what is wrong with a device, blank when nothing is or it is blank. Does not check whether it exists."""
     if value and not re.fullmatch(r"/[^\s\0]+", value):
         return t("A device is an absolute path without spaces, such as /dev/dri. Leave it blank for none.")
-    return ""
+    return word_size_fault(value)
 
 
 def parse_port(value: str) -> int | None:

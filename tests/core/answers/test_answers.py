@@ -327,3 +327,27 @@ def test_optional_parts_that_are_empty_are_not_written():
 )
 def test_typed_text_has_line_feeds_unless_it_was_not_changed(typed: str, shown: str, text: str) -> None:
     assert read_typed_text(typed, shown) == text
+
+
+def test_what_is_longer_than_a_word_of_a_command_is_refused():
+    box = load_definition("everything")
+    long = "x" * 131_072
+    given = {
+        **BOX,
+        "environment": {"box": {**BOX["environment"]["box"], "ZONE": long}, "box-store": {"STORE_PASSWORD": "p"}},
+        "custom_config": {**BOX["custom_config"], "region": long},
+        "devices": {"box": {"video": "/" + long}},
+        "storage": {"box": {"/" + long: "films"}},
+        "variables": {"box": {"LOG": long}},
+        "labels": {"box": ["a=" + long]},
+    }
+    told = faults(box, given)
+    assert [fault.partition(":")[0][:30] for fault in told] == [
+        "devices.box.video",
+        "environment.box.ZONE",
+        "custom_config.region",
+        "storage.box./xxxxxxxxxxxxxxxxx",
+        "variables.box.LOG",
+        "labels.box",
+    ]
+    assert all(fault.endswith("bytes, and Linux allows 131071.") for fault in told)

@@ -14,6 +14,7 @@ from flask_login import current_user
 
 from rockonweb.accounts import audit
 from rockonweb.config import VERSION, current_config
+from rockonweb.core.answers.answers import read_typed_text, word_fault
 from rockonweb.core.errors import BadInput
 from rockonweb.core.formats.backup import MAX_BYTES, SecretLocation
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
@@ -99,12 +100,9 @@ def begin(restore_id: int) -> ResponseReturnValue:
         if not (form.matches_review(restore_plan) and form.privileges_confirmed(restore_plan.privileges)):
             return _render_review(row, restore_plan, changed=True), 422
     secrets = [SecretLocation(*path) for path in restore.stored_backup(row).withheld_secrets]
-    typed = {
-        secret: request.form.get(secret_field_name(secret), "")[:10_000].replace("\r\n", "\n") for secret in secrets
-    }
-    restore.apply_restore(
-        restore_id, {secret: value for secret, value in typed.items() if "\0" not in value}, current_user.name
-    )
+    typed = {secret: read_typed_text(request.form.get(secret_field_name(secret), "")) for secret in secrets}
+    usable = {secret: value for secret, value in typed.items() if not word_fault(f"{secret.key}={value}")}
+    restore.apply_restore(restore_id, usable, current_user.name)
     return redirect_to_view("backup.show", restore_id=restore_id)
 
 

@@ -41,6 +41,7 @@ from tests.support.app import HX, PASSWORD, FormClient, add_rockon, mark_install
 from tests.support.command_line import CommandLine
 from tests.support.docker_stand_in import FakeDocker
 from tests.support.pages import find_pattern, visible_text
+from tests.support.person import parse_forms
 from tests.support.queue_server import QueueServer
 
 PASSPHRASE = "a long enough passphrase"
@@ -295,6 +296,22 @@ def test_what_failed_is_told_and_tried_again(app: Flask, owner_client: FormClien
     owner_client.submit_form(f"{here}/begin", page=here)
     assert db.session.query(Operation).count() == 2
     assert "0 of 1 finished" in owner_client.get(here).text
+
+
+def test_a_missing_secret_may_have_several_lines_and_as_many_bytes_as_any(app: Flask, owner_client: FormClient) -> None:
+    filled()
+    here = moved(app, owner_client)
+    form = next(
+        form for form in parse_forms(owner_client.get(f"{here}?lines=1").text) if form.action.endswith("/begin")
+    )
+    (field,) = (name for name in form.fields if name.startswith("secret-"))
+    assert form.fields[field].kind == "textarea"
+    owner_client.submit_form(f"{here}/begin", {field: "x" * 200_000}, page=here)
+    assert "waiting for its secrets" in owner_client.get(here).text
+    key = "-----BEGIN KEY-----\n" + "abc\n" * 4_000
+    owner_client.submit_form(f"{here}/begin", {field: key.replace("\n", "\r\n")}, page=here)
+    rockon = db.session.scalars(select(Installation)).one()
+    assert repository.load_answers(rockon).environment["notes"]["ADMIN_PASSWORD"] == key
 
 
 def test_missing_secrets_are_asked_for(app: Flask, owner_client: FormClient) -> None:

@@ -106,8 +106,8 @@ def export_compose(plan: Plan, links: Iterable[str], create_commands: Mapping[st
 
 
 def quote_env_value(value: str) -> str:
-    """Return a value quoted for an .env, so that nothing in it is read as a variable or the end of the line."""
-    if not re.search(r"['\\\n\r]", value):
+    """Return a value quoted for an .env, so that nothing in it is read as a variable or the end of the value."""
+    if not re.search(r"['\\\r]", value):
         return f"'{value}'"
     if value.endswith("\\") and re.fullmatch(r"[\w\\./:@%+,=-]+", value):
         return value  # bare: docker-compose 1.29 reads the last backslash as an escape of the quote after it

@@ -135,7 +135,7 @@ def test_secrets_stand_in_the_env_file_alone():
 # Not among them: "${HOME}", in which the old docker-compose puts a variable however an .env quotes it.
 ODD = [
     *("a$b", "$HOME", "$$", "it's", '"q"', "a\\b", "ends\\", "# no comment"),
-    *(" blank ", "two\nlines", "é ü", "1e3", "no"),
+    *(" blank ", "two\nlines", "-----BEGIN KEY-----\na+/= $HOME #x\n\nb\n", "é ü", "1e3", "no"),
 ]
 
 

@@ -107,6 +107,22 @@ def test_a_plan_needs_neither_engine_nor_queue(command_line: CommandLine) -> Non
     assert "-p 18081:80/tcp -p 18081:80/udp" in done.stdout
 
 
+def test_a_share_that_exists_is_used_whatever_its_name_and_others_are_told(command_line: CommandLine) -> None:
+    for name in ("My Photos", "Übung", "a:b"):
+        (command_line.folder / "shares" / name).mkdir(parents=True)
+    listed = command_line.run("share", "list")
+    assert [line.split("  ")[0] for line in listed.stdout.splitlines()] == ["My Photos", "Übung"]
+    assert listed.stderr.startswith("a:b can't be used: its name contains")
+    for place in ("My Photos", "Übung/x"):
+        answers = json.dumps({"shares": {"files": {"/srv": place}}})
+        done = command_line.run("plan", "Files", "--answers", "-", stdin=answers)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"-v '{command_line.folder}/shares/{place}:/srv'" in done.stdout
+    assert command_line.run("share", "add", "two words").returncode == 2
+    done = command_line.run("plan", "Files", "--answers", "-", stdin='{"shares": {"files": {"/srv": "two words"}}}')
+    assert (done.returncode, 'There is no share "two words".' in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [

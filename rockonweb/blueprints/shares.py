@@ -66,6 +66,7 @@ def _render_shares(form: ShareForm) -> str:
         form=form if user_has_role(Role.OWNER) else None,
         shares=get_host().shares.shares_by_name(),
         owner=lambda share: ":".join(get_host().owner_names(share.uid, share.gid)),
+        unusable_folders=get_host().shares.unusable_folders(),
         users=share_users(),
         root=current_config().shares_root,
         ground=get_host().shares.new_share_constraints(),

@@ -48,3 +48,5 @@ def list_shares(as_json: bool) -> None:
         free = get_host().free_bytes(Path(facts.path))
         free_text = "" if free is None else f"  {format_size(free)} free"
         click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{free_text}")
+    for sentence in get_host().shares.unusable_folders():
+        click.echo(sentence, err=True)

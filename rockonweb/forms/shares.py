@@ -129,7 +129,7 @@ def share_path_faults(share_path: str, share_context: ShareContext) -> list[str]
     """Return what is wrong with the path SHARE or SHARE/FOLDER, and what to do instead."""
     if not share_path:
         return [t("Choose a share or enter a new name.")]
-    if fault := share_fault(share_path):
+    if fault := share_fault(share_path, share_context.existing):
         return [fault]
     share, _ = split_share_path(share_path)
     if share not in share_context.existing and share_context.refusal:

@@ -88,7 +88,7 @@ class Host:
         """
         containers = docker.list_containers() if docker else None
         share_paths = list(
-            dict.fromkeys(share_path for _, share_path in answers.share_mounts if not share_fault(share_path))
+            dict.fromkeys(share_path for _, share_path in answers.share_mounts if not share_fault(share_path, None))
         )
         folders = [share_path for share_path in share_paths if split_share_path(share_path)[1]]
         return HostFacts(
@@ -139,7 +139,7 @@ class Host:
             owners={
                 share_path: environment.path_owner(self.shares, share_path)
                 for share_path in share_paths
-                if share_path and not share_fault(share_path)
+                if share_path and not share_fault(share_path, None)
             },
             default_owner=environment.usual_owner(self.shares),
         )

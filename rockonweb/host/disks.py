@@ -33,7 +33,7 @@ class MountPoint:
 def list_mounts() -> list[MountPoint]:
     """Return all mounts in the order of mounting; none where /proc is not readable."""
     try:
-        lines = MOUNTS.read_text(errors="surrogateescape").splitlines()
+        lines = MOUNTS.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return []
     mount_points = []

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rockonweb.config import ROCKSTOR_SHARES_ROOT
-from rockonweb.core.answers.answers import share_fault
+from rockonweb.core.answers.answers import share_fault, unusable_share_reason
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import ShareFacts, SharePathFacts
+from rockonweb.core.invisible import one_line
 from rockonweb.core.text import TranslatableText, format_size, t
 from rockonweb.host import disks
 
@@ -138,7 +139,7 @@ class Shares:
         can_snapshot = constraints.is_btrfs and disks.can_make_subvolumes()
         shares = {}
         for entry in entries:
-            if not entry.is_dir(follow_symlinks=False) or share_fault(entry.name):
+            if not entry.is_dir(follow_symlinks=False) or unusable_share_reason(entry.name):
                 continue
             status = entry.stat(follow_symlinks=False)
             if constraints.only_mounts and entry.name not in mounted:
@@ -149,6 +150,18 @@ class Shares:
             snapshots = own_disk and disks.is_subvolume(Path(entry.path), constraints.mount)
             shares[entry.name] = ShareFacts(entry.path, status.st_uid, status.st_gid, snapshots)
         return shares
+
+    def unusable_folders(self) -> list[str]:
+        """Return a sentence for each folder of the root whose name can't be that of a share, without hidden ones."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False))
+        except OSError:
+            return []
+        return [
+            t("%(folder)s can't be used: %(why)s.", folder=_readable_name(name), why=why)
+            for name in names
+            if not name.startswith(".") and (why := unusable_share_reason(name))
+        ]
 
     def inspect_path(self, share_path: str) -> SharePathFacts:
         """Return owner, mode and free space of SHARE or SHARE/FOLDER; only the free space where it is missing."""
@@ -173,19 +186,19 @@ class Shares:
             except OSError:
                 continue
             share_paths = [f"{name}/{folder}" for folder in folder_names if not folder.startswith(".")]
-            yield from [share_path for share_path in share_paths if not share_fault(share_path)][:MAX_FOLDERS]
+            yield from [share_path for share_path in share_paths if not share_fault(share_path, None)][:MAX_FOLDERS]
 
     def roomiest_share(self) -> str:
         """Return the name of the share with the most free space, blank where there is no share."""
         shares = self.shares_by_name()
         return max(shares, key=lambda name: disks.free_space(Path(shares[name].path)) or 0, default="")
 
-    def create_share(self, name: str) -> ShareFacts:
-        """Create an empty share, on Btrfs a subvolume.
+    def create_share(self, name: str, *, as_saved: bool = False) -> ShareFacts:
+        """Create an empty share, on Btrfs a subvolume; one from a backup, `as_saved`, may have any name.
 
         Raises BadInput for an invalid or taken name and where shares are mount points, RockonwebError where it fails.
         """
-        if "/" in name or (fault := share_fault(name)):
+        if "/" in name or (fault := share_fault(name, None if as_saved else ())):
             raise BadInput(
                 str(fault if "/" not in name else t("A share's name can't contain a slash: %(name)s", name=name))
             )
@@ -228,7 +241,7 @@ class Shares:
         With `new_owner` (uid, gid), missing folders of the share are created. Raises OSError: ELOOP or ENOTDIR for a
         link, EINVAL for an invalid path, such as one with "..".
         """
-        if share_fault(share_path):
+        if share_fault(share_path, None):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), share_path)
         share, _, folder = share_path.partition("/")
         descriptor = os.open(self.root / share, OPEN_FOLDER_FLAGS)
@@ -345,6 +358,11 @@ def owner_names(uid: int, gid: int) -> tuple[str, str]:
     except KeyError:
         group = str(gid)
     return user, group
+
+
+def _readable_name(name: str) -> str:
+    """Return a file's name as text to show: bytes that are no UTF-8 and invisible characters escaped."""
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _is_missing(path: str) -> bool:

@@ -112,5 +112,6 @@ def datalist_context(pages: Collection[str]) -> dict[str, Any]:
         "known_shares": [*host.shares.shares_by_name(), *host.shares.list_folders()]
         if {"shares", "storage"} & {*pages}
         else [],
+        "unusable_folders": host.shares.unusable_folders() if {"shares", "storage"} & {*pages} else [],
         "known_devices": host.devices() if "devices" in pages else [],
     }

@@ -416,7 +416,7 @@ def _restore_part(settings: Config, archive: Backup, part: RestoredPart) -> Rest
         rocknets.create_rocknet(next(spec for spec in archive.networks if spec.name == part.name))
         return replace(part, sentence=t("It was created."))
     shares = get_host().shares
-    created = shares.create_share(part.name)
+    created = shares.create_share(part.name, as_saved=True)
     saved_share = next((share for share in archive.shares if share.name == part.name), core.SavedShare(part.name))
     same_owner = (created.uid, created.gid) == (saved_share.uid, saved_share.gid)
     if refusal := "" if same_owner else shares.change_owner(part.name, saved_share.uid, saved_share.gid):

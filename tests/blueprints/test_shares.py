@@ -1,6 +1,7 @@
 """The shares of the host."""
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ def test_the_list_tells_path_owner_and_who_uses_it(app: Flask, owner_client: For
     assert ">Notes</a>" in text
     assert ">Wiki</a>" not in text
     assert text.count("not in use") == 1
+
+
+def test_folders_that_can_not_be_mounted_are_listed_with_the_reason(app: Flask, owner_client: FormClient) -> None:
+    rockon = add_rockon("Notes", VOLUME)
+    for name in ("My Photos", "Übung", "a:b", "a\nb<b>"):
+        (root(app) / name).mkdir()
+    told = [
+        "a\\nb<b> can't be used: its name contains a line end or another unreadable character.",
+        "a:b can't be used: its name contains a slash, a backslash or a colon, or what looks like one.",
+    ]
+    for path in ("/shares", f"/rockons/{rockon.id}/install/shares"):
+        page = owner_client.get(path)
+        assert "<b>" not in page.text
+        assert all(sentence in unescape(page.text) for sentence in told)
+        assert "My Photos" in page.text
+        assert "Übung" in page.text
+    chosen = {"shares-web-/data": "My Photos/new folder", "Next": "Next"}
+    answer = owner_client.submit_form(f"/rockons/{rockon.id}/install/shares", chosen, page="/shares")
+    assert answer.location.endswith("/summary")
+    assert f"{root(app)}/My Photos/new folder:/data" in unescape(owner_client.get(answer.location).text)
 
 
 def test_without_a_share_the_page_says_so(owner_client: FormClient) -> None:

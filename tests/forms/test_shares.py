@@ -29,6 +29,16 @@ def test_what_is_no_share_is_refused_with_a_sentence(posted: Posted, place: str)
     assert error.endswith(".")
 
 
+@pytest.mark.parametrize("share", ["My Photos", "Übung", "O'Brien+", "<b>"])
+def test_a_share_that_exists_can_be_chosen_whatever_its_name(posted: Posted, share: str) -> None:
+    for place in (share, f"{share}/films"):
+        with posted({NAME: place}):
+            form = shares.build_shares_form(BOX, {}, shares.ShareContext([share]))
+            assert form.validate()
+            assert form.typed_values == {NAME: place}
+        assert errors(posted, place)
+
+
 @pytest.mark.parametrize("place", ["", "   "])
 def test_a_blank_share_is_refused(posted: Posted, place: str) -> None:
     assert errors(posted, place) == ["Choose a share or enter a new name."]

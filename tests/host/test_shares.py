@@ -23,16 +23,34 @@ def settings(tmp_path: Path) -> config.Config:
 
 def test_only_folders_with_usable_names_are_shares(settings: config.Config, tmp_path: Path) -> None:
     root = settings.shares_root
-    for name in ("Music", "apps", ".hidden", "-dash", "two words", "ünicode"):
+    for name in ("Music", "apps", ".hidden", "-dash", "My Photos", "Übung", "O'Brien+", "a:b", "a\nb", " blank"):
         (root / name).mkdir()
     (root / "file").write_text("")
     (root / "link").symlink_to(tmp_path)
     (root / "inner").symlink_to(root / "apps")
     os.mkfifo(root / "pipe")
     os.chown(root / "Music", 1000, 100)
+    (root / os.fsdecode(b"latin-\xfc")).mkdir()
+    (root / "My Photos" / "two words").mkdir()
     found = Host(settings).shares.shares_by_name()
-    assert list(found) == ["apps", "Music"]
+    assert list(found) == ["apps", "Music", "My Photos", "O'Brien+", "Übung"]
+    assert list(Host(settings).shares.list_folders()) == ["My Photos/two words"]
+    assert Host(settings).shares.unusable_folders() == [
+        " blank can't be used: its name begins or ends with a blank.",
+        "-dash can't be used: its name begins with a dash.",
+        "a\\nb can't be used: its name contains a line end or another unreadable character.",
+        "a:b can't be used: its name contains a slash, a backslash or a colon, or what looks like one.",
+        "latin-\\xfc can't be used: its name contains a line end or another unreadable character.",
+    ]
     assert (found["Music"].path, found["Music"].uid, found["Music"].gid) == (str(root / "Music"), 1000, 100)
+
+
+def test_a_share_from_a_backup_is_created_with_its_name(settings: config.Config) -> None:
+    assert Host(settings).shares.create_share("My Photos", as_saved=True).path == str(
+        settings.shares_root / "My Photos"
+    )
+    with pytest.raises(BadInput):
+        Host(settings).shares.create_share("a:b", as_saved=True)
 
 
 def test_without_a_root_there_are_no_shares_until_one_is_made(settings: config.Config, tmp_path: Path) -> None:

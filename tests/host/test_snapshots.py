@@ -46,6 +46,23 @@ def test_a_share_comes_back_and_what_was_there_is_kept(settings: config.Config) 
     assert (Host(settings).snapshots.snapshot_path("7", "notes") / "file").read_text() == "then"
 
 
+def test_a_share_may_have_any_name(settings: config.Config) -> None:
+    share = "Übung My Photos"
+    Host(settings).shares.create_share(share, as_saved=True)
+    (settings.shares_root / share / "file").write_text("then")
+    run_command("btrfs", "subvolume", "create", str(settings.shares_root / share / "in side"))
+    assert Host(settings).snapshots.nested_subvolumes(share) == ("in side",)
+    Host(settings).snapshots.take_snapshot(7, share)
+    (settings.shares_root / share / "file").write_text("now")
+    Host(settings).snapshots.restore_share(7, share, f"{share}-1")
+    assert content(settings, share) == {"file": "then"}
+    assert (settings.shares_root / share / "in side").is_dir()
+    assert list(Host(settings).snapshots.replaced_shares()) == [f"{share}-1"]
+    Host(settings).snapshots.delete_replaced(f"{share}-1")
+    Host(settings).snapshots.delete_snapshots(7)
+    assert Host(settings).snapshots.shares_by_point() == {}
+
+
 def test_what_is_kept_is_no_share_and_nobody_elses_to_read(settings: config.Config) -> None:
     Host(settings).snapshots.take_snapshot("7", "notes")
     Host(settings).snapshots.restore_share("7", "notes", "notes-1")

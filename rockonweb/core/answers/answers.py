@@ -19,7 +19,7 @@ from rockonweb.core.text import join_texts, t
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 BUILT_IN_NETWORK_NAMES = ("host", "none", "default")  # Docker's own
 VARIABLE_NAME = re.compile(r"[^\s=\0-\x1f\x7f-\x9f]{1,200}")
-SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
+SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")  # of a new share
 MAX_QUOTED = 300  # characters of a refused name in a message
 MAX_FOLDER_NAME = 255  # bytes of a folder's name on any file system
 MAX_FOLDER_PATH = 2_000  # bytes of a folder inside a share; a whole path has 4,096
@@ -168,32 +168,51 @@ def split_share_path(share_path: str) -> tuple[str, str]:
     return share, folder
 
 
-def share_fault(share_path: str) -> str:
-    """Return a sentence on what is wrong with "SHARE" or "SHARE/FOLDER", blank when nothing is."""
+def share_fault(share_path: str, existing: Collection[str] | None = ()) -> str:
+    """Return a sentence on what is wrong with "SHARE" or "SHARE/FOLDER", blank when nothing is.
+
+    A share that is not among the `existing` ones would be created, with a plain name; where these are None, it is one
+    that exists, and has any name that can be mounted.
+    """
     share, folder = split_share_path(share_path)
-    if not SHARE_NAME.fullmatch(share):
+    is_new = existing is not None and share not in existing
+    if unusable_share_reason(share) or (is_new and not SHARE_NAME.fullmatch(share)):
         return t(
             '"%(name)s" is not a name for a share: use letters, digits, dots, dashes and underscores, and start with a '
             "letter or digit.",
             name=one_line(share or share_path)[:MAX_QUOTED],
         )
     if folder and (
-        len(folder.encode("utf-8", "replace")) > MAX_FOLDER_PATH or not all(map(_is_folder_name, folder.split("/")))
+        len(folder.encode("utf-8", "replace")) > MAX_FOLDER_PATH or any(map(_folder_name_fault, folder.split("/")))
     ):
         return t('"%(name)s" is not a folder inside a share.', name=one_line(folder)[:MAX_QUOTED])
     return ""
 
 
-def _is_folder_name(name: str) -> bool:
-    """Whether this is the name of one folder, also for readers and programs that take look-alikes for separators."""
+def unusable_share_reason(name: str) -> str:
+    """Return why a folder of this name can't be a share, blank where it can."""
+    if unicodedata.normalize("NFKC", name).startswith("."):
+        return t("its name begins with a dot")
+    if name != name.strip():
+        return t("its name begins or ends with a blank")
+    return _folder_name_fault(name)
+
+
+def _folder_name_fault(name: str) -> str:
+    """Return why this is not the name of one folder, blank where it is one.
+
+    It must be one also for readers and programs that take look-alikes for separators.
+    """
     normalized = unicodedata.normalize("NFKC", name)
-    return (
-        name.isprintable()
-        and not name.startswith("-")
-        and bool(normalized.strip(". "))
-        and not SEPARATORS & {*name, *normalized}
-        and len(name.encode("utf-8", "replace")) <= MAX_FOLDER_NAME
-    )
+    if not name.isprintable():
+        return t("its name contains a line end or another unreadable character")
+    if SEPARATORS & {*name, *normalized}:
+        return t("its name contains a slash, a backslash or a colon, or what looks like one")
+    if name.startswith("-"):
+        return t("its name begins with a dash")
+    if not normalized.strip(". "):
+        return t("its name has no letters")
+    return t("its name is too long") if len(name.encode("utf-8", "replace")) > MAX_FOLDER_NAME else ""
 
 
 def host_port_fault(value: object) -> str:
@@ -242,8 +261,12 @@ def read_answers(
 def missing_shares(answers: Answers, existing: Collection[str] | None) -> Iterator[str]:
     """Yield a sentence for each used share that is not among the `existing` ones; None means that these are unknown."""
     for share in answers.used_shares() if existing is not None else ():
-        if share not in (existing or ()) and not share_fault(share):
-            yield t('There is no share "%(share)s". Create it: rockonweb share add %(share)s', share=share)
+        if share not in (existing or ()) and not share_fault(share, None):
+            yield (
+                t('There is no share "%(share)s".', share=share)
+                if share_fault(share)
+                else t('There is no share "%(share)s". Create it: rockonweb share add %(share)s', share=share)
+            )
 
 
 def answer_faults(definition: Definition, answers: Answers) -> Iterator[str]:
@@ -314,12 +337,12 @@ def label_fault(label: str) -> str:
 
 # The checks of each part's answers: functions of key, value and container, which return a fault or a blank text.
 _FAULT_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], ...]] = {
-    "shares": (lambda _, place, __: share_fault(place),),
+    "shares": (lambda _, place, __: share_fault(place, None),),
     "ports": (lambda _, port, __: "" if port is None else host_port_fault(port),),
     "devices": (lambda _, device, __: _device_fault(device),),
     "environment": (lambda key, value, _: word_fault(f"{key}={value}"),),
     "custom_config": (lambda key, value, _: word_fault(f"{key}={value}"),),
-    "storage": (lambda _, place, __: share_fault(place), _mount_fault),
+    "storage": (lambda _, place, __: share_fault(place, None), _mount_fault),
     "variables": (lambda key, value, _: word_fault(f"{key}={value}"), lambda key, _, spec: variable_fault(key, spec)),
     "labels": (lambda label, *_: label_fault(label),),
     "networks": (lambda network, *_: _network_name_fault(network),),

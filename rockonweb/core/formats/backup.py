@@ -48,6 +48,7 @@ from pydantic import (
 
 from rockonweb.core.answers import answers as core_answers
 from rockonweb.core.answers.answers import Answers, share_fault
+from rockonweb.core.command_size import MAX_WORD_BYTES
 from rockonweb.core.containers.networks import NetworkSpec, network_name_fault
 from rockonweb.core.definition.definition import Definition, is_mount_point
 from rockonweb.core.definition.parser import MAX_BYTES as MAX_DEFINITION
@@ -68,7 +69,7 @@ FORMAT_VERSION = 1
 FORMAT_KEY = "rockonweb_backup"
 MAX_BYTES = 10_000_000  # of a file; a backup of a hundred rock-ons has 2 MB
 MAX_FAULTS = 20
-MAX_TEXT = 100_000  # characters of one value
+MAX_TEXT = MAX_WORD_BYTES  # characters of one value
 INVISIBLE = r"\p{C}\p{Zl}\p{Zp}"  # invisible characters
 MAX_ID = 2**32 - 2  # of a user or group
 
@@ -95,7 +96,7 @@ def _unique_by(name_of: Callable[[Any], str]) -> AfterValidator:
 
 
 def _share_name_fault(name: str) -> str:
-    return t("A share name can't contain a slash.") if "/" in name else share_fault(name)
+    return t("A share name can't contain a slash.") if "/" in name else share_fault(name, None)
 
 
 def _network_spec_fault(spec: NetworkSpec) -> str:

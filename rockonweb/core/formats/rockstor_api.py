@@ -324,7 +324,7 @@ class _BodyReader:
             for path, share_path in [*flat.items(), *by_container.get(name, {}).items()]:
                 if not isinstance(share_path, str):
                     self.add_fault("shares.%(path)s: must be the name of a share.", path=path)
-                elif wrong := answers.share_fault(share_path):
+                elif wrong := answers.share_fault(share_path, None):
                     self.add_fault("shares.%(path)s: %(wrong)s", path=path, wrong=wrong)
                 elif mounted.get(_normalize_mount_path(path), share_path) != share_path:
                     self.add_fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -87,7 +88,11 @@ def diagnose_files(instance: str, files: Sequence[FileFacts] | None, *, writable
         return make_result(
             "warn",
             t("Not everything belongs to the folder's owner: %(names)s.", names=_list_first(foreign)),
-            t("Make one user the owner of everything: chown -R %(uid)s %(path)s", uid=files[0].uid, path=instance),
+            t(
+                "Make one user the owner of everything: chown -R %(uid)s %(path)s",
+                uid=files[0].uid,
+                path=shlex.quote(instance),
+            ),
         )
     if too_open:
         return make_result(

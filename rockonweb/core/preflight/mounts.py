@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
-from rockonweb.core.answers.answers import Answers, split_share_path
+from rockonweb.core.answers.answers import Answers, share_fault, split_share_path
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.argv import share_facts
 from rockonweb.core.definition.definition import Definition
@@ -43,7 +44,9 @@ def _check_existence(
             yield Finding(
                 "block",
                 t('The share "%(share)s" does not exist.', share=share),
-                t("Choose another one, or create it: rockonweb share add %(share)s", share=share),
+                t("Choose another one.")
+                if share_fault(share)
+                else t("Choose another one, or create it: rockonweb share add %(share)s", share=share),
             )
     workers = owners.users_by_path(definition, answers)
     own_containers = [item for item in (facts.containers or {}).values() if item.rockon == definition.name]
@@ -81,7 +84,7 @@ def _check_owners(definition: Definition, answers: Answers, facts: HostFacts) ->
                 "Tick the box that changes its owner, or do it yourself: chown %(uid)s:%(gid)s %(path)s",
                 uid=uid,
                 gid=gid,
-                path=share_facts(mismatch.place, facts).path,
+                path=shlex.quote(share_facts(mismatch.place, facts).path),
             ),
         )
 

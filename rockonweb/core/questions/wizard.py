@@ -340,7 +340,7 @@ def find_shared_folders(definition: Definition, values: FieldValues) -> dict[str
     return {
         folder: questions
         for folder, questions in questions_by_folder.items()
-        if folder and len(questions) > 1 and not share_fault(folder)
+        if folder and len(questions) > 1 and not share_fault(folder, None)
     }
 
 

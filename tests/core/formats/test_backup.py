@@ -320,3 +320,13 @@ def read_or_refused(text: str) -> Backup | None:
         return backup.read_backup(text)
     except BadInput as refused:
         return None if refused.faults else pytest.fail("it was refused without a reason")
+
+
+def test_a_secret_may_be_as_long_as_a_variable_can_be():
+    secrets = {SecretLocation("Box", "environment", "box", "KEY"): "x" * 131_000}
+    assert backup.secrets_from_json(backup.secrets_to_json(secrets)) == secrets
+
+
+def test_shares_keep_their_names():
+    shares = (SavedShare("My Photos"), SavedShare("Übung"), SavedShare("O'Brien+"))
+    assert backup.read_backup(backup.backup_to_json(Backup("1", "", shares=shares))).shares == shares

@@ -78,6 +78,7 @@ def register_pages(app: Flask) -> None:
         picture_of=icons.app_icon_version,
         top_bar=progress.build_top_bar,
         line_of=progress.card_progress_line,
+        pulled_words=progress.pulled_words,
         layers_of=pull_layers.unpack_layers,
         place_of=progress.queue_position,
         docker_notice=banners.docker_notice,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
 from rockonweb.core.operations.requests import ChangeRequest, Notes, Request, request_from_json
+from rockonweb.core.operations.steps import PullImage
 from rockonweb.models.base import (
     EncryptedText,
     NumberedBase,
@@ -67,6 +68,16 @@ class Operation(NumberedBase):
     def is_active(self) -> bool:
         """Whether it waits or runs."""
         return self.progress in ACTIVE_PROGRESS
+
+    @property
+    def waited_seconds(self) -> float:
+        """The seconds from its submission to its start, until now where it waits."""
+        return ((self.started or utc_now()) - self.created).total_seconds()
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it has all its steps. The first steps of an update only pull; the others are planned after them."""
+        return self.kind is not Kind.UPDATE or any(step.kind != PullImage.kind for step in self.steps)
 
     @property
     def reviewed_commands(self) -> list[str]:

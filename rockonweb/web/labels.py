@@ -166,12 +166,13 @@ def ended_title(operation: Operation) -> str:
     return translate(labels.describe_outcome(operation))
 
 
-def state_title(operation: Operation, percent: int = 0) -> str:
+def state_title(operation: Operation, percent: int | None = None) -> str:
     """Return an operation's title and progress for the browser's tab: `Install: Immich · 40 %`, at the end
     `✓ Immich was installed`.
     """
     if operation.is_active:
-        state = f"{percent} %" if operation.progress is Progress.RUNNING else PROGRESS_PILLS[operation.progress].words
+        percentage = percent_words(percent) if operation.progress is Progress.RUNNING else ""
+        state = percentage or PROGRESS_PILLS[operation.progress].words
         return f"{title_of(operation)} · {state}"
     return f"{mark_of(operation)} {ended_title(operation)}"
 
@@ -181,16 +182,9 @@ def mark_of(operation: Operation) -> str:
     return "✓" if operation.progress is Progress.DONE else "✗"
 
 
-def left_words(seconds: float | None) -> str:
-    """Return the remaining time, rounded; blank where it is unknown or below 8 seconds."""
-    if seconds is None or seconds < 8:
-        return ""
-    if seconds < 55:
-        return str(gettext("about %(n)s seconds left", n=max(10, round(seconds / 10) * 10)))
-    minutes = max(1, round(seconds / 60))
-    if minutes < 90:
-        return str(ngettext("about %(num)s minute left", "about %(num)s minutes left", minutes))
-    return str(ngettext("about %(num)s hour left", "about %(num)s hours left", round(minutes / 60)))
+def percent_words(percent: int | None) -> str:
+    """Return a percentage; blank where it is unknown."""
+    return "" if percent is None else f"{percent} %"
 
 
 def masked_answer(row: Environment | CustomConfig, installation: Installation, container: str = "") -> str:
@@ -266,8 +260,8 @@ FILTERS: dict[str, Any] = {
     **{
         one.__name__: one
         for one in (
-            masked_answer, title_of, state_title, ended_title, mark_of, left_words, translate, moment, duration, size,
-            count_words, report_words, ago,
+            masked_answer, title_of, state_title, ended_title, mark_of, percent_words, translate, moment, duration,
+            size, count_words, report_words, ago,
         )
     },
 }  # fmt: skip

@@ -12,7 +12,7 @@ from flask_login import current_user
 
 from rockonweb.core.containers.owners import OwnerMismatch
 from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
-from rockonweb.core.operations import estimate
+from rockonweb.core.plan.change import describe_downtime
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.privileges import Privilege
 from rockonweb.forms import summary
@@ -97,7 +97,7 @@ def change_context(review: Review, installation: Installation) -> dict[str, Any]
             command_change.container: diff_argv(command_change.before, command_change.after)
             for command_change in change.containers
         },
-        "downtime": estimate.describe_downtime(change.recreated, len(change.containers), running=running),
+        "downtime": describe_downtime(change.recreated, len(change.containers), running=running),
     }
 
 

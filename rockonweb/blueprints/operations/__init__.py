@@ -71,14 +71,14 @@ def index() -> ResponseReturnValue:
 def show(operation_id: int) -> ResponseReturnValue:
     """Show an operation; while it is active, its page polls this.
 
-    In the URL, `shown` is the percentage that the page shows already, `told` the key of its last announcement.
+    In the URL, `told` is the key of the page's last announcement.
     """
     operation = db.get_or_404(Operation, operation_id)
     rockons = [operation.installation] if operation.installation else []
     link = next(iter(ui_link.ui_links_by_id(rockons, request_hostname()).values()), None)
-    estimate = running_now.estimate_operation(operation, min_percent=_shown_percentage())
-    context = {"operation": operation, "link": link, "allowed": _may_control(operation), "line": estimate}
-    news = running_now.build_announcement(operation, estimate.percent)
+    percent = running_now.measure_operation(operation)
+    context = {"operation": operation, "link": link, "allowed": _may_control(operation), "percent": percent}
+    news = running_now.build_announcement(operation, percent)
     return render_page("operations/show.html", "operations/_polled.html", **context, news=news)
 
 
@@ -99,7 +99,7 @@ def log(operation_id: int) -> ResponseReturnValue:
 @require_role(Role.VIEWER)
 def line(operation_id: int) -> ResponseReturnValue:
     """Show an operation's progress in one line, for its card."""
-    progress_line = running_now.load_progress_line(operation_id, _shown_percentage()) or abort(404)
+    progress_line = running_now.load_progress_line(operation_id) or abort(404)
     return render_template("operations/_line.html", line=progress_line)
 
 
@@ -134,11 +134,6 @@ def retry(operation_id: int) -> ResponseReturnValue:
     _get_controllable(operation_id)
     new_operation_id = operations.retry_operation(operation_id, current_user.name)
     return redirect_to_view("operations.show", operation_id=new_operation_id)
-
-
-def _shown_percentage() -> int | None:
-    """Return the percentage that the polling page shows already."""
-    return request.args.get("shown", type=int)
 
 
 def _current_page_operation() -> int | None:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from flask import g
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Integer, cast, func, literal, null, select, union_all
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import defer, joinedload, selectinload
 
-from rockonweb.core.operations.estimate import DurationHistory, Estimate, StepTime, build_history, estimate_progress
+from rockonweb.core.operations.measure import StepMeasure, measure_percent
+from rockonweb.core.operations.steps import RunOnce
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, OperationStep, Progress, db
 from rockonweb.models.operation import IS_ACTIVE
-from rockonweb.web.labels import ended_title, left_words, size, title_of
+from rockonweb.web.labels import duration, ended_title, percent_words, size, title_of
 from rockonweb.work import scheduler
 
-HISTORY_OPERATIONS = 12  # per rock-on; their steps predict how long such steps take
-HISTORY_STEPS = 300  # per rock-on, and of all rock-ons together
 MAX_WATCHED = 50  # operations whose end a page waits for
 MAX_ENDED = 5  # ended operations that a page is notified of at once; the list has them all
 
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """An operation's progress in one line: its percentage and a summary."""
+    """An operation's progress in one line: its percentage, None where it is unknown, and a summary."""
 
     operation: int
-    percent: int
+    percent: int | None
     summary: str
     active: bool
 
@@ -69,11 +68,7 @@ def build_top_bar(last: int | None = None, watch: Collection[int] = (), excluded
     """
     active_count, newest_id = db.session.execute(_ACTIVE_COUNT_AND_LAST).one()
     active_operations = _load_active() if active_count else []
-    line = (
-        build_progress_line(active_operations[0], step_histories([active_operations[0]]))
-        if len(active_operations) == 1
-        else None
-    )
+    line = build_progress_line(active_operations[0]) if len(active_operations) == 1 else None
     ended: Sequence[Operation] = ()
     if last is not None and (watch or (newest_id or 0) > last):
         ended = _ended_operations(last, watch, excluded_id)
@@ -106,62 +101,20 @@ def _load_active() -> list[Operation]:
     return list(g.active_operations)
 
 
-def step_histories(operations: Iterable[Operation]) -> Mapping[int | None, DurationHistory]:
-    """Return how long steps took before, by installation id, None for any other; one SQL statement."""
-    rockons = sorted({operation.installation_id for operation in operations if operation.installation_id is not None})
-    latest = select(Operation.id).where(Operation.installation_id.in_(rockons)).order_by(Operation.id.desc())
-    own_steps = (
-        select(Operation.installation_id.label("rockon"), literal(1).label("own"), *_STEP_TIME_COLUMNS)
-        .join(Operation, Operation.id == OperationStep.operation_id)
-        .where(OperationStep.progress == Progress.DONE)
-        .where(OperationStep.operation_id.in_(latest.limit(HISTORY_OPERATIONS * max(1, len(rockons)))))
-        .order_by(OperationStep.id.desc())
-        .limit(HISTORY_STEPS * max(1, len(rockons)))
-    )
-    other_steps = (
-        select(cast(null(), Integer).label("rockon"), literal(0).label("own"), *_STEP_TIME_COLUMNS)
-        .where(OperationStep.progress == Progress.DONE)
-        .order_by(OperationStep.id.desc())
-        .limit(HISTORY_STEPS)
-    )
-    step_times = union_all(select(own_steps.subquery()), select(other_steps.subquery())) if rockons else other_steps
-    own_times: dict[int, list[tuple[str, str, float]]] = {}
-    all_times: list[tuple[str, str, float]] = []
-    for rockon, is_own, kind, title, started, finished in db.session.execute(step_times):
-        if started and finished:
-            step_time = (kind, title, max(0.0, (finished - started).total_seconds()))
-            (own_times.setdefault(rockon, []) if is_own else all_times).append(step_time)
-    return {rockon: build_history(own_times.get(rockon, ()), all_times) for rockon in rockons} | {
-        None: build_history((), all_times)
-    }
-
-
-_STEP_TIME_COLUMNS = (OperationStep.kind, OperationStep.title, OperationStep.started, OperationStep.finished)
-
-
-def estimate_operation(
-    operation: Operation,
-    known_histories: Mapping[int | None, DurationHistory] | None = None,
-    min_percent: int | None = None,
-) -> Estimate:
-    """Return an operation's progress; `min_percent` is the percentage that its page shows already."""
+def measure_operation(operation: Operation) -> int | None:
+    """Return how many percent of an operation are done; None where nothing is known."""
     if not operation.is_active:
-        return estimate_progress((), DurationHistory(), done=operation.progress is Progress.DONE)
-    steps = [
-        StepTime(
-            step.kind,
-            step.title,
-            started=step.started is not None,
-            finished=step.finished is not None or step.progress is Progress.SKIPPED,
-            seconds=step.duration_seconds or 0.0,
-            current=step.current or 0,
-            total=step.total or 0,
-        )
-        for step in operation.steps
-    ]
-    known_histories = known_histories if known_histories is not None else step_histories([operation]) if steps else {}
-    return estimate_progress(
-        steps, known_histories.get(operation.installation_id, DurationHistory()), least=min_percent or 0
+        return 100 if operation.progress is Progress.DONE else None
+    return measure_percent(
+        [
+            StepMeasure(
+                has_ended=step.finished is not None or step.progress is Progress.SKIPPED,
+                current=step.current or 0,
+                total=step.total or 0,
+            )
+            for step in operation.steps
+        ],
+        is_planned=operation.is_planned,
     )
 
 
@@ -173,7 +126,7 @@ class Announcement:
     text: str
 
 
-def build_announcement(operation: Operation, percent: int) -> Announcement:
+def build_announcement(operation: Operation, percent: int | None) -> Announcement:
     """Return the announcement for an operation: it changes with each step, each 25 percent, and at the end."""
     if not operation.is_active:
         return Announcement(operation.progress, ended_title(operation))
@@ -181,44 +134,34 @@ def build_announcement(operation: Operation, percent: int) -> Announcement:
         ((n, step.title) for n, step in enumerate(operation.steps) if step.progress is Progress.RUNNING),
         (-1, str(_("Running.") if operation.progress is Progress.RUNNING else _("Waiting."))),
     )
-    return Announcement(f"{operation.progress}-{index}-{percent // 25}", f"{percent} % · {current_step}")
+    text = " · ".join(filter(None, (percent_words(percent), current_step)))
+    return Announcement(f"{operation.progress}-{index}-{(percent or 0) // 25}", text)
 
 
-def load_progress_line(operation_id: int, min_percent: int | None = None) -> ProgressLine | None:
+def load_progress_line(operation_id: int) -> ProgressLine | None:
     """Return an operation's progress in one line; None where it does not exist."""
     query = select(Operation).where(Operation.id == operation_id)
     operation = db.session.scalar(query.options(selectinload(Operation.steps)))
-    return build_progress_line(operation, None, min_percent) if operation else None
+    return build_progress_line(operation) if operation else None
 
 
 def card_progress_line(operation_id: int) -> ProgressLine | None:
-    """Return an active operation's progress in one line, for a card; three SQL statements for all cards."""
+    """Return an active operation's progress in one line, for a card; two SQL statements for all cards."""
     if "card_lines" not in g:
-        active_operations = _load_active()
-        known_histories = step_histories(active_operations) if active_operations else {}
-        g.card_lines = {
-            operation.id: build_progress_line(operation, known_histories) for operation in active_operations
-        }
+        g.card_lines = {operation.id: build_progress_line(operation) for operation in _load_active()}
     line: ProgressLine | None = g.card_lines.get(operation_id)
     return line
 
 
-def build_progress_line(
-    operation: Operation,
-    known_histories: Mapping[int | None, DurationHistory] | None = None,
-    min_percent: int | None = None,
-) -> ProgressLine:
+def build_progress_line(operation: Operation) -> ProgressLine:
     """Return an operation's progress in one line."""
-    progress = estimate_operation(operation, known_histories, min_percent)
-    texts = [
-        describe_progress(operation),
-        left_words(progress.seconds_left) if operation.is_active and not operation.cancel_requested else "",
-    ]
-    return ProgressLine(operation.id, progress.percent, " · ".join(filter(None, texts)), operation.is_active)
+    return ProgressLine(operation.id, measure_operation(operation), describe_progress(operation), operation.is_active)
 
 
 def describe_progress(operation: Operation) -> str:
-    """Return an operation's progress in short: `step 2 of 5 · 10 MB of 40 MB`."""
+    """Return an operation's progress in short: which step it waits for, its bytes, and for how long, such as
+    `step 2 of 5 · pull example/app:1 · 10 MB of 40 MB · 12 s`.
+    """
     if not operation.is_active:
         return str(_("ended"))
     if operation.cancel_requested:
@@ -226,10 +169,20 @@ def describe_progress(operation: Operation) -> str:
     ended_count = sum(step.finished is not None for step in operation.steps)
     step_text = _("step %(n)s of %(all)s", n=min(ended_count + 1, len(operation.steps)), all=len(operation.steps))
     for step in operation.steps:
-        if step.progress is Progress.RUNNING and step.total:
-            bytes_pulled = _("%(part)s of %(all)s", part=size(step.current or 0), all=size(step.total))
-            return f"{step_text} · {bytes_pulled}"
-    return str(step_text) if operation.steps else queue_position(operation.id) or str(_("waiting"))
+        if step.progress is Progress.RUNNING:
+            title = "" if step.kind == RunOnce.kind else step.title  # that of a run is a long command
+            return " · ".join(filter(None, (step_text, title, pulled_words(step), duration(step.duration_seconds))))
+    if operation.steps:
+        return str(step_text)
+    waiting = queue_position(operation.id) or str(_("waiting"))
+    return f"{waiting} · {duration(operation.waited_seconds)}"
+
+
+def pulled_words(step: OperationStep) -> str:
+    """Return the bytes that a pull has received, of how many where that is known; blank before the first."""
+    if step.total:
+        return str(_("%(part)s of %(all)s", part=size(step.current or 0), all=size(step.total)))
+    return str(_("%(part)s received", part=size(step.current))) if step.current else ""
 
 
 def queue_position(operation_id: int) -> str:

@@ -72,10 +72,11 @@ def apply_pull_line(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:
     return True
 
 
-def sum_layer_bytes(layers: Iterable[Layer]) -> tuple[int, int]:
-    """Return the downloaded and the total bytes, as far as Docker has reported them."""
+def sum_layer_bytes(layers: Iterable[Layer]) -> tuple[int, int | None]:
+    """Return the downloaded and the total bytes; the total is None until Docker has reported the size of each layer."""
     layers = list(layers)
-    return sum(layer.current for layer in layers), sum(layer.total for layer in layers)
+    unknown = any(layer.state in (LayerState.WAITING, LayerState.LOADING) and not layer.total for layer in layers)
+    return sum(layer.current for layer in layers), None if unknown else sum(layer.total for layer in layers)
 
 
 def pack_layers(layers: Sequence[Layer]) -> str:

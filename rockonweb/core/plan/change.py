@@ -51,7 +51,7 @@ from rockonweb.core.plan.plan import (
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.plan.rollback import NO_ROLLBACK, RollbackTarget, SnapshotScope, find_snapshot_scopes, resume_steps
 from rockonweb.core.secret import format_command, reveal_argv
-from rockonweb.core.text import t
+from rockonweb.core.text import TranslatableText, t
 
 ContainerSteps = tuple[Step, ...]  # those that create and start one container
 
@@ -438,3 +438,23 @@ def network_steps(old: DesiredState, new: DesiredState, facts: HostFacts, moved:
     for name in missing_option_networks(new.definition, facts):
         if name in referenced and name not in members:
             yield CreateNetwork(network=name, why=t("an option in the definition names it, but it does not exist"))
+
+
+def describe_downtime(recreated: Collection[str], containers: int, *, running: bool) -> TranslatableText:
+    """Return how long the app is unavailable, when these of its containers are recreated."""
+    if not running:
+        return t("The app is stopped now and stays stopped; the next start uses the new settings.")
+    if not recreated:
+        return t("Nothing is recreated: the app keeps running the whole time.")
+    if len(recreated) == containers:
+        return t(
+            "The app is unavailable from the moment its old containers stop until the new ones have started, usually "
+            "for a few seconds. Anything that must be downloaded is downloaded beforehand."
+        )
+    return t(
+        "%(count)s of %(containers)s containers are replaced; the others keep running. What the replaced ones provide "
+        "is unavailable in the meantime, usually for a few seconds. Anything that must be downloaded is downloaded "
+        "beforehand.",
+        count=len(recreated),
+        containers=containers,
+    )

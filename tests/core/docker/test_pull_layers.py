@@ -40,6 +40,14 @@ def test_the_bytes_of_all_layers_are_added_up() -> None:
     assert sum_layer_bytes([]) == (0, 0)
 
 
+def test_the_total_is_not_known_before_the_size_of_each_layer_is() -> None:
+    lines = [line("a", "Downloading", 10, 40), line("b", "Pulling fs layer")]
+    assert sum_layer_bytes(after(*lines).values()) == (10, None)
+    assert sum_layer_bytes(after(*lines, line("b", "Downloading")).values()) == (10, None)
+    assert sum_layer_bytes(after(*lines, line("b", "Downloading", 1, 60)).values()) == (11, 100)
+    assert sum_layer_bytes(after(*lines, line("b", "Download complete")).values()) == (10, 40)  # a tiny one
+
+
 def test_lines_about_the_image_are_no_layers() -> None:
     found: dict[str, Layer] = {}
     assert not apply_pull_line(found, {"status": "Pulling from lifecycle/app", "id": "1"})

@@ -15,7 +15,7 @@ from rockonweb.core.answers.answers import (
     flatten_answers,
     rebase_answers,
 )
-from rockonweb.core.operations import estimate
+from rockonweb.core.plan.change import describe_downtime
 from rockonweb.core.questions import settings
 from rockonweb.core.questions.settings import ALL_CONTAINERS, TypedRow
 from rockonweb.core.questions.wizard import page_questions
@@ -366,4 +366,4 @@ def test_notes_beside_ports() -> None:
     ],
 )
 def test_how_long_it_is_down(rebuilt: list[str], running: bool, begin: str) -> None:
-    assert estimate.describe_downtime(rebuilt, 2, running=running).startswith(begin)
+    assert describe_downtime(rebuilt, 2, running=running).startswith(begin)

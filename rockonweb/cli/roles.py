@@ -26,11 +26,12 @@ def web() -> None:
 
 
 @click.command()
+@click.option("--quick", is_flag=True, help="Only start, stop, restart and uninstall, so that these never wait long.")
 @instance.with_instance
-def worker() -> None:
+def worker(quick: bool) -> None:
     """Run one worker only."""
     warm_up.warm_up()
-    roles.run_worker(instance.get_app())
+    roles.run_worker(instance.get_app(), quick_only=quick)
 
 
 @click.command()

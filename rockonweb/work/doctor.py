@@ -23,7 +23,6 @@ from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
 from sqlalchemy import Engine, Text, func, inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -241,20 +240,19 @@ class _InstanceProbe:
             persistent = bool(saves.get("save"))
         writes = all(persistence.get(key, "ok") == "ok" for key in ("aof_last_write_status", "rdb_last_bgsave_status"))
         version = server.get("valkey_version") or server.get("redis_version", "")
-        waiting = len(Queue(queue.NAME, connection=redis).job_ids)
+        waiting = len(queue.waiting_jobs(redis))
         address = _without_password(self.settings.queue_url)
         return diagnosis.diagnose_queue(address, version, persistent=persistent, writes=writes, waiting=waiting)
 
     def inspect_roles(self) -> list[CheckResult]:
         """Check the processes: web server, workers and watcher."""
-        workers: int | None = None
+        workers: diagnosis.WorkerCounts | None = None
         watcher: bool | None = None
         with suppress(RedisError):
-            workers = len(heartbeat.listening_workers(self._redis_client))
+            workers = heartbeat.count_by_queue(self._redis_client)
             watcher = bool(self._redis_client.exists(heartbeat.STATUS_KEY))
-        return diagnosis.diagnose_roles(
-            self.settings.local_url, _probe_address(self.settings.local_url), workers, self.settings.workers, watcher
-        )
+        url = self.settings.local_url
+        return diagnosis.diagnose_roles(url, _probe_address(url), workers, self.settings.workers, watcher)
 
     def inspect_docker(self) -> CheckResult:
         """Check the Docker Engine's settings."""

@@ -11,7 +11,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
-from rockonweb.work.queue import redis_connection
+from rockonweb.core.instance.diagnosis import WorkerCounts
+from rockonweb.work import queue
 
 STATUS_KEY = "rockonweb:engine"
 STATUS_LIFETIME = 30  # seconds; the watcher publishes every few
@@ -37,7 +38,7 @@ def publish_status(redis: Redis, status: EngineStatus) -> None:
 def engine_status() -> EngineStatus:
     """Return the last published state; unknown where the watcher or Redis is down."""
     try:
-        raw = redis_connection().get(STATUS_KEY)
+        raw = queue.redis_connection().get(STATUS_KEY)
     except RedisError:
         return EngineStatus()
     return EngineStatus(**json.loads(raw)) if isinstance(raw, bytes | str) else EngineStatus()
@@ -46,28 +47,36 @@ def engine_status() -> EngineStatus:
 def queue_alive() -> bool:
     """Whether Redis answers."""
     try:
-        redis_connection().ping()
+        queue.redis_connection().ping()
     except RedisError:
         return False
     return True
 
 
-def count_workers() -> int:
-    """Return the number of live workers; 0 where Redis is down."""
+def count_workers() -> WorkerCounts:
+    """Return the numbers of live workers; 0 where Redis is down."""
     try:
-        return len(listening_workers())
+        return count_by_queue()
     except RedisError:
-        return 0
+        return WorkerCounts()
 
 
-def listening_workers(redis: Redis | None = None) -> set[str]:
-    """Return the names of the live workers. Raises RedisError.
+def count_by_queue(redis: Redis | None = None) -> WorkerCounts:
+    """Return the numbers of live workers. Raises RedisError."""
+    served = listening_workers(redis).values()
+    return WorkerCounts(
+        sum(queue.NAME in names for names in served), sum(names == [queue.QUICK_NAME] for names in served)
+    )
+
+
+def listening_workers(redis: Redis | None = None) -> dict[str, list[str]]:
+    """Return the live workers: their names, and the queues that each serves. Raises RedisError.
 
     RQ lists a killed worker for minutes; one of this machine whose process no longer exists is left out.
     """
     hostname = socket.gethostname()
     return {
-        worker.name
-        for worker in Worker.all(connection=redis or redis_connection())
+        worker.name: worker.queue_names()
+        for worker in Worker.all(connection=redis or queue.redis_connection())
         if worker.hostname != hostname or worker.pid is None or psutil.pid_exists(worker.pid)
     }

@@ -1,4 +1,8 @@
-"""The job queue: RQ on a Redis-compatible server."""
+"""The job queues: RQ on a Redis-compatible server.
+
+There are two, so that downloads which are stuck don't keep an app from being stopped: a worker serves both, the quick
+one first, and one worker of `rockonweb up` serves the quick one alone.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.text import t
 
 NAME = "rockonweb"
+QUICK_NAME = "rockonweb-quick"  # of jobs that end soon
+QUEUE_NAMES = (QUICK_NAME, NAME)  # in the order in which a worker serves them
 JOB_TIMEOUT = 6 * 3600  # seconds; pulling many gigabytes over a slow connection takes hours
 RESULT_SECONDS = 24 * 3600
 FAILURE_SECONDS = 7 * 24 * 3600
@@ -32,13 +38,13 @@ def redis_connection() -> Redis:
     return pool
 
 
-def enqueue_job(function: str, *ids: int, job_id: str) -> None:
-    """Enqueue a job by the dotted name of its function; its arguments are ids only.
+def enqueue_job(function: str, *ids: int, job_id: str, quick: bool = False) -> None:
+    """Enqueue a job by the dotted name of its function; its arguments are ids only. One that is `quick` ends soon.
 
     To be called after the commit, as the job may start at once. Raises QueueUnreachable.
     """
     try:
-        Queue(NAME, connection=redis_connection()).enqueue(
+        Queue(QUICK_NAME if quick else NAME, connection=redis_connection()).enqueue(
             function,
             args=ids,
             job_id=job_id,
@@ -50,10 +56,11 @@ def enqueue_job(function: str, *ids: int, job_id: str) -> None:
         raise unreachable_error(error) from None
 
 
-def waiting_jobs() -> set[str]:
+def waiting_jobs(connection: Redis | None = None) -> set[str]:
     """Return the ids of the jobs that no worker has started. Raises QueueUnreachable."""
+    redis = connection or redis_connection()
     try:
-        return {*Queue(NAME, connection=redis_connection()).job_ids}
+        return {job_id for name in QUEUE_NAMES for job_id in Queue(name, connection=redis).job_ids}
     except RedisError as error:
         raise unreachable_error(error) from None
 

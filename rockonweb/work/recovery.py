@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from sqlalchemy import func, or_, select
@@ -112,7 +111,7 @@ def _has_job(operation_id: int) -> bool:
         return False
     status = job.get_status()
     if status is JobStatus.QUEUED:
-        return job.id in Queue(queue.NAME, connection=connection).job_ids
+        return job.id in queue.waiting_jobs()
     if status is JobStatus.STARTED:
         return job.worker_name in heartbeat.listening_workers()
     return status in (JobStatus.DEFERRED, JobStatus.SCHEDULED)

@@ -70,12 +70,20 @@ class _QueueWorker(Worker):
             super().handle_exception(job, *exc_info)
 
 
-def run_worker(app: Flask) -> None:
-    """Run jobs one at a time, each in a forked process."""
+def served_queues(*, quick_only: bool) -> list[str]:
+    """Return the names of the queues that a worker serves, the first one first."""
+    return [queue.QUICK_NAME] if quick_only else [*queue.QUEUE_NAMES]
+
+
+def run_worker(app: Flask, *, quick_only: bool = False) -> None:
+    """Run jobs one at a time, each in a forked process; with `quick_only`, only those that end soon."""
     settings: Config = app.config["SETTINGS"]
     with app.app_context():
         queue_worker = _QueueWorker(
-            [queue.NAME], connection=queue.connect_redis(settings), maintenance_interval=60, log_job_description=False
+            served_queues(quick_only=quick_only),
+            connection=queue.connect_redis(settings),
+            maintenance_interval=60,
+            log_job_description=False,
         )
         queue_worker.app = app
         queue_worker.work(logging_level="WARNING")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.operations import conflicts
-from rockonweb.core.operations.lifecycle import STATE_LABELS, Progress
+from rockonweb.core.operations.lifecycle import QUICK_KINDS, STATE_LABELS, Progress
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.models import (
@@ -112,8 +112,10 @@ def dispatch_operation(operation_id: int) -> int:
 
 def enqueue_operation(operation_id: int) -> int:
     """Enqueue an operation's job and return the operation's id. Where the queue is down, the watcher does it later."""
+    is_quick = db.session.get_one(Operation, operation_id).kind in QUICK_KINDS
+    db.session.rollback()
     with suppress(QueueUnreachable):
-        queue.enqueue_job(JOB, operation_id, job_id=job_id(operation_id))
+        queue.enqueue_job(JOB, operation_id, job_id=job_id(operation_id), quick=is_quick)
     return operation_id
 
 

@@ -77,6 +77,7 @@ class _Supervisor:
             for name, work in (
                 ("web", lambda: roles.serve_web(app, fd)),
                 *((f"worker {n}", lambda: roles.run_worker(app)) for n in range(1, settings.workers + 1)),
+                ("quick worker", lambda: roles.run_worker(app, quick_only=True)),
                 ("watcher", lambda: roles.run_watcher(app)),
             )
         ]
@@ -152,7 +153,8 @@ class _Supervisor:
                 health = requests.get(url, headers=headers, timeout=2, verify=False).json()  # noqa: S501
         except (requests.RequestException, ValueError):
             health = {}
-        ready = health.get("status") in ("ok", "degraded") and health.get("workers", 0) >= self.settings.workers
+        enough_workers = health.get("workers", 0) >= self.settings.workers and health.get("quick_workers", 0) >= 1
+        ready = health.get("status") in ("ok", "degraded") and enough_workers
         if ready and health.get("docker") == "unknown" and not late:
             return False  # the watcher has not reported yet
         if not ready and not late:

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, timedelta
 
 import pytest
+from flask import Flask
 
 from rockonweb.core.operations.requests import Notes, blank_request
 from rockonweb.core.text import t

@@ -73,17 +73,17 @@ def run_worker(app: Flask) -> Iterator[None]:
     """Its jobs are done, one at a time, by a thread that the pages count as a worker; they hear that Docker answers."""
     with app.app_context():
         redis = queue.redis_connection()
-    job_queue, stopped = Queue(queue.NAME, connection=redis), threading.Event()
+    job_queues, stopped = [Queue(name, connection=redis) for name in queue.QUEUE_NAMES], threading.Event()
 
     def perform_jobs() -> None:
         while not stopped.is_set():
             # What became of an operation stands on its rows.
             with app.app_context(), suppress(DequeueTimeout, RockonwebError):
-                if dequeued := Queue.dequeue_any([job_queue], 1, connection=redis):
+                if dequeued := Queue.dequeue_any(job_queues, 1, connection=redis):
                     dequeued[0].perform()
 
     heartbeat.publish_status(redis, heartbeat.EngineStatus(True, "", "29.0.1"))
-    worker = Worker([job_queue], connection=redis)
+    worker = Worker(job_queues, connection=redis)
     worker.register_birth()  # type: ignore[no-untyped-call]
     thread = threading.Thread(target=perform_jobs, daemon=True)
     thread.start()
@@ -91,6 +91,6 @@ def run_worker(app: Flask) -> Iterator[None]:
         yield
     finally:
         stopped.set()
-        job_queue.enqueue("time.time")  # it waits for a job
+        job_queues[0].enqueue("time.time")  # it waits for a job
         thread.join(60)
         worker.register_death()  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from rq.job import Job
@@ -71,10 +72,10 @@ def test_only_the_id_crosses_the_queue_and_only_after_the_commit(
     committed: list[object] = []
     enqueue = queue.enqueue_job
 
-    def look(function: str, *ids: int, job_id: str) -> None:
+    def look(function: str, *ids: int, **options: Any) -> None:
         with db.engine.connect() as other:
             committed.extend(map(tuple, other.exec_driver_sql("SELECT id, progress FROM operation")))
-        enqueue(function, *ids, job_id=job_id)
+        enqueue(function, *ids, **options)
 
     monkeypatch.setattr(queue, "enqueue_job", look)
     operation_id = instance.submit_review(instance.prepare_install(instance.add_rockon("App", {"app": SPEC})))

@@ -4,10 +4,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from rq import Queue, SimpleWorker
+from rq.job import Job
 
 from rockonweb.core.operations.requests import TaskRequest, UpdateRequest, blank_request
 from rockonweb.models import Installation, Kind, Operation, Progress, State, Status, db, transaction
-from rockonweb.work import operations, queue, scheduler
+from rockonweb.work import operations, queue, roles, scheduler
 from tests.support.instance import Instance
 
 
@@ -63,6 +65,38 @@ def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Insta
     first, second = sorted(ids, key=lambda one: not claimed[one])
     end(first)
     assert scheduler.claim_operation(second)
+
+
+def work_off(*, quick_only: bool) -> list[str]:
+    """Do the waiting jobs as a worker does, in its order; returns their ids."""
+    done: list[str] = []
+
+    class Noting(SimpleWorker):
+        def execute_job(self, job: Job, queue: Queue) -> None:
+            done.append(job.id)
+            super().execute_job(job, queue)
+
+    names = roles.served_queues(quick_only=quick_only)
+    Noting(names, connection=queue.redis_connection()).work(burst=True, logging_level="ERROR")
+    return done
+
+
+def test_what_ends_soon_finds_a_worker_while_downloads_hold_all_others(instance: Instance) -> None:
+    for n in range(3):
+        operations.submit_operation(installed(instance, f"Stuck-{n}"), UpdateRequest(), "me")
+    operations.submit_refresh("me")
+    quick = [
+        operations.submit_operation(installed(instance, f"App-{kind}"), blank_request(kind), "me")
+        for kind in (Kind.START, Kind.STOP, Kind.RESTART, Kind.UNINSTALL)
+    ]
+    assert len(jobs()) == 8
+    assert work_off(quick_only=True) == [scheduler.job_id(operation_id) for operation_id in quick]
+
+
+def test_a_worker_serves_both_queues_and_what_ends_soon_first(instance: Instance) -> None:
+    update = operations.submit_operation(installed(instance, "One"), UpdateRequest(), "me")
+    stop = operations.submit_operation(installed(instance, "Two"), blank_request(Kind.STOP), "me")
+    assert work_off(quick_only=False) == [scheduler.job_id(stop), scheduler.job_id(update)]
 
 
 @pytest.mark.both_databases

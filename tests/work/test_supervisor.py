@@ -72,8 +72,16 @@ def test_the_roles_are_web_workers_watcher_and_the_queues_server_unless_there_is
     with socket.socket() as listener:
         ours = supervisor._Supervisor(Flask("none"), replace(settings, workers=2), listener)
         theirs = supervisor._Supervisor(Flask("none"), replace(settings, redis_url="redis://x"), listener)
-    assert [role.name for role in ours.roles] == ["queue server", "web", "worker 1", "worker 2", "watcher"]
-    assert [role.name for role in theirs.roles] == ["web", "worker 1", "worker 2", "worker 3", "watcher"]
+    assert [role.name for role in ours.roles] == [
+        "queue server",
+        "web",
+        "worker 1",
+        "worker 2",
+        "quick worker",
+        "watcher",
+    ]
+    workers = ["worker 1", "worker 2", "worker 3", "quick worker"]
+    assert [role.name for role in theirs.roles] == ["web", *workers, "watcher"]
 
 
 def test_a_role_that_dies_is_started_again_with_a_growing_pause(
@@ -275,11 +283,20 @@ class Health:
 @pytest.mark.parametrize(
     ("health", "late", "said"),
     [
-        ({"status": "ok", "workers": 3, "docker": "ok"}, False, "Rockonweb is ready: http://127.0.0.1:"),
-        ({"status": "degraded", "workers": 3, "docker": "down"}, False, "Docker does not answer yet"),
-        ({"status": "ok", "workers": 2, "docker": "ok"}, False, ""),
-        ({"status": "degraded", "workers": 3, "docker": "unknown"}, False, ""),
-        ({"status": "degraded", "workers": 3, "docker": "unknown"}, True, "Rockonweb is ready"),
+        (
+            {"status": "ok", "workers": 3, "quick_workers": 1, "docker": "ok"},
+            False,
+            "Rockonweb is ready: http://127.0.0.1:",
+        ),
+        (
+            {"status": "degraded", "workers": 3, "quick_workers": 1, "docker": "down"},
+            False,
+            "Docker does not answer yet",
+        ),
+        ({"status": "ok", "workers": 2, "quick_workers": 1, "docker": "ok"}, False, ""),
+        ({"status": "ok", "workers": 3, "quick_workers": 0, "docker": "ok"}, False, ""),
+        ({"status": "degraded", "workers": 3, "quick_workers": 1, "docker": "unknown"}, False, ""),
+        ({"status": "degraded", "workers": 3, "quick_workers": 1, "docker": "unknown"}, True, "Rockonweb is ready"),
         ({"status": "down"}, False, ""),
         ({"status": "down"}, True, "Not everything answers"),
     ],

@@ -72,7 +72,7 @@ def build_home_page(hostname: str) -> HomePage:
         _memory_capacity(),
     )
     facts = AlertFacts(
-        workers=heartbeat.count_workers() if heartbeat.queue_alive() else None,
+        workers=heartbeat.count_workers().full if heartbeat.queue_alive() else None,
         shares=shares,
         images=images,
         memory=memory,

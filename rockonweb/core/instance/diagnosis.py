@@ -191,12 +191,25 @@ def diagnose_queue(place: str, version: str, *, persistent: bool, writes: bool, 
     )
 
 
+@dataclass(frozen=True)
+class WorkerCounts:
+    """The numbers of live workers: of those that run all operations, and of those that run only quick ones."""
+
+    full: int = 0
+    quick: int = 0
+
+
 def diagnose_roles(
-    url: str, web: Literal["ours", "another", "nothing"], workers: int | None, expected: int, watcher: bool | None
+    url: str,
+    web: Literal["ours", "another", "nothing"],
+    workers: WorkerCounts | None,
+    expected: int,
+    watcher: bool | None,
 ) -> list[CheckResult]:
     """Check the processes of `rockonweb up`.
 
-    `web` is what answered at Rockonweb's address. `workers` and `watcher` are None where unknown.
+    `web` is what answered at Rockonweb's address. `workers` and `watcher` are None where unknown; `expected` is the
+    configured number of full workers.
     """
     start_hint = t("Start it with `rockonweb up`. If that is already running, its output shows why this part is not.")
     unknown_sentence = t("Unknown while the queue server does not answer.")
@@ -212,15 +225,22 @@ def diagnose_roles(
     }[web]
     if workers is None:
         workers_result = CheckResult("workers", "warn", unknown_sentence)
-    elif not workers:
+    elif not workers.full:
         workers_result = CheckResult(
             "workers", "fail", t("None is running: nothing is installed, started or stopped."), start_hint
         )
-    elif workers < expected:
-        sentence = t("%(count)s of %(wanted)s running.", count=workers, wanted=expected)
+    elif workers.full < expected:
+        sentence = t("%(count)s of %(wanted)s running.", count=workers.full, wanted=expected)
         workers_result = CheckResult("workers", "warn", sentence, start_hint)
+    elif not workers.quick:
+        workers_result = CheckResult(
+            "workers",
+            "warn",
+            t("None is kept free for starting, stopping and uninstalling: these may have to wait behind downloads."),
+            t("Start it with `rockonweb up`, or on its own with `rockonweb worker --quick`."),
+        )
     else:
-        workers_result = CheckResult("workers", "ok", t("%(count)s running.", count=workers))
+        workers_result = CheckResult("workers", "ok", t("%(count)s running.", count=workers.full + workers.quick))
     if watcher is None:
         watcher_result = CheckResult("watcher", "warn", unknown_sentence)
     elif watcher:

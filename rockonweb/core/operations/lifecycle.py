@@ -88,7 +88,8 @@ class Transition:
     One that `rolls_back` undoes its steps when it fails; one that `replaces_containers` renames the old ones until
     their replacements are healthy, and has a rollback point. With `keep_on_failure`, containers that are complete but
     unhealthy are kept. With `reserves_ports`, its answers count once it has succeeded, and their ports are reserved
-    until then. One that `coalesces` is run once when it is submitted twice in a row.
+    until then. One that `coalesces` is run once when it is submitted twice in a row. One that `is_quick` downloads
+    nothing and ends soon: it must not wait behind those that do.
     """
 
     allowed_states: tuple[State, ...]
@@ -103,6 +104,7 @@ class Transition:
     keep_on_failure: bool = False
     reserves_ports: bool = False
     coalesces: bool = False
+    is_quick: bool = False
 
     def state_after(self, progress: Progress, previous: State, *, keep: bool = False) -> State:
         """Return the state at the end; with `keep`, a failure counts as success."""
@@ -122,7 +124,9 @@ _CHANGE = Transition(
     replaces_containers=True,
     reserves_ports=True,
 )
-_START = Transition(_INSTALLED, status=Status.PENDING_START, failure_status=Status.START_FAILED, coalesces=True)
+_START = Transition(
+    _INSTALLED, status=Status.PENDING_START, failure_status=Status.START_FAILED, coalesces=True, is_quick=True
+)
 TRANSITIONS = {
     Kind.INSTALL: Transition(
         (State.AVAILABLE, State.INSTALL_FAILED),
@@ -135,15 +139,22 @@ TRANSITIONS = {
         keep_on_failure=True,
     ),
     Kind.START: _START,
-    Kind.STOP: Transition(_INSTALLED, status=Status.PENDING_STOP, failure_status=Status.STOP_FAILED, coalesces=True),
+    Kind.STOP: Transition(
+        _INSTALLED, status=Status.PENDING_STOP, failure_status=Status.STOP_FAILED, coalesces=True, is_quick=True
+    ),
     Kind.RESTART: _START,
     Kind.CHANGE: _CHANGE,
     Kind.UPDATE: replace(_CHANGE, reserves_ports=False, coalesces=True),
     Kind.UNINSTALL: Transition(
-        (State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL, on_success=State.AVAILABLE, coalesces=True
+        (State.INSTALLED, State.INSTALL_FAILED),
+        State.PENDING_UNINSTALL,
+        on_success=State.AVAILABLE,
+        coalesces=True,
+        is_quick=True,
     ),
     Kind.ACTION: Transition(_INSTALLED),
 }
+QUICK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.is_quick)
 ROLLBACK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.rolls_back)
 
 

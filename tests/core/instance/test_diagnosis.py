@@ -8,7 +8,14 @@ import pytest
 from rockonweb.core.docker.daemon_settings import DockerSettings
 from rockonweb.core.facts import PortListener
 from rockonweb.core.instance import diagnosis
-from rockonweb.core.instance.diagnosis import CheckResult, DatabaseFacts, DiskSpaceFacts, FileFacts, OperationFacts
+from rockonweb.core.instance.diagnosis import (
+    CheckResult,
+    DatabaseFacts,
+    DiskSpaceFacts,
+    FileFacts,
+    OperationFacts,
+    WorkerCounts,
+)
 
 GOOD = DatabaseFacts("SQLite", "/i/rockonweb.db", "3.40", "UTF-8")
 FOLDER = FileFacts(".", 0o700, 1000)
@@ -87,10 +94,12 @@ def test_queue(persistent: bool, writes: bool, level: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "levels"),
     [
-        (("http://x", "ours", 3, 3, True), "ok ok ok"),
-        (("http://x", "another", 3, 3, True), "fail ok ok"),
-        (("http://x", "nothing", 0, 3, False), "fail fail fail"),
-        (("http://x", "ours", 2, 3, True), "ok warn ok"),
+        (("http://x", "ours", WorkerCounts(3, 1), 3, True), "ok ok ok"),
+        (("http://x", "another", WorkerCounts(3, 1), 3, True), "fail ok ok"),
+        (("http://x", "nothing", WorkerCounts(), 3, False), "fail fail fail"),
+        (("http://x", "ours", WorkerCounts(2, 1), 3, True), "ok warn ok"),
+        (("http://x", "ours", WorkerCounts(3, 0), 3, True), "ok warn ok"),
+        (("http://x", "ours", WorkerCounts(0, 1), 3, True), "ok fail ok"),
         (("http://x", "ours", None, 3, None), "ok warn warn"),
     ],
 )

@@ -33,6 +33,10 @@ ROCKONS = {  # each test has its own
     "Pressed": [],
     "Taken": [LANE, *HELD],
     "Waits": [LANE],
+    "Free": [],
+    "Later": [],
+    "Stuck": HELD,
+    "Stuck-too": HELD,
     "Broken": [["--runtime", "none-of-this-name"]],
 }
 ENDED = ("DONE", "FAILED", "CANCELLED", "INTERRUPTED")
@@ -163,6 +167,21 @@ def test_what_waits_can_be_cancelled_and_what_runs_is_taken_back(here: Street) -
     assert not {"taken", "waits"} & {*here.engine.run_docker("ps", "-a", "--format", "{{.Names}}").split()}
     states = {here.ask("SELECT state FROM installation WHERE id = ?", here.ids[name]) for name in ("Taken", "Waits")}
     assert states == {"AVAILABLE"}
+
+
+def test_while_installs_hold_all_workers_others_are_stopped_started_and_uninstalled(here: Street) -> None:
+    assert here.outcome(here.post("Free", "install")) == "DONE"
+    stuck = [here.post(name, "install") for name in ("Stuck", "Stuck-too")]  # as many as there are workers
+    for operation in stuck:
+        here.await_step(operation, "wait until")
+    waiting = here.post("Later", "install")
+    assert [here.outcome(here.post("Free", command)) for command in ("stop", "start", "uninstall")] == ["DONE"] * 3
+    assert [here.progress(operation) for operation in (*stuck, waiting)] == ["RUNNING", "RUNNING", "QUEUED"]
+    for name in ("Stuck", "Stuck-too"):
+        here.let_go(name)
+    assert {here.outcome(operation) for operation in (*stuck, waiting)} == {"DONE"}
+    health = requests.get(f"{here.stack.url}/healthz", timeout=20).json()
+    assert (health["workers"], health["quick_workers"]) == (2, 1)
 
 
 def test_an_operation_that_fails_is_a_line_of_the_log(here: Street) -> None:

@@ -35,8 +35,9 @@ def build_app() -> Flask:
 def configure_app(app: Flask, settings: config.Config) -> Flask:
     """Configure an application of `build_app` for an instance, and return it.
 
-    Raises RockonwebError where the settings cannot be used.
+    Raises RockonwebError where the settings or the instance's key can't be used.
     """
+    from rockonweb.accounts import instance_key
     from rockonweb.models import address, base
     from rockonweb.web.proxies import TrustedProxyMiddleware
 
@@ -44,7 +45,7 @@ def configure_app(app: Flask, settings: config.Config) -> Flask:
     app.instance_path = str(settings.instance)
     app.config.update(
         SETTINGS=settings,
-        SECRET_KEY=config.secret_key(settings),
+        SECRET_KEY=instance_key.load_key(settings),
         # Browsers send a host's cookies to all its ports, where apps and other instances have their own sessions.
         SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
         SQLALCHEMY_DATABASE_URI=database_url,

@@ -18,12 +18,14 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from flask import current_app
 
-from rockonweb.core.errors import BadInput
+from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.status.health import HealthLimits
+from rockonweb.core.text import t
 
 VERSION = version("rockonweb")
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
 ROCKSTOR_SHARES_ROOT = Path("/mnt2")
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")  # what `create_secret_key` writes
 SOCKET_PATH_LIMIT = 100  # of a Unix socket's path, in bytes
 OWN_KEY_HEADER = "X-Rockonweb-Own-Key"  # of requests that an instance sends to itself
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -86,6 +88,11 @@ class Config:
         return self.redis_url or f"unix://{self.redis_socket}"
 
     @property
+    def key_file(self) -> Path:
+        """The file of the instance's key."""
+        return self.instance / "secret.key"
+
+    @property
     def locks_folder(self) -> Path:
         """The folder of the operations' file locks."""
         return self.instance / "locks"
@@ -128,14 +135,48 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     )
 
 
+class KeyUnusable(RockonwebError):
+    """The instance's key is missing, damaged, or not that of its database."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(
+            sentence,
+            t(
+                "This key decrypts stored secrets, signs logins and marks the containers of this instance. Restore the "
+                "file from a copy. Without a copy, `rockonweb forget-secrets` creates a new key and forgets what the "
+                "old one encrypted."
+            ),
+        )
+
+
 def secret_key(settings: Config) -> str:
-    """Return the instance's key, generated at the first call; it signs sessions and encrypts secrets at rest."""
-    path = settings.instance / "secret.key"
+    """Return the instance's key, which signs sessions and encrypts secrets at rest. Raises KeyUnusable."""
+    path = settings.key_file
+    try:
+        key = path.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        raise KeyUnusable(t("The key of this instance, %(path)s, is missing.", path=path)) from None
+    if not KEY_PATTERN.fullmatch(key):
+        raise KeyUnusable(t("The key of this instance, %(path)s, is empty or damaged.", path=path))
+    return key
+
+
+def create_secret_key(settings: Config) -> None:
+    """Create the instance's key, unless another process was faster. It is on the disk when this returns."""
+    path = settings.key_file
     make_private_folder(settings.instance)
-    if not path.exists():
-        with temporary_file(path, secrets.token_urlsafe(32).encode()) as temporary, suppress(FileExistsError):
-            os.link(temporary, path)  # unless another process was faster
-    return path.read_text().strip()
+    with temporary_file(path, secrets.token_urlsafe(32).encode()) as temporary, suppress(FileExistsError):
+        os.link(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def make_private_folder(folder: Path) -> None:

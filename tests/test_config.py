@@ -159,25 +159,59 @@ def test_a_socket_never_has_a_path_that_is_too_long(tmp_path: Path, monkeypatch:
 
 def test_the_key_is_made_once_and_is_private(tmp_path: Path):
     settings = read(tmp_path)
+    config.create_secret_key(settings)
     key = config.secret_key(settings)
-    path = settings.instance / "secret.key"
+    path = settings.key_file
     assert len(key) >= 32
+    config.create_secret_key(settings)
     assert config.secret_key(settings) == key
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(settings.instance.stat().st_mode) == 0o700
+
+
+def make_key(settings: config.Config) -> str:
+    config.create_secret_key(settings)
+    return config.secret_key(settings)
+
+
+def test_a_key_that_is_missing_empty_or_damaged_is_a_sentence_and_makes_none(tmp_path: Path):
+    settings = read(tmp_path)
+    with pytest.raises(config.KeyUnusable, match=r"secret\.key, is missing\. .*forget-secrets"):
+        config.secret_key(settings)
+    assert not settings.key_file.exists()
+    key = make_key(settings)
+    for damaged in ("", "\n", key[:-1], key + "x", "\0" * 43, "ü" * 43):
+        settings.key_file.write_text(damaged)
+        with pytest.raises(config.KeyUnusable, match="is empty or damaged"):
+            config.secret_key(settings)
+        assert settings.key_file.read_text() == damaged
+
+
+def test_the_key_and_its_name_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced = []
+
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", note)
+    settings = read(tmp_path)
+    config.create_secret_key(settings)
+    assert synced[0].startswith(str(settings.key_file))
+    assert synced[-1] == str(settings.instance)
 
 
 def test_processes_that_start_at_once_agree_on_the_key(tmp_path: Path):
     for attempt in range(20):
         settings = read(tmp_path / str(attempt))
         with ThreadPoolExecutor(8) as pool:
-            keys = set(pool.map(lambda _: config.secret_key(settings), range(8)))  # noqa: B023
+            keys = set(pool.map(lambda _: make_key(settings), range(8)))  # noqa: B023
         assert len(keys) == 1
         assert keys != {""}
 
 
 def test_an_instance_marks_its_containers_with_a_name_that_tells_nothing_of_its_key(tmp_path: Path):
     one, two = read(tmp_path / "one"), read(tmp_path / "two")
+    assert make_key(one) != make_key(two)
     assert config.instance_id(one) == config.instance_id(one)
     assert config.instance_id(one) != config.instance_id(two)
     assert config.instance_id(one) not in config.secret_key(one)

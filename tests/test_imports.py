@@ -49,7 +49,7 @@ ARROWS = {
     "web": f"{WORK} forms",
     "blueprints": f"{WORK} forms web",
     "app": f"{WORK} web blueprints",
-    "rockonweb": "config models web app",
+    "rockonweb": "config models accounts web app",
     "cli": f"{WORK} web rockonweb",
 }  # fmt: skip
 PURE = {

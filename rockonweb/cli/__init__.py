@@ -138,6 +138,11 @@ _COMMAND_TABLE = (
     ("backup", "backup:make_backup", "Write everything but the data in the shares into FILE; `-` is standard output."),
     ("restore", "backup:restore_backup", "Install the rock-ons of a backup again, as they were."),
     ("export", "backup:export_rockon", "Write an installed rock-on as compose.yaml with an .env, for Docker Compose."),
+    (
+        "forget-secrets",
+        "instance_key:forget_secrets",
+        "Go on without the lost key: create a new one, and forget what the old one encrypted.",
+    ),
     ("doctor", "doctor:examine", "Check everything and say what is wrong and what to do; changes nothing."),
 )
 COMMANDS = [LazyCommand(name, f"rockonweb.cli.{place}", words) for name, place, words in _COMMAND_TABLE]

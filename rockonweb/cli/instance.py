@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import inspect
 
 from rockonweb import catalog
+from rockonweb.accounts import instance_key
 from rockonweb.config import Config, current_config
 from rockonweb.core.errors import BadInput
 from rockonweb.migrations import upgrade
@@ -43,6 +44,7 @@ def with_instance(command: Command) -> Command:
         if not inspect(db.engine).has_table("rockon"):
             upgrade.upgrade_database()
             catalog.load_starter()
+        instance_key.verify_key()
         command(*args, **options)
 
     return with_appcontext(prepare_and_run)  # type: ignore[return-value]

@@ -28,6 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rockonweb import config, host
+from rockonweb.accounts import instance_key
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import port_conflict
 from rockonweb.core.definition.parser import definition_from_source
@@ -40,9 +41,7 @@ from rockonweb.core.plan.repair import find_missing_memberships, find_stale_cont
 from rockonweb.core.text import t
 from rockonweb.migrations import upgrade
 from rockonweb.models import (
-    Base,
     Container,
-    EncryptedText,
     Installation,
     NetworkMember,
     Operation,
@@ -133,7 +132,9 @@ class _InstanceProbe:
         self.version = version
         self.exit_stack = ExitStack()
         self.host = host.Host(settings)
-        if not os.path.isfile(settings.instance / "secret.key"):  # the label's value is derived from it
+        try:
+            config.secret_key(settings)
+        except (config.KeyUnusable, OSError):  # the label's value is derived from it
             self.host.instance = ""
         self._docker: host.Engine | RockonwebError | None = None
 
@@ -217,7 +218,7 @@ class _InstanceProbe:
         total = unreadable = 0
         with Session(self._db_engine) as session:
             tables = set(inspect(session.connection()).get_table_names())
-            for column in _secret_columns():
+            for column in instance_key.encrypted_columns():
                 if column.table.name not in tables:
                     continue
                 for ciphertext in session.scalars(select(type_coerce(column, Text)).where(column.is_not(None))):
@@ -458,15 +459,6 @@ _USER_FOLDERS = {"shares", "rockons", ".gitkeep"}  # filled by users, who set th
 def _file_facts(path: Path, folder: Path) -> diagnosis.FileFacts:
     status = path.lstat()
     return diagnosis.FileFacts("." if path == folder else path.name, status.st_mode & 0o777, status.st_uid)
-
-
-def _secret_columns() -> list[Any]:
-    return [
-        column
-        for table in Base.metadata.sorted_tables
-        for column in table.columns
-        if isinstance(column.type, EncryptedText)
-    ]
 
 
 def _probe_address(url: str) -> Literal["ours", "another", "nothing"]:

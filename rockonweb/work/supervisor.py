@@ -25,7 +25,7 @@ from flask import Flask
 from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import catalog, config
-from rockonweb.accounts import users
+from rockonweb.accounts import instance_key, users
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.migrations import upgrade
 from rockonweb.work import instance_files, roles, warm_up, web_server
@@ -55,7 +55,7 @@ def run_supervisor(app: Flask) -> int:
     config.make_private_folder(settings.instance)
     web_server.check_tls(settings)
     instance_files.fix_permissions(settings)
-    with _lock_instance(settings):
+    with lock_instance(settings):
         listener = _open_listener(settings)
         status = _run_in_child(lambda: _prepare_database(app))
         if status:
@@ -239,6 +239,7 @@ def _prepare_database(app: Flask) -> None:
     settings: config.Config = app.config["SETTINGS"]
     with app.app_context():
         upgrade.upgrade_database()
+        instance_key.verify_key()
         users.ensure_admin(settings)
         users.ensure_setup_code(settings)
         catalog.load_starter()
@@ -313,7 +314,7 @@ def _open_listener(settings: config.Config) -> socket.socket:
     return listener
 
 
-def _lock_instance(settings: config.Config) -> IO[str]:
+def lock_instance(settings: config.Config) -> IO[str]:
     """Lock the instance for this process, as it can have only one supervisor. Raises Conflict."""
     file = open(settings.instance / "up.lock", "w")  # noqa: SIM115 - held until the process ends
     try:

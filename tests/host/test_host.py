@@ -10,7 +10,9 @@ from rockonweb.host.connection import is_local_docker
 
 @pytest.fixture
 def host(tmp_path) -> Host:
-    return Host(config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)}))
+    settings = config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)})
+    config.create_secret_key(settings)
+    return Host(settings)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,7 @@ def test_the_names_of_rock_ons_are_those_whose_containers_are_acted_on(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)})
+    config.create_secret_key(settings)
     monkeypatch.setattr("rockonweb.host.engine.connect_engine", lambda *names: names)
     assert Host(settings, "Notes").connect_docker("Memos") == (config.instance_id(settings), "Notes", "Memos")
     assert Host(settings).connect_docker() == (config.instance_id(settings),)

@@ -243,7 +243,7 @@ def test_another_process_with_the_same_key_reads_them(app: Flask, tmp_path: Path
 def test_a_secret_of_another_key_is_an_error_with_a_sentence(app: Flask, tmp_path: Path):
     add_secrets(add())
     db.session.remove()
-    (file(app).parent / "secret.key").write_text("another key")
+    (file(app).parent / "secret.key").write_text("another-key" * 3 + "another-ke")
     with make_app(tmp_path).app_context(), pytest.raises(RockonwebError, match=r"secret\.key"):
         db.session.scalars(select(CustomConfig.value)).one()
 

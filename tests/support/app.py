@@ -141,8 +141,8 @@ def lend_app(settings: config.Config) -> Flask:
         app = build_app()
         cli.register_commands(app)
         as_built = _copy_containers(vars(app))
-    _lent_apps.append((app, as_built))
     configure_app(app, settings)
+    _lent_apps.append((app, as_built))  # one that is refused its instance is not used again
     _share_statements(engine_of(app))
     return app
 

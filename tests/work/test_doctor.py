@@ -191,7 +191,7 @@ def test_another_key_than_the_databases_is_found(instance: Instance) -> None:
         rockon.containers[0].environment[0].value = "a secret"
     assert db.session.query(Environment).count() == 1
     assert look(instance)["secrets"].sentence == "All 1 can be read with the instance's key."
-    (instance.settings.instance / "secret.key").write_text("another")
+    (instance.settings.instance / "secret.key").write_text("another")  # damaged
     assert look(instance)["secrets"].level == "fail"
     (instance.settings.instance / "secret.key").unlink()
     assert "key, secret.key, is missing" in look(instance)["secrets"].sentence

@@ -19,7 +19,7 @@ from tests.support.stack import Stack
 def instance(folder: Path, **environ: str) -> config.Config:
     """An instance that has its key, made with the widest permissions."""
     settings = config.load_config({"ROCKONWEB_INSTANCE": str(folder), **environ})
-    config.secret_key(settings)
+    config.create_secret_key(settings)
     folder.chmod(0o755)
     return settings
 

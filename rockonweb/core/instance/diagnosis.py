@@ -482,7 +482,10 @@ def diagnose_secrets(total: int, unreadable: int, *, key: bool) -> CheckResult:
     return make_result("ok", t("All %(total)s can be read with the instance's key.", total=total))
 
 
-_KEY_HINT = t("Restore the file secret.key that belongs to this database; without it, secrets must be entered again.")
+_KEY_HINT = t(
+    "Restore the file secret.key that belongs to this database. Without a copy, `rockonweb forget-secrets` creates a "
+    "new one, and secrets must be entered again."
+)
 
 
 def diagnose_certificate(path: str, until: str, days: float, problem: str = "") -> CheckResult:

@@ -167,16 +167,6 @@ def create_secret_key(settings: Config) -> None:
     make_private_folder(settings.instance)
     with temporary_file(path, secrets.token_urlsafe(32).encode()) as temporary, suppress(FileExistsError):
         os.link(temporary, path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -188,7 +178,7 @@ def make_private_folder(folder: Path) -> None:
 def temporary_file(path: Path, content: bytes, mode: int = 0o600) -> Iterator[Path]:
     """Yield a new, synced file with this content next to `path`, to be renamed to it: so writing is atomic.
 
-    It is deleted at the end, unless it was renamed.
+    It is deleted at the end, unless it was renamed; then its new name is on the disk too.
     """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
@@ -199,6 +189,16 @@ def temporary_file(path: Path, content: bytes, mode: int = 0o600) -> Iterator[Pa
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _parse_bind(value: str) -> tuple[str, int]:
@@ -285,9 +285,9 @@ def instance_id(settings: Config) -> str:
     return hashlib.sha256(b"instance " + secret_key(settings).encode()).hexdigest()[:12]
 
 
-def own_request_key(settings: Config) -> str:
+def own_request_key(key: str) -> str:
     """Return what this instance's own processes send as `OWN_KEY_HEADER`, derived from its key."""
-    return hashlib.sha256(b"own request " + secret_key(settings).encode()).hexdigest()
+    return hashlib.sha256(b"own request " + key.encode()).hexdigest()
 
 
 def current_config() -> Config:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 
-from flask import Blueprint, jsonify, render_template, request
+from flask import Blueprint, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from rockonweb.config import OWN_KEY_HEADER, current_config, own_request_key
+from rockonweb.config import OWN_KEY_HEADER, own_request_key
 from rockonweb.core.instance.diagnosis import WorkerCounts
 from rockonweb.models import Role, db
 from rockonweb.web.permissions import allow_anonymous, require_role
@@ -54,7 +54,7 @@ def banner() -> ResponseReturnValue:
 def _from_this_machine() -> bool:
     own_key = request.headers.get(OWN_KEY_HEADER, "")
     return bool(request.environ.get(LOCAL_PEER)) or hmac.compare_digest(
-        own_key.encode(), own_request_key(current_config()).encode()
+        own_key.encode(), own_request_key(str(current_app.secret_key)).encode()
     )
 
 

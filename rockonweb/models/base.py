@@ -35,6 +35,7 @@ NAMING_CONVENTION = {
 WRITER_LOCK = 0x726F636B  # key of PostgreSQL's advisory lock for writers
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _in_transaction: ContextVar[bool] = ContextVar("writing", default=False)
+_durable: ContextVar[bool] = ContextVar("durable", default=True)
 
 
 class Base(DeclarativeBase):
@@ -71,19 +72,22 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(*, durable: bool = True) -> Iterator[Session]:
     """Run a write transaction: commit at its end, roll back on an error. A nested one joins the outer one.
 
     Write transactions are serialized: on SQLite by BEGIN IMMEDIATE, on PostgreSQL by an advisory lock. So what one
     reads can't change before it writes; otherwise updates would be lost or fail halfway. Objects loaded before are
     expired and loaded again in it.
+
+    What it wrote is on the disk when it ends, also if the power fails then. Without `durable`, on SQLite, only when a
+    later one ends: for what can be observed again, such as the state of containers or the progress of a pull.
     """
     if _in_transaction.get():
         yield db.session()
         return
     session = db.session()
     session.rollback()
-    token = _in_transaction.set(True)
+    token, durable_token = _in_transaction.set(True), _durable.set(durable)
     try:
         yield session
         session.commit()
@@ -92,6 +96,7 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         _in_transaction.reset(token)
+        _durable.reset(durable_token)
 
 
 def configure_engine(app: Flask) -> None:
@@ -108,11 +113,13 @@ def configure_engine(app: Flask) -> None:
 
 def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver shall not begin transactions itself
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _on_begin(connection: Any) -> None:
+    if _in_transaction.get():  # SQLite allows this change between transactions only
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if _durable.get() else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if _in_transaction.get() else "BEGIN")
 
 

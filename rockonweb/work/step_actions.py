@@ -93,13 +93,13 @@ class StepContext:
     def report_wait(self, row_id: int, message: str) -> None:
         """Store what a step waits for as its output. Raises Cancelled."""
         self.stop_if_cancelled()
-        with transaction() as session:
+        with transaction(durable=False) as session:
             session.get_one(OperationStep, row_id).output = message
 
     def show_progress(self, row_id: int, image_layers: Sequence[Layer]) -> None:
         """Store the progress of a pull. Raises Cancelled."""
         self.stop_if_cancelled()
-        with transaction() as session:
+        with transaction(durable=False) as session:
             step = session.get_one(OperationStep, row_id)
             step.current, step.total = pull_layers.sum_layer_bytes(image_layers)
             step.layers = pull_layers.pack_layers(image_layers)

@@ -148,7 +148,7 @@ class _Supervisor:
         try:
             with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
                 # Only whether the web server answers: it is this program's, and its certificate has another name.
-                headers = {config.OWN_KEY_HEADER: config.own_request_key(self.settings)}
+                headers = {config.OWN_KEY_HEADER: config.own_request_key(str(self.app.secret_key))}
                 url = f"{self.settings.local_url}/healthz"
                 health = requests.get(url, headers=headers, timeout=2, verify=False).json()  # noqa: S501
         except (requests.RequestException, ValueError):

@@ -29,7 +29,7 @@ def sync_status(rockon_id: int, docker: Engine | None = None) -> bool:
     facts = inspect_containers(rockon_id, docker)
     if facts is None:
         return True
-    with transaction() as session:
+    with transaction(durable=False) as session:
         installation = session.get(Installation, rockon_id)
         if installation is not None and scheduler.unfinished_operations(rockon_id):
             return False

@@ -132,7 +132,7 @@ def _inspect_local_images(rockon_id: int) -> list[LocalImage]:
 
 def _store_results(images: Collection[LocalImage], answers: Mapping[str, RegistryAnswer]) -> None:
     """Store the results; without a registry's answer for an image, its previous one still counts."""
-    with transaction() as session:
+    with transaction(durable=False) as session:
         query = (
             select(Container.id, Installation, ContainerImage)
             .join(Container.installation)

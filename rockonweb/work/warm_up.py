@@ -41,7 +41,7 @@ def warm_up() -> None:
     """
     configure_mappers()
     try:
-        with transaction() as session:
+        with transaction(durable=False) as session:
             _simulate_operation(session)
             raise _WarmUpDone
     except (_WarmUpDone, SQLAlchemyError):

@@ -86,6 +86,6 @@ def test_who_is_logged_in_learns_of_the_parts(app: Flask, monkeypatch: pytest.Mo
     for client, headers in (
         (new_visitor(app).log_in("ada"), {}),
         (new_visitor(app), {"Authorization": f"Bearer {token}"}),
-        (new_visitor(app), {config.OWN_KEY_HEADER: config.own_request_key(app.config["SETTINGS"])}),
+        (new_visitor(app), {config.OWN_KEY_HEADER: config.own_request_key(str(app.secret_key))}),
     ):
         assert (client.get("/healthz", headers=headers, **STRANGER).json or {})["workers"] == 2

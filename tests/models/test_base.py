@@ -172,6 +172,27 @@ def test_another_thread_is_not_writing_because_this_one_is(app: Flask):
     assert names() == ["Sample"]
 
 
+FULL, NORMAL = 2, 1  # SQLite's: a commit waits for the disk, or not
+
+
+@pytest.mark.usefixtures("app")
+def test_what_is_written_is_on_the_disk_unless_it_can_be_observed_again():
+    def synchronous() -> int:
+        number: int = db.session.execute(text("PRAGMA synchronous")).scalar_one()
+        return number
+
+    levels = []
+    for durable in (True, False, True):  # on one connection of the pool
+        with transaction(durable=durable):
+            levels.append(synchronous())
+            with transaction(durable=False):  # joins the outer one
+                levels.append(synchronous())
+    assert levels == [FULL, FULL, NORMAL, NORMAL, FULL, FULL]
+    with transaction():
+        add()
+    assert synchronous() == FULL
+
+
 def test_the_database_is_in_write_ahead_mode_and_minds_its_references(app: Flask):
     assert db.session.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
     assert db.session.execute(text("PRAGMA foreign_keys")).scalar_one() == 1

@@ -188,11 +188,11 @@ def test_what_a_child_raises_is_its_exit_status(raised: str, status: int) -> Non
 
 
 def test_two_at_once_on_one_instance_are_refused(settings: config.Config) -> None:
-    with supervisor._lock_instance(settings), pytest.raises(Conflict) as caught:
-        supervisor._lock_instance(settings)
+    with supervisor.lock_instance(settings), pytest.raises(Conflict) as caught:
+        supervisor.lock_instance(settings)
     assert str(settings.instance) in str(caught.value)
     assert "ROCKONWEB_INSTANCE" in caught.value.hint
-    supervisor._lock_instance(settings).close()
+    supervisor.lock_instance(settings).close()
 
 
 def test_an_address_that_is_in_use_or_not_ours_is_named_with_a_way_out(settings: config.Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import threading
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,9 @@ MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 1_000
 MAX_NAME_LENGTH = 100
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without characters that look alike
+MAX_HASHES = 2  # that are computed at a time: each takes 64 MiB of memory
 _hasher = PasswordHasher()
+_hashing = threading.BoundedSemaphore(MAX_HASHES)
 
 
 def create_user(name: str, password: str, role: Role = Role.OWNER) -> User:
@@ -61,7 +64,9 @@ def ensure_admin(settings: Config) -> None:
 def authenticate(name: str, password: str) -> User | None:
     """Return the user when the password is right, else None. An unknown name takes as long as a wrong password."""
     user = db.session.scalar(select(User).where(User.name == clean_name(name)))
-    return user if _verify_password(user.password_hash if user else _dummy_hash(), password) else None
+    hashed = user.password_hash if user else _dummy_hash()
+    db.session.rollback()  # others use the connection while this one waits for its turn
+    return user if _verify_password(hashed, password) else None
 
 
 def get_user(name: str) -> User:
@@ -211,7 +216,7 @@ def _validate_and_hash(name: str, password: str) -> str:
         faults.append(t("A password can have at most %(n)s characters.", n=MAX_PASSWORD_LENGTH))
     if faults:
         raise BadInput(faults[0], faults=list(faults))
-    return _hasher.hash(password)
+    return _hash_password(password)
 
 
 def _insert_user(session: Session, name: str, hashed: str, role: Role) -> User:
@@ -224,13 +229,19 @@ def _insert_user(session: Session, name: str, hashed: str, role: Role) -> User:
     return user
 
 
+def _hash_password(password: str) -> str:
+    with _hashing:
+        return _hasher.hash(password)
+
+
 def _verify_password(hashed: str, password: str) -> bool:
     try:
-        return _hasher.verify(hashed, password[:MAX_PASSWORD_LENGTH])
+        with _hashing:
+            return _hasher.verify(hashed, password[:MAX_PASSWORD_LENGTH])
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
 def _dummy_hash() -> str:
-    return _hasher.hash(secrets.token_urlsafe(32))
+    return _hash_password(secrets.token_urlsafe(32))

@@ -37,11 +37,12 @@ def login() -> ResponseReturnValue:
         return redirect(target, code=303)
     form = LoginForm()
     if form.validate_on_submit():
-        login_throttle.check_login_throttle(form.name.data)
-        user = users.authenticate(form.name.data, form.password.data)
+        with login_throttle.admit_attempt(form.name.data):
+            user = users.authenticate(form.name.data, form.password.data)
+            if user is None:
+                login_throttle.record_failed_login(form.name.data)
         if user is not None:
             return _start_login_session(user, target) if user.totp_since is None else _ask_second_step(user, target)
-        login_throttle.record_failed_login(form.name.data)
         form.password.errors = [_("Wrong name or password.")]
     return render_template("auth/login.html", form=form), 422 if form.is_submitted() else 200
 
@@ -56,10 +57,12 @@ def code() -> ResponseReturnValue:
         return redirect_to_view("auth.login", next=target)
     form = CodeForm()
     if form.validate_on_submit():
-        login_throttle.check_login_throttle(user.name)
-        if two_factor.verify_code(user, form.code.data):
+        with login_throttle.admit_attempt(user.name):
+            right = two_factor.verify_code(user, form.code.data)
+            if not right:
+                login_throttle.record_failed_login(user.name, "login.code")
+        if right:
             return _start_login_session(user, target)
-        login_throttle.record_failed_login(user.name, "login.code")
         form.code.errors = [_("This code is wrong or was already used. Your device will show a new one soon.")]
     return render_template("auth/code.html", form=form), 422 if form.is_submitted() else 200
 

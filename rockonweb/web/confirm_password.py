@@ -17,9 +17,9 @@ def password_confirmed(field: Any) -> bool:
     Wrong passwords are counted and written to the audit log. Raises TooManyRequests.
     """
     name = current_user.name
-    login_throttle.check_login_throttle(name)
-    if users.check_password(current_user, field.data or ""):
-        return True
-    login_throttle.record_failed_login(name, "password.wrong")
+    with login_throttle.admit_attempt(name):
+        if users.check_password(current_user, field.data or ""):
+            return True
+        login_throttle.record_failed_login(name, "password.wrong")
     field.errors = [_("Wrong password.")]
     return False

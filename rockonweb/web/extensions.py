@@ -47,10 +47,10 @@ def load_token_user(request: Request) -> User | None:
 
 
 def authenticate_token(token_text: str) -> User | None:
-    """Return the user of a token, whose role limits this request; None, counted as a failed login, if invalid."""
+    """Return the user of a token, whose role limits this request; None, which is counted, if invalid."""
     token: Token | None = tokens.find_token(token_text)
     if token is None:
-        login_throttle.count_failed_login("")
+        g.too_many_tokens = not login_throttle.count_invalid_token()
         return None
     g.token_role = token.role
     last_used.record_use(token)

@@ -1,14 +1,19 @@
 """Limits on failed logins: per account and address, per address, and per account from everywhere.
 
-The last limit does not apply to addresses from which the account's user has logged in before: an attacker who guesses
+An attempt takes its place before the password is checked, so that many at once are not more than one after another;
+only one that failed keeps it. Invalid API tokens are counted apart: a script with a revoked one locks out nobody. The
+last limit does not apply to addresses from which the account's user has logged in before: an attacker who guesses
 from a thousand addresses can't lock the user out. There is one web process, so the counts are in its memory.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import request
@@ -26,17 +31,36 @@ PER_ADDRESS_AND_ACCOUNT = parse("5 per minute")
 PER_ADDRESS = parse("30 per minute")
 PER_ACCOUNT = parse("60 per hour")
 LOGIN_ACTION = "login.done"
+_lock = threading.Lock()
+_unfinished: Counter[tuple[str, ...]] = Counter()  # attempts that are being checked, by the keys of a limit
 
 
-def check_login_throttle(name: str) -> None:
-    """Refuse before a password or code is checked. Raises TooManyRequests with `retry_after` in seconds."""
-    waits = [
-        wait
-        for limit, keys in _applicable_limits(name)
-        if (wait := _seconds_to_wait(limit, keys)) and not _is_known_address(limit, name)
-    ]
-    if waits:
-        raise TooManyRequests(retry_after=max(waits))
+@contextmanager
+def admit_attempt(name: str) -> Iterator[None]:
+    """Admit the check of a password or code. Raises TooManyRequests with `retry_after` in seconds."""
+    limits = [*_applicable_limits(name)]
+    with _lock:
+        waits = [
+            wait
+            for limit, keys in limits
+            if (wait := _seconds_to_wait(limit, keys)) and not _is_known_address(limit, name)
+        ]
+        if waits:
+            raise TooManyRequests(retry_after=max(waits))
+        _unfinished.update(keys for _, keys in limits)
+    try:
+        yield
+    finally:
+        with _lock:
+            _unfinished.subtract(keys for _, keys in limits)
+            for _, keys in limits:
+                if not _unfinished[keys]:
+                    del _unfinished[keys]
+
+
+def count_invalid_token() -> bool:
+    """Count an invalid API token; return whether that was within the limit of an address."""
+    return limiter.limiter.hit(PER_ADDRESS, "tokens", _client_network())
 
 
 def record_failed_login(name: str, action: str = "login.failed") -> None:
@@ -47,7 +71,7 @@ def record_failed_login(name: str, action: str = "login.failed") -> None:
 
 
 def count_failed_login(name: str) -> None:
-    """Count a failure; for an invalid token the name is blank."""
+    """Count a failure."""
     for limit, keys in _applicable_limits(name):
         limiter.limiter.hit(limit, *keys)
 
@@ -61,10 +85,14 @@ def _applicable_limits(name: str) -> Iterator[tuple[RateLimitItem, tuple[str, ..
 
 
 def _seconds_to_wait(limit: RateLimitItem, keys: tuple[str, ...]) -> int:
-    """Return the seconds until a limit allows another attempt; 0 where it does now."""
-    if limiter.limiter.test(limit, *keys):
+    """Return the seconds until a limit allows another attempt; 0 where it does now.
+
+    Unfinished attempts count like failures, and are over in a second or so.
+    """
+    window = limiter.limiter.get_window_stats(limit, *keys)
+    if window.remaining > _unfinished[keys]:
         return 0
-    return max(1, math.ceil(limiter.limiter.get_window_stats(limit, *keys).reset_time - time.time()))
+    return 1 if window.remaining else max(1, math.ceil(window.reset_time - time.time()))
 
 
 def _is_known_address(limit: RateLimitItem, name: str) -> bool:

@@ -2,7 +2,9 @@
 
 import base64
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -464,18 +466,78 @@ def test_the_addresses_of_one_household_count_as_one(app: Flask) -> None:
     assert fail(stranger, "2001:db8:0:2::1") == 422
 
 
-def test_pages_basic_tokens_and_codes_share_the_count(app: Flask, client: FormClient) -> None:
-    def bad(kind: str) -> int:
-        headers: dict[str, Any] = {"Authorization": kind}
-        return client.get("/api/rockons", headers=headers).status_code
+def basic(name: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
-    basic = "Basic " + base64.b64encode(b"ada:wrong").decode()
-    assert [bad(basic) for _ in range(4)] == [401] * 4
+
+def test_pages_basic_and_codes_share_the_count(app: Flask, client: FormClient) -> None:
+    assert [client.get("/api/rockons", headers=basic("ada", "wrong")).status_code for _ in range(4)] == [401] * 4
     assert client.submit_form("/login", {"name": "ada", "password": "wrong"}).status_code == 422
     assert client.submit_form("/login", {"name": "ada", "password": PASSWORD}).status_code == 429
-    assert [bad("Bearer nonsense") for _ in range(26)] == [401] * 25 + [429]
+    assert client.get("/api/rockons", headers=basic("ada", PASSWORD)).status_code == 429
+
+
+def test_a_script_with_a_revoked_token_locks_out_neither_logins_nor_other_tokens(
+    app: Flask, client: FormClient
+) -> None:
+    bad = {"Authorization": "Bearer revoked"}
+    assert [client.get("/rockons", headers=bad).status_code for _ in range(20)] == [303] * 20
+    assert [client.get("/api/rockons", headers=bad).status_code for _ in range(20)] == [401] * 10 + [429] * 10
     good = {"Authorization": f"Bearer {tokens.create_token(ada())}"}
-    assert client.get("/api/rockons", headers=good).status_code == 429
+    assert client.get("/api/rockons", headers=good).status_code == 200
+    assert client.get("/api/rockons", headers=basic("ada", PASSWORD)).status_code == 200
+    assert client.submit_form("/login", {"name": "ada", "password": PASSWORD}).status_code == 303
+
+
+class SlowHasher:
+    """Checks passwords like the real one, and counts how many it has checked and at most at a time."""
+
+    def __init__(self, hasher: Any) -> None:
+        self.hasher, self.checked, self.now, self.most = hasher, 0, 0, 0
+        self.lock = threading.Lock()
+
+    def verify(self, hashed: str, password: str) -> bool:
+        with self.lock:
+            self.checked, self.now = self.checked + 1, self.now + 1
+            self.most = max(self.most, self.now)
+        try:
+            time.sleep(0.01)  # long enough that all others come meanwhile
+            return bool(self.hasher.verify(hashed, password))
+        finally:
+            with self.lock:
+                self.now -= 1
+
+    def hash(self, password: str) -> str:
+        return str(self.hasher.hash(password))
+
+
+@pytest.mark.parametrize(("names", "allowed"), [(["ada"] * 64, 5), ([f"nobody {number}" for number in range(64)], 30)])
+def test_many_logins_at_once_are_as_few_as_one_after_another(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, names: list[str], allowed: int
+) -> None:
+    hasher = SlowHasher(users._hasher)
+    monkeypatch.setattr(users, "_hasher", hasher)
+
+    def attempt(numbered: tuple[int, str]) -> int:
+        number, name = numbered
+        return new_visitor(app).get("/api/rockons", headers=basic(name, f"wrong {number}")).status_code
+
+    with ThreadPoolExecutor(64) as pool:
+        codes = [*pool.map(attempt, enumerate(names))]
+    assert codes.count(401) == hasher.checked <= allowed
+    assert codes.count(429) == 64 - hasher.checked
+    assert hasher.most <= 2
+    assert not login_throttle._unfinished
+
+
+def test_a_script_that_sends_its_login_many_times_at_once_is_let_in(app: Flask) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        codes = [
+            *pool.map(
+                lambda _: new_visitor(app).get("/api/rockons", headers=basic("ada", PASSWORD)).status_code, range(16)
+            )
+        ]
+    assert codes == [200] * 16
 
 
 def test_a_name_that_nobody_has_is_not_written_down(app: Flask, client: FormClient) -> None:

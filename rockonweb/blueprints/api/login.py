@@ -12,11 +12,12 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, request
+from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import TooManyRequests
 
 from rockonweb.accounts import audit, users
 from rockonweb.models import Role, User, db
@@ -27,6 +28,7 @@ from rockonweb.web.permissions import role_allows
 BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Rockonweb", charset="UTF-8"'}
 LOGIN_CACHE_SECONDS = 300
 MAX_CACHED_LOGINS = 100
+LOGIN_LOCKS = 64
 
 View = Callable[..., ResponseReturnValue]
 
@@ -42,12 +44,17 @@ class LoginCache:
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._logins: dict[bytes, tuple[int, str, float]] = {}
+        self._login_locks = [threading.Lock() for _ in range(LOGIN_LOCKS)]
 
     def find_user(self, name: str, password: str) -> User | None:
         """Return the user of a cached login; None where it is unknown, expired or outdated."""
         user_id, password_hash, expires = self._logins.get(self._hash_login(name, password), (0, "", 0.0))
         user = db.session.get(User, user_id) if time.monotonic() < expires else None
         return user if user and user.password_hash == password_hash else None
+
+    def lock_login(self, name: str, password: str) -> threading.Lock:
+        """Return the lock to hold while this login is checked; few others have the same."""
+        return self._login_locks[self._hash_login(name, password)[0] % LOGIN_LOCKS]
 
     def store_login(self, name: str, password: str, user: User) -> None:
         """Add a valid login; beyond `MAX_CACHED_LOGINS` the oldest is dropped."""
@@ -116,18 +123,13 @@ def _authenticate_header() -> User | Response:
         authorization = None
     scheme = authorization.type if authorization else ""
     if authorization and scheme == "bearer":
-        login_throttle.check_login_throttle("")
-        return authenticate_token((authorization.token or "").strip()) or _unauthorized_response()
+        token_user = authenticate_token((authorization.token or "").strip())
+        if token_user is None and g.too_many_tokens:
+            raise TooManyRequests(retry_after=60)
+        return token_user or _unauthorized_response()
     name, password = (authorization.username or "", authorization.password or "") if authorization else ("", "")
-    login_throttle.check_login_throttle(name)
-    if scheme != "basic" or "\0" in name:
-        login_throttle.count_failed_login(name)
-        return _unauthorized_response()
-    user = login_cache.find_user(name, password)
-    if user is None and (user := users.authenticate(name, password)):
-        login_cache.store_login(name, password, user)
+    user = _check_basic_login(name, password, well_formed=scheme == "basic" and "\0" not in name)
     if user is None:
-        login_throttle.record_failed_login(name)
         return _unauthorized_response()
     if user.totp_since is not None:
         sentence = _("This account uses two-factor authentication, which HTTP Basic does not support.")
@@ -135,6 +137,23 @@ def _authenticate_header() -> User | Response:
             401, sentence, _("Create a token on the page /account and send it as a bearer token.")
         )
     return user
+
+
+def _check_basic_login(name: str, password: str, *, well_formed: bool) -> User | None:
+    """Return the user of a login, which is checked once where a script sends it several times at once.
+
+    The limits apply before the cache is asked, which would otherwise answer any number of guesses.
+    """
+    with login_cache.lock_login(name, password), login_throttle.admit_attempt(name):
+        if not well_formed:
+            login_throttle.count_failed_login(name)
+            return None
+        user = login_cache.find_user(name, password)
+        if user is None and (user := users.authenticate(name, password)):
+            login_cache.store_login(name, password, user)
+        if user is None:
+            login_throttle.record_failed_login(name)
+        return user
 
 
 def _unauthorized_response() -> Response:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 
 from flask import Flask, Response, abort, current_app, request, session
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter
 
 from rockonweb import blueprints
-from rockonweb.accounts import sessions
+from rockonweb.accounts import audit, sessions
 from rockonweb.blueprints import jobs, language, theme
 from rockonweb.blueprints.audit import audit_hook
 from rockonweb.blueprints.operations import progress
@@ -47,12 +48,31 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
+EXPIRES = re.compile(r"; Expires=[^;]*")  # of a Set-Cookie header
+
+
 class SecureSessionInterface(SecureCookieSessionInterface):
     """Session cookies, marked Secure when set over https, so that they are never sent over plain http."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether the request uses https."""
         return request.is_secure
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie with `Max-Age` instead of `Expires`, which a browser would compare with its own clock: where
+        this machine's is behind by weeks, it would discard each login at once.
+        """
+        super().save_session(app, session, response)
+        cookies = response.headers.getlist("Set-Cookie")
+        prefix, lasting = f"{self.get_cookie_name(app)}=", bool(session) and session.permanent
+        seconds = int(app.permanent_session_lifetime.total_seconds())
+        response.headers.setlist(
+            "Set-Cookie",
+            [
+                EXPIRES.sub(f"; Max-Age={seconds}", cookie) if lasting and cookie.startswith(prefix) else cookie
+                for cookie in cookies
+            ],
+        )
 
 
 def register_pages(app: Flask) -> None:
@@ -82,6 +102,7 @@ def register_pages(app: Flask) -> None:
         layers_of=pull_layers.unpack_layers,
         place_of=progress.queue_position,
         docker_notice=banners.docker_notice,
+        clock_is_behind=audit.is_clock_behind,
         unapplied=pending_changes.has_unapplied_changes,
         tasks_of=handler_tasks.find_tasks,
         kept_html=cached_fragment,

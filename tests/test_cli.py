@@ -1,5 +1,6 @@
 """The command line says what is wrong in sentences, with an exit status."""
 
+import errno
 import getpass
 import json
 import logging
@@ -239,3 +240,29 @@ def test_a_token_is_limited_by_role_and_days(command_line: CommandLine) -> None:
     done = command_line.run("token", "new", "anna", "--role", "owner")
     assert (done.returncode, "does not have the permissions of the role owner" in done.stderr) == (2, True)
     assert command_line.run("token", "new", "anna", "--days", "0").returncode == 2
+
+
+# -- the operating system -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["catalog", "list"], ["up"], ["worker"], ["forget-secrets"], ["share", "list"]])
+def test_an_error_of_the_operating_system_is_a_sentence(command_line: CommandLine, command: list[str]) -> None:
+    (command_line.folder / "file").write_text("")
+    done = command_line.run(*command, ROCKONWEB_INSTANCE=str(command_line.folder / "file" / "instance"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"This machine refused it: {command_line.folder}/file" in done.stderr
+    assert "Not a directory. Check the permissions" in done.stderr
+
+
+def test_a_full_disk_is_a_sentence(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/x")
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    done = command_line.run("share", "add", "pictures")
+    assert (done.returncode, "disk" in done.stderr) == (1, True)
+
+
+def test_a_worker_without_its_queue_is_a_sentence(command_line: CommandLine) -> None:
+    done = command_line.run("worker")
+    assert (done.returncode, "The job queue does not answer." in done.stderr) == (3, True)

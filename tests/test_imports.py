@@ -54,7 +54,7 @@ ARROWS = {
 }  # fmt: skip
 PURE = {
     *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json"),
-    *("csv", "ipaddress", "math", "posixpath", "statistics", "unicodedata"),
+    *("csv", "errno", "ipaddress", "math", "posixpath", "statistics", "unicodedata"),
     *("re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "yaml"),
 }  # fmt: skip
 ONLY_IN = {"docker": {"host"}, "wtforms": {"forms"}, "rq_dashboard": {"blueprints"}}

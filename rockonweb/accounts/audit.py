@@ -7,19 +7,21 @@ own, so that an attacker who guesses for days can't push out other entries.
 from __future__ import annotations
 
 import getpass
+from datetime import datetime, timedelta
 
 import click
 from flask import g, has_request_context, request
 from flask_login import current_user
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from rockonweb.models import AuditEntry, User, transaction
+from rockonweb.models import AuditEntry, User, db, transaction, utc_now
 from rockonweb.models.audit import ABOUT_LENGTH, ACTION_LENGTH, ADDRESS_LENGTH, WHO_LENGTH
 
 MAX_ENTRIES = 100_000
 MAX_FAILURES = 10_000
 FAILURE_ACTIONS = ("login.failed", "login.code", "password.wrong")
+CLOCK_TOLERANCE = timedelta(days=1)
 TRIM_INTERVAL = 100  # entries between two deletions of old ones
 COMMAND_LINE = "command line"
 BACKGROUND = "background"
@@ -46,6 +48,19 @@ def record(action: str, about: str = "", *, user: str | None = None) -> None:
             _trim_entries(session)
     if has_request_context():
         g.audited = True
+
+
+def newest_moment(session: Session) -> datetime | None:
+    """Return the latest moment of the newest entries; None without an entry."""
+    newest = select(AuditEntry.moment).order_by(AuditEntry.id.desc()).limit(TRIM_INTERVAL).subquery()
+    moment: datetime | None = session.scalar(select(func.max(newest.c.moment)))
+    return moment
+
+
+def is_clock_behind() -> bool:
+    """Whether this machine's clock is behind entries that were written already, by more than a day."""
+    newest = newest_moment(db.session())
+    return newest is not None and newest - utc_now() > CLOCK_TOLERANCE
 
 
 def was_recorded() -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn, TextIO, cast
@@ -19,7 +20,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from rockonweb import config, create_app
-from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.errors import BadInput, RockonwebError, wrap_os_error
 from rockonweb.core.invisible import EscapingStream
 from rockonweb.work import instance_files
 
@@ -38,14 +39,28 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # what reads the output has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
     except Exception as error:
-        from sqlalchemy.exc import DBAPIError
+        if problem := _explain_exception(error):
+            exit_with_error(problem)
+        raise
 
-        if not isinstance(error, DBAPIError):
-            raise
-        from rockonweb.models.base import wrap_database_error
 
-        exit_with_error(wrap_database_error(error))
+def _explain_exception(error: Exception) -> RockonwebError | None:
+    """Return what a user can understand of an error of the system, the database or the queue; None for a bug."""
+    from redis.exceptions import RedisError
+    from sqlalchemy.exc import DBAPIError
+
+    from rockonweb.models.base import wrap_database_error
+    from rockonweb.work.queue import unreachable_error
+
+    if isinstance(error, DBAPIError):
+        return wrap_database_error(error)
+    if isinstance(error, RedisError):
+        return unreachable_error(error)
+    return wrap_os_error(error) if isinstance(error, OSError) else None
 
 
 def exit_with_error(error: RockonwebError) -> NoReturn:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rockonweb.core.text import join_texts
+import errno
+
+from rockonweb.core.text import join_texts, t
 
 
 class RockonwebError(Exception):
@@ -81,3 +83,17 @@ class DatabaseOutdated(RockonwebError):
 
 class DiskFull(RockonwebError):
     """No disk space is left where something must be written."""
+
+
+def wrap_os_error(error: OSError) -> RockonwebError:
+    """Return the error with a sentence and a hint for an error of the operating system."""
+    reason = error.strerror or str(error) or type(error).__name__
+    path = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(
+            t("The disk is full: %(path)s%(why)s.", path=path, why=reason), t("Free up space there, then try again.")
+        )
+    return RockonwebError(
+        t("This machine refused it: %(path)s%(why)s.", path=path, why=reason),
+        t("Check the permissions of the file or folder, and whether its disk is read-only, full or damaged."),
+    )

@@ -244,6 +244,11 @@ def wrap_database_error(error: DBAPIError) -> DatabaseUnusable | DatabaseOutdate
         return DatabaseOutdated(
             t("The database is older than this version of Rockonweb."), t("Start Rockonweb with `rockonweb up`.")
         )
+    if "readonly" in message:
+        return DatabaseUnusable(
+            t("The database can't be written: its file, folder or disk is read-only."),
+            t("Check their permissions and the disk; it continues by itself."),
+        )
     if hasattr(error.orig, "sqlstate"):
         return _wrap_postgresql_error(message, error)
     return DatabaseUnusable(

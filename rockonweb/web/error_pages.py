@@ -21,10 +21,12 @@ from rockonweb.core.errors import (
     EngineUnreachable,
     QueueUnreachable,
     RockonwebError,
+    wrap_os_error,
 )
 from rockonweb.core.invisible import one_line
 from rockonweb.core.text import AppOutput
 from rockonweb.languages import translate
+from rockonweb.models import Role
 from rockonweb.models.base import wrap_database_error
 from rockonweb.web import api_errors
 from rockonweb.web.partials import wants_partial
@@ -49,6 +51,7 @@ ERROR_STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnrea
 def register_error_handlers(app: Flask) -> None:
     """Register the error handlers on the app."""
     app.register_error_handler(RockonwebError, _on_rockonweb_error)
+    app.register_error_handler(OSError, _on_os_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(DBAPIError, _on_database_error)
@@ -79,6 +82,15 @@ def _on_rockonweb_error(error: RockonwebError) -> ResponseReturnValue:
     if status == 500:
         current_app.logger.warning("%s %s", one_line(str(error)), one_line(error.output))
     return render_error(status, translate(error.sentence), translate(error.hint), _visible_output(error.output))
+
+
+def _on_os_error(error: OSError) -> ResponseReturnValue:
+    if not user_has_role(Role.VIEWER):  # a stranger learns of no path
+        raise error
+    current_app.logger.error("internal error", exc_info=error)
+    problem = wrap_os_error(error)
+    status = 507 if isinstance(problem, DiskFull) else 500
+    return render_error(status, translate(problem.sentence), translate(problem.hint))
 
 
 def _visible_output(output: str) -> str:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rockonweb import config, host
-from rockonweb.accounts import instance_key
+from rockonweb.accounts import audit, instance_key
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import port_conflict
 from rockonweb.core.definition.parser import definition_from_source
@@ -267,7 +267,16 @@ class _InstanceProbe:
             started = time.time()
             docker_time = docker.system_time()
             offset = docker_time - (started + time.time()) / 2
-        return diagnosis.diagnose_clock(offset, self.host.time_zone(), self.host.clock_is_synchronised())
+        return diagnosis.diagnose_clock(
+            offset, self.host.time_zone(), self.host.clock_is_synchronised(), self._seconds_behind()
+        )
+
+    def _seconds_behind(self) -> float:
+        """Return by how many seconds the clock is behind the newest entry of the audit log, 0 where it is not."""
+        with suppress(DBAPIError, RockonwebError), Session(self._db_engine) as session:
+            newest = audit.newest_moment(session)
+            return max(0.0, (newest - datetime.now(UTC)).total_seconds()) if newest else 0.0
+        return 0.0
 
     def inspect_ports(self) -> CheckResult:
         """Check the host ports of installed rock-ons for other users."""

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.config import current_config
@@ -46,6 +46,7 @@ from rockonweb.work import heartbeat, labels, notification_sender, queue
 
 JOB = "rockonweb.jobs.send_notice"
 RETRY_DELAYS = (60, 300, 1800)  # seconds before each retry
+LONGEST_DELAY = timedelta(seconds=max(RETRY_DELAYS))  # what is due later was written while the clock was wrong
 MAX_TRIES = len(RETRY_DELAYS) + 1
 LEASE_SECONDS = 120  # for which no other job takes a message that is being sent
 MAX_WAITING = 100  # unsent messages of one target
@@ -107,7 +108,10 @@ def process_notices() -> None:
             return
         _check_trouble()
         due = (
-            select(NoticeMessage.id).where(NoticeMessage.due <= utc_now()).order_by(NoticeMessage.id).limit(BATCH_SIZE)
+            select(NoticeMessage.id)
+            .where(or_(NoticeMessage.due <= utc_now(), NoticeMessage.due > utc_now() + LONGEST_DELAY))
+            .order_by(NoticeMessage.id)
+            .limit(BATCH_SIZE)
         )
         _enqueue_messages(list(db.session.scalars(due)))
 
@@ -166,7 +170,7 @@ def send_message(message_id: int) -> None:
     """Send a stored message, if it is due; where that fails, set the time of the next try, up to MAX_TRIES."""
     with transaction() as session:
         message = session.get(NoticeMessage, message_id)
-        if message is None or message.due > utc_now():
+        if message is None or utc_now() < message.due <= utc_now() + LONGEST_DELAY:
             return
         message.due, message.tries = utc_now() + timedelta(seconds=LEASE_SECONDS), message.tries + 1
         way, parts, tries = NoticeChannel(message.target.way), message.target.address_parts, message.tries

@@ -99,7 +99,8 @@ def _may_have_leftovers(rockon_id: int, *, has_containers: bool) -> bool:
     operation = runner.last_effective_operation(rockon_id)
     if operation is None or operation.progress is Progress.DONE:
         return False
-    return operation.notes.owes or (has_containers and utc_now() - (operation.finished or utc_now()) < DOCKER_GRACE)
+    age = abs(utc_now() - (operation.finished or utc_now()))
+    return operation.notes.owes or (has_containers and age < DOCKER_GRACE)
 
 
 def _has_job(operation_id: int) -> bool:

@@ -22,12 +22,14 @@ from typing import IO, NoReturn
 
 import requests
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import catalog, config
 from rockonweb.accounts import instance_key, users
-from rockonweb.core.errors import BadInput, Conflict, RockonwebError
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError, wrap_os_error
 from rockonweb.migrations import upgrade
+from rockonweb.models.base import wrap_database_error
 from rockonweb.work import instance_files, roles, warm_up, web_server
 
 READY_SECONDS = 60
@@ -275,15 +277,22 @@ def _run_and_exit(work: Callable[[], None]) -> NoReturn:
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
-    except RockonwebError as error:
-        print(str(error), file=sys.stderr, flush=True)
-        status = error.exit_status
+    except (RockonwebError, OSError, DBAPIError) as error:
+        problem = _describe_error(error)
+        print(str(problem), file=sys.stderr, flush=True)
+        status = problem.exit_status
     except Exception:
         logging.getLogger(__name__).exception("a role failed")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _describe_error(error: RockonwebError | OSError | DBAPIError) -> RockonwebError:
+    if isinstance(error, DBAPIError):
+        return wrap_database_error(error)
+    return wrap_os_error(error) if isinstance(error, OSError) else error
 
 
 def _end_with_parent(signal_number: int) -> None:

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import select
 from rockonweb.accounts import tokens, users
 from rockonweb.config import Config
 from rockonweb.core.errors import BadInput, Conflict
-from rockonweb.models import Role, Token, User, db, transaction
+from rockonweb.models import AuditEntry, Role, Token, User, db, transaction, utc_now
 from tests.support.app import HX, PASSWORD, FormClient, create_test_user, make_app, new_visitor
 
 
@@ -275,3 +276,27 @@ def test_only_a_tokens_hash_is_kept(app: Flask) -> None:
     assert token not in db.session.scalars(select(Token.hash)).one()
     with pytest.raises(BadInput, match='no account "nobody"'):
         tokens.create_token(users.get_user("nobody"))
+
+
+# -- a clock that is wrong ----------------------------------------------------------------------------------------
+
+
+def test_a_browser_need_not_have_the_clock_of_this_machine(client: FormClient) -> None:
+    """With `Expires`, each login would be discarded at once where this machine's clock is weeks behind."""
+    answer = client.submit_form("/login", {"name": "ada", "password": PASSWORD}, page="/login")
+    (cookie,) = answer.headers.getlist("Set-Cookie")
+    assert "Max-Age=1209600" in cookie
+    assert "Expires" not in cookie
+    ended = client.submit_form("/logout", page="/account")
+    assert "Max-Age=0" in ended.headers["Set-Cookie"]
+
+
+def test_a_clock_that_is_behind_is_told_at_the_login(client: FormClient) -> None:
+    sentence = "The clock of this machine seems to be wrong."
+    assert sentence not in client.get("/login").text
+    with transaction() as session:
+        session.add(AuditEntry(who="ada", action="login.done", moment=utc_now() + timedelta(days=70)))
+    assert sentence in client.get("/login").text
+    answer = client.submit_form("/login", {"name": "ada", "password": PASSWORD}, page="/login")
+    assert answer.status_code == 303
+    assert client.get("/account").status_code == 200

@@ -349,3 +349,15 @@ def test_the_watcher_puts_what_is_due_on_the_queue(app: Flask) -> None:
     queue.redis_connection().flushall()
     notification_queue.process_notices()
     assert queue.waiting_jobs() == {"notice-1"}
+
+
+def test_what_was_put_on_record_while_the_clock_was_wrong_is_due(app: Flask) -> None:
+    target_id = add("hook", url="http://127.0.0.1:9/")
+    with transaction() as session:
+        for wait in (timedelta(days=70), timedelta(minutes=5), timedelta(seconds=-1)):
+            session.add(NoticeMessage(target_id=target_id, title="x", body="", due=utc_now() + wait))
+    notification_queue.process_notices()
+    assert queue.waiting_jobs() == {"notice-1", "notice-3"}
+    send_all()
+    tries = [message.tries for message in db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.id))]
+    assert tries == [1, 0, 1]

@@ -339,9 +339,19 @@ def diagnose_disks(disks: Sequence[DiskSpaceFacts]) -> CheckResult:
     return make_result("ok", t("Free: %(said)s.", said=summary or "?"))
 
 
-def diagnose_clock(offset: float | None, zone: str, synchronised: bool | None) -> CheckResult:
-    """Check the clock: `offset` is by how many seconds Docker's is ahead; `synchronised` is None where unknown."""
+def diagnose_clock(
+    offset: float | None, zone: str, synchronised: bool | None, seconds_behind: float = 0
+) -> CheckResult:
+    """Check the clock: `offset` is by how many seconds Docker's is ahead; `synchronised` is None where unknown. It is
+    `seconds_behind` what was recorded before.
+    """
     make_result = partial(CheckResult, "clock", facts={"offset": offset, "zone": zone, "synchronised": synchronised})
+    if seconds_behind > CLOCK_FAIL_SECONDS:
+        return make_result(
+            "fail",
+            t("It is %(hours)s hours behind the newest entry of the audit log.", hours=-(-int(seconds_behind) // 3600)),
+            t("If it is wrong, set it: timedatectl set-ntp true. If it was wrong before, this passes by itself."),
+        )
     if offset is not None and abs(offset) > CLOCK_WARN_SECONDS:
         return make_result(
             "fail" if abs(offset) > CLOCK_FAIL_SECONDS else "warn",
@@ -465,7 +475,8 @@ def diagnose_catalogue(day: str, age: float, faulty: Sequence[str]) -> CheckResu
         sentence = t("The last refresh (%(day)s) could not use: %(names)s.", day=day, names=_list_first(faulty))
         return make_result("warn", sentence, t("The refresh report in the catalogue lists every reason."))
     sentence = t("Last refresh: %(day)s, without errors.", day=day)
-    return make_result("warn", sentence, hint) if age > CATALOGUE_WARN_DAYS else make_result("ok", sentence)
+    outdated = age > CATALOGUE_WARN_DAYS or age < -1  # in the future: the clock was or is wrong
+    return make_result("warn", sentence, hint) if outdated else make_result("ok", sentence)
 
 
 def diagnose_secrets(total: int, unreadable: int, *, key: bool) -> CheckResult:

@@ -116,7 +116,9 @@ def track_trouble(
     `at` is in seconds. `free` are the free bytes of images' disk, None where unknown; below `low_bytes` it is low.
     """
     notices = []
-    away_since = (previous.away_since if previous.away_since is not None else at) if away else None
+    away_since = None
+    if away:  # a clock that was put back does not make it a moment in the future
+        away_since = at if previous.away_since is None else min(previous.away_since, at)
     outage_announced = previous.away_told
     if away_since is not None and not outage_announced and at - away_since >= OUTAGE_SECONDS:
         sentence = t("Docker has not answered for %(n)s minutes.", n=int((at - away_since) // 60))

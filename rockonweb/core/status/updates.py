@@ -35,11 +35,12 @@ def compare_digests(image_id: str, digests: Collection[str], registry_digests: C
 def is_check_due(age: float | None, hours: int, rockon_id: int) -> bool:
     """Whether a check is due `age` seconds after the last one (None: never checked), when it is made every `hours`.
 
-    `rockon_id` gives each rock-on its own jitter offset. 0 hours mean never.
+    `rockon_id` gives each rock-on its own jitter offset. 0 hours mean never. A last check in the future (the clock was
+    wrong then) counts as none.
     """
     if not hours:
         return False
-    if age is None:
+    if age is None or age < 0:
         return True
     offset = rockon_id * _GOLDEN_RATIO % 1
     return age >= hours * 3600 * (1 - CHECK_JITTER + 2 * CHECK_JITTER * offset)

@@ -85,6 +85,8 @@ def test_docker_s_absence_is_told_once_and_its_return() -> None:
     known, told = look(known, 5001, False)
     assert told == ["Docker answers again"]
     assert known == TroubleState()
+    known, told = look(TroubleState(away_since=10_000_000), 1000, True)  # the clock was put back
+    assert look(known, 1300, True)[1] == ["Docker does not answer"]
     known, told = look(TroubleState(away_since=1000), 1200, False)
     assert (known, told) == (TroubleState(), [])
 

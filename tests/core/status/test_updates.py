@@ -36,6 +36,7 @@ def test_one_digest_in_common_is_the_same_image(
 def test_a_look_is_due_after_about_its_hours() -> None:
     hour = 3600.0
     assert is_check_due(None, 12, 1)
+    assert is_check_due(-70 * 24 * hour, 12, 1), "the clock was wrong when it was checked"
     assert not is_check_due(None, 0, 1)
     assert not is_check_due(1000 * hour, 0, 1)
     for number in range(50):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from rockonweb.config import current_config
 from rockonweb.core.errors import EngineError
 from rockonweb.host import get_host
 from rockonweb.models import Role
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import RoleBlueprint
+from rockonweb.work.disk_usage import docker_disk_usage
 
 blueprint = RoleBlueprint("docker", __name__, Role.OPERATOR)
 
@@ -27,10 +29,9 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/docker/usage")
 def usage() -> ResponseReturnValue:
-    """Show Docker's disk usage, loaded separately since Docker may take long to compute it."""
+    """Show Docker's disk usage, loaded separately since Docker may take long to compute it; polls until it has."""
     try:
-        with get_host().connect_docker() as docker:
-            disk_usage = docker.disk_usage()
+        found = docker_disk_usage(current_config())
     except EngineError as error:
         return render_page("docker/usage.html", "docker/_usage.html", error=error)
-    return render_page("docker/usage.html", "docker/_usage.html", usage=disk_usage)
+    return render_page("docker/usage.html", "docker/_usage.html", usage=found)

@@ -58,11 +58,13 @@ class Host:
 
     # -- Docker -------------------------------------------------------------------------------------------------
 
-    def connect_docker(self, *extra_rockons: str) -> Engine:
+    def connect_docker(self, *extra_rockons: str, seconds: float | None = None) -> Engine:
         """Return a connection to the machine's Docker Engine, a context manager that closes it; `extra_rockons` are
-        names of further rock-ons whose containers may be changed. Raises EngineUnreachable.
+        names of further rock-ons whose containers may be changed. `seconds` limit each answer; by default pages wait
+        briefly, and jobs long. Raises EngineUnreachable.
         """
-        return engine.connect_engine(self.instance, *self._rockons, *extra_rockons)
+        limit = {} if seconds is None else {"seconds": seconds}
+        return engine.connect_engine(self.instance, *self._rockons, *extra_rockons, **limit)
 
     def call_with_engine(self, query: Callable[[Engine | None], T]) -> tuple[T, EngineError | None]:
         """Return `query(engine)` and None; where Docker is unreachable or fails, `query(None)` and the error."""

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import docker
 from docker.errors import NotFound
+from docker.utils import kwargs_from_env
 
 from rockonweb.core.containers.argv import INSTANCE_LABEL, NAME_LABEL, OPERATION_LABEL, ROCKON_LABEL
 from rockonweb.core.errors import EngineError, EngineUnreachable
@@ -20,6 +21,7 @@ from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.text import t
 from rockonweb.host.addresses import local_addresses
 from rockonweb.host.docker_errors import translate_errors, unmanaged_error
+from rockonweb.host.patience import JOB_SECONDS, ImpatientClient, ReadPatience, page_patience
 from rockonweb.host.waiting import Waiter
 
 SOCKET_URL = "http+docker://"  # how the SDK writes a Unix socket's URL
@@ -28,11 +30,12 @@ VERSION_SECONDS = 60  # for which the engine's API version is cached: fetching i
 _api_versions: dict[str, tuple[str, float]] = {}  # by DOCKER_HOST: the version, and when (monotonic) it was fetched
 
 
-def create_docker_client(timeout: int) -> docker.DockerClient:
+def create_docker_client(seconds: float | None = None) -> docker.APIClient:
     """Return a client of the engine that DOCKER_HOST etc. name, with the newest API version that both support.
 
-    `timeout`: seconds per response. Raises the SDK's exceptions, and EngineUnreachable where DOCKER_HOST is another
-    machine. While the API version is cached, an engine that went down is noticed only by the first request.
+    `seconds`: for each answer to a read; None: JOB_SECONDS, and for a page as `page_patience` has it. Raises the SDK's
+    exceptions, and EngineUnreachable where DOCKER_HOST is another machine. While the API version is cached, an engine
+    that went down is noticed only by the first request.
     """
     host = os.environ.get("DOCKER_HOST", "")
     if not is_local_docker(host):
@@ -46,12 +49,14 @@ def create_docker_client(timeout: int) -> docker.DockerClient:
     version, checked_at = _api_versions.get(host, ("auto", 0.0))
     if time.monotonic() - checked_at > VERSION_SECONDS:
         version = "auto"
-    api_client = docker.from_env(timeout=timeout, version=version)
+    options: dict[str, Any] = {"version": version, "timeout": JOB_SECONDS, **kwargs_from_env()}
+    patience = page_patience() if seconds is None else ReadPatience(seconds)
+    api = ImpatientClient(patience, **options) if patience else docker.APIClient(**options)
     if version == "auto":
-        _api_versions[host] = (api_client.api.api_version, time.monotonic())
-    if api_client.api.base_url.startswith(SOCKET_URL):
-        api_client.api.trust_env = False  # a socket needs no proxy, and looking one up is slow
-    return api_client
+        _api_versions[host] = (api.api_version, time.monotonic())
+    if api.base_url.startswith(SOCKET_URL):
+        api.trust_env = False  # a socket needs no proxy, and looking one up is slow
+    return api
 
 
 def is_local_docker(docker_host: str) -> bool:
@@ -84,8 +89,8 @@ class Connection:
     names it changes none.
     """
 
-    def __init__(self, client: docker.DockerClient, instance: str, *rockons: str) -> None:
-        self._api = client.api
+    def __init__(self, api: docker.APIClient, instance: str, *rockons: str) -> None:
+        self._api = api
         self.instance = instance
         self.rockons = rockons
         self.waiter = Waiter()

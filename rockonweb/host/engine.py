@@ -53,11 +53,11 @@ from rockonweb.host.images import Images
 from rockonweb.host.networks import Networks
 from rockonweb.host.waiting import NoAnswer
 
-READ_TIMEOUT = 60  # seconds
 FIRST_LINE_TIMEOUT = 2 * 60  # seconds until the registry has answered for an image
 PULL_TIMEOUT = 15 * 60  # seconds without output from the engine, for example while a registry stalls
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60  # seconds
+READ_ONCE_TIMEOUT = 30  # seconds; a page waits for it
 MAX_FILE_BYTES = 4_000_000  # of a file (as tar) that is read from a container
 MAX_LOG_BYTES = 1_000_000
 DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's default
@@ -312,7 +312,7 @@ class Engine(Networks, Images):
 
     def read_once(self, argv: Argv) -> str:
         """Run a container to its end; return its stdout alone, secrets unmasked: the caller must not store it."""
-        result = self._run_process(argv, COMMAND_TIMEOUT)
+        result = self._run_process(argv, READ_ONCE_TIMEOUT)
         if result.returncode:
             raise _command_error(result.stderr.strip(), result.returncode, argv, runs=True)
         return result.stdout
@@ -512,13 +512,14 @@ class Engine(Networks, Images):
             raise EngineError(t("Docker did not finish within %(seconds)s seconds.", seconds=seconds)) from None
 
 
-def connect_engine(instance: str = "", *rockons: str) -> Engine:
-    """Connect to the engine that DOCKER_HOST names (else Docker's default); `rockons` are those that may be changed.
+def connect_engine(instance: str = "", *rockons: str, seconds: float | None = None) -> Engine:
+    """Connect to the engine that DOCKER_HOST names (else Docker's default); `rockons` are those that may be changed,
+    `seconds` the time for each answer, see `create_docker_client`.
 
     Raises EngineUnreachable.
     """
     try:
-        return Engine(create_docker_client(READ_TIMEOUT), instance, *rockons)
+        return Engine(create_docker_client(seconds), instance, *rockons)
     except (DockerException, RequestException, OSError, ValueError) as error:
         raise engine_unreachable(error) from None
 

@@ -38,6 +38,7 @@ from rockonweb.models.installation import is_newer_definition
 from rockonweb.models.repository import blank_installation
 from rockonweb.models.rockon import has_word
 from rockonweb.web import ui_link
+from rockonweb.web.labels import status_age
 from rockonweb.web.partials import fingerprint_of
 
 CARDS_PER_PAGE = 96  # divisible by each number of columns that the grid may have
@@ -199,7 +200,7 @@ class CatalogueListing:
         ]  # fmt: skip
         counts = (self.match_count, self.installed_count, self.total_count, self.update_count)
         choices = (self.categories, self.badges, self.conditions)
-        return fingerprint_of(states, counts, choices)
+        return fingerprint_of(states, counts, choices, status_age())
 
 
 def list_catalogue(query: CatalogueQuery, hostname: str) -> CatalogueListing:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from flask import request
 from flask_babel import (
     LazyString,
     format_date,
@@ -26,7 +27,7 @@ from rockonweb.core.definition.categories import Category
 from rockonweb.core.secret import MASK
 from rockonweb.languages import translate
 from rockonweb.models import CustomConfig, Environment, Installation, Operation, Progress, State, Status, utc_now
-from rockonweb.work import labels
+from rockonweb.work import heartbeat, labels
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ STATUS_PILLS = {
     Status.PENDING_STOP: StatusPill(_l("Stopping"), "busy", "hourglass-split"),
     Status.STOP_FAILED: StatusPill(_l("Stop failed"), "bad", "exclamation-triangle"),
 }
+_AGE_KEY = "rockonweb.status_age"  # of the request's environment
 PROGRESS_PILLS = {
     Progress.QUEUED: StatusPill(_l("Waiting"), "quiet", "hourglass-split"),
     Progress.RUNNING: StatusPill(_l("Running"), "busy", "arrow-repeat"),
@@ -145,9 +147,30 @@ PROGRESS_PILLS = {
 
 
 def status_pill(installation: Installation) -> StatusPill:
-    """Return the pill for a rock-on's state, or for its status where it is installed."""
+    """Return the pill for a rock-on's state, or for its status where it is installed.
+
+    While Docker does not answer, that is the status of a while ago.
+    """
     if installation.state is not State.INSTALLED:
         return STATE_PILLS[installation.state]
+    pill = _known_status_pill(installation)
+    if pill.tone == "busy" or not (age := status_age()):
+        return pill
+    return replace(pill, words=gettext("%(status)s (%(age)s)", status=pill.words, age=age), tone="quiet")
+
+
+def status_age() -> str:
+    """Return how old the statuses of apps are while Docker does not answer, rounded; blank while it does."""
+    if _AGE_KEY not in request.environ:
+        engine = heartbeat.engine_status()
+        answered_at = engine.answered_at
+        age = gettext("last known") if answered_at is None else ago(datetime.fromtimestamp(answered_at, UTC))
+        request.environ[_AGE_KEY] = age if engine.reachable is False else ""
+    known_age: str = request.environ[_AGE_KEY]
+    return known_age
+
+
+def _known_status_pill(installation: Installation) -> StatusPill:
     if installation.status is Status.EXITED:
         label = gettext(
             "Ended with exit code %(code)s", code="?" if installation.exit_code is None else installation.exit_code

@@ -14,6 +14,7 @@ from rockonweb.core.questions import migrate_answers
 from rockonweb.models import Container, Installation, Kind, Operation, Progress, State, Status, db, repository
 from rockonweb.models.repository import find_installation
 from rockonweb.web import catalogue_listing, ui_link
+from rockonweb.web.labels import status_age
 from rockonweb.web.partials import fingerprint_of, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, user_has_role
 
@@ -79,7 +80,7 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
     candidates = [rockon_item.name for rockon_item in context["succession"].candidates]
     predecessors = [(rockon_item.id, rockon_item.name) for rockon_item in context["predecessors"]]
     plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since", "renamed")]
-    return fingerprint_of(rockon_values, candidates, predecessors, plain_values, failed and failed.id)
+    return fingerprint_of(rockon_values, candidates, predecessors, plain_values, failed and failed.id, status_age())
 
 
 def available_tabs(installation: Installation) -> list[str]:

@@ -56,6 +56,7 @@ from rockonweb.work import heartbeat, queue
 from rockonweb.work.collect_facts import claimed_ports
 
 MAX_ANSWER_BYTES = 100_000  # of the web server
+DOCKER_SECONDS = 2.5  # for each answer of Docker
 TIMEOUT_SECONDS = 5  # for a response of Redis or the web server
 MAX_QUEUED_TIME = timedelta(minutes=5)  # after which a queued operation should have started
 RECENT_PERIOD = timedelta(days=30)  # failed operations that are older are not reported
@@ -439,10 +440,10 @@ class _InstanceProbe:
         return self.exit_stack.enter_context(closing(redis))
 
     def _connect_docker(self) -> host.Engine:
-        """Return the engine. Raises EngineUnreachable; the error is cached, so that only the first check waits."""
+        """Return the engine. Raises EngineUnreachable; only the first check waits for a silent engine."""
         if self._docker is None:
             try:
-                self._docker = self.exit_stack.enter_context(self.host.connect_docker())
+                self._docker = self.exit_stack.enter_context(self.host.connect_docker(seconds=DOCKER_SECONDS))
             except RockonwebError as error:
                 self._docker = error
         if isinstance(self._docker, RockonwebError):

@@ -28,6 +28,7 @@ class EngineStatus:
     images_folder: str = ""
     file_system: str = ""  # of the images' disk; blank where it can't be read
     free: int | None = None  # bytes on that disk
+    answered_at: float | None = None  # when it last answered, as Unix time
 
 
 def publish_status(redis: Redis, status: EngineStatus) -> None:
@@ -37,8 +38,13 @@ def publish_status(redis: Redis, status: EngineStatus) -> None:
 
 def engine_status() -> EngineStatus:
     """Return the last published state; unknown where the watcher or Redis is down."""
+    return read_status(queue.redis_connection())
+
+
+def read_status(redis: Redis) -> EngineStatus:
+    """Return the state that Redis has, as `engine_status`."""
     try:
-        raw = queue.redis_connection().get(STATUS_KEY)
+        raw = redis.get(STATUS_KEY)
     except RedisError:
         return EngineStatus()
     return EngineStatus(**json.loads(raw)) if isinstance(raw, bytes | str) else EngineStatus()

@@ -18,9 +18,10 @@ from rockonweb.config import current_config
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
-from rockonweb.work import heartbeat, metrics, notification_queue, queue, recovery, sync_status, updates
+from rockonweb.work import metrics, notification_queue, recovery, sync_status, updates
+from rockonweb.work.engine_monitor import EngineMonitor
 
-HEARTBEAT_SECONDS = 5
+ROUND_SECONDS = 5  # at most, without an event
 SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
 RECOVER_SECONDS = 5
 UPDATE_SECONDS = 60  # between two checks whether a check for newer images or an automatic update is due
@@ -32,17 +33,17 @@ def watch_forever() -> None:
     """Watch for ever; reconnects to Docker and Redis after failures."""
     events: inbox.Queue[str] = inbox.Queue()
     threading.Thread(target=metrics.run_sampler, args=(current_config(),), daemon=True).start()
+    monitor = EngineMonitor(current_config())
+    threading.Thread(target=monitor.run_forever, daemon=True).start()
     last_sync = last_recovery = last_update = last_notice = -math.inf
     listener: threading.Thread | None = None
     docker: Engine | None = None
     postponed: set[str] = set()
     while True:
-        if docker is None:
-            docker, listener, last_sync = _connect_engine(), None, -math.inf
+        if docker is None or not monitor.answers:
+            docker, listener, last_sync = _connect_engine() if monitor.answers else None, None, -math.inf
         if docker and (listener is None or not listener.is_alive()):
             listener, last_sync = _start_listening(docker, events), -math.inf
-        if docker and not _send_heartbeat(docker):
-            docker = None
         if docker and time.monotonic() - last_sync > SYNC_SECONDS:
             postponed = _sync_rockons(docker, None)
             last_sync = time.monotonic()
@@ -57,38 +58,15 @@ def watch_forever() -> None:
             notification_queue.process_notices()
             db.session.remove()
             last_notice = time.monotonic()
-        changed = postponed | _drain_events(events, HEARTBEAT_SECONDS)
+        changed = postponed | _drain_events(events, ROUND_SECONDS)
         postponed = _sync_rockons(docker, changed) if docker and changed else set()
 
 
 def _connect_engine() -> Engine | None:
     try:
         return get_host().connect_docker()
-    except EngineError as error:
-        _publish_status(heartbeat.EngineStatus(False, error.hint))
-        return None
-
-
-def _send_heartbeat(docker: Engine) -> bool:
-    try:
-        docker_settings = docker.daemon_settings()
-    except EngineError as error:
-        _publish_status(heartbeat.EngineStatus(False, error.hint))
-        return False
-    disk_facts = (
-        (docker_settings.images_folder, docker_settings.disk.file_system, docker_settings.disk.free)
-        if docker_settings.disk
-        else (docker_settings.images_folder,)
-    )
-    _publish_status(heartbeat.EngineStatus(True, "", docker_settings.version, *disk_facts))
-    return True
-
-
-def _publish_status(status: heartbeat.EngineStatus) -> None:
-    try:
-        heartbeat.publish_status(queue.redis_connection(), status)
-    except RedisError:
-        logger.warning("the queue does not answer; the pages can't be told how Docker is")
+    except EngineError:
+        return None  # the monitor reports it
 
 
 def _start_listening(docker: Engine, events: inbox.Queue[str]) -> threading.Thread | None:
@@ -96,7 +74,7 @@ def _start_listening(docker: Engine, events: inbox.Queue[str]) -> threading.Thre
     try:
         since = docker.system_time()
     except EngineError:
-        return None  # the next heartbeat reports it
+        return None  # the monitor reports it
     listener = threading.Thread(target=_listen_events, args=(docker, events, since), daemon=True)
     listener.start()
     return listener

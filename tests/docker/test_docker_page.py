@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from rockonweb.models import Role
-from rockonweb.work import heartbeat, watcher
+from rockonweb.work import heartbeat
+from rockonweb.work.engine_monitor import EngineMonitor
 from rockonweb.work.queue import redis_connection
 from tests.support.app import FakeQueueServer, FormClient, create_test_user
 from tests.support.engine import DockerDaemon
@@ -68,10 +69,10 @@ def test_before_the_first_install_the_catalogue_tells_of_the_disk_as_the_watcher
 ) -> None:
     rockon = instance.add_rockon("App", {"app": {"image": app_image, "tag": ""}})
     assert "Images will be stored in" not in visitor.get("/rockons").text
-    docker = watcher._connect_engine()
-    assert docker
-    assert watcher._send_heartbeat(docker)
-    docker.close()
+    monitor = EngineMonitor(instance.settings)
+    monitor._redis = redis_connection()
+    monitor.ask_once()
+    assert monitor.answers
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")  # the page asks nobody
         assert f"Images will be stored in {engine.folder}/data" in visitor.get("/rockons").text

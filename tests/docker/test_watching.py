@@ -118,8 +118,8 @@ def test_a_strangers_container_of_the_same_name_is_not_taken_for_ours(
 WATCH = """
 import sys
 from rockonweb import cli
-from rockonweb.work import watcher
-watcher.HEARTBEAT_SECONDS = 0.5
+from rockonweb.work import engine_monitor, watcher
+watcher.ROUND_SECONDS = engine_monitor.PAUSE_SECONDS = 0.5
 sys.argv = ["rockonweb", "watch"]
 cli.main()
 """

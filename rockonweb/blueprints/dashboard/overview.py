@@ -18,7 +18,7 @@ from rockonweb.core.text import join_texts
 from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, Status, db, utc_now
 from rockonweb.web import catalogue_listing
-from rockonweb.web.labels import ended_title, status_pill
+from rockonweb.web.labels import ended_title, status_age, status_pill
 from rockonweb.web.partials import fingerprint_of
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
@@ -58,7 +58,7 @@ class HomePage:
             for capacity in (self.shares, self.images, self.memory)
         ]
         engine = (self.engine.reachable, self.engine.version)
-        return fingerprint_of(states, self.alerts, recent, capacities, engine)
+        return fingerprint_of(states, self.alerts, recent, capacities, engine, status_age())
 
 
 def build_home_page(hostname: str) -> HomePage:

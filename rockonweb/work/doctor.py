@@ -57,7 +57,7 @@ from rockonweb.work.collect_facts import claimed_ports
 
 MAX_ANSWER_BYTES = 100_000  # of the web server
 DOCKER_SECONDS = 2.5  # for each answer of Docker
-TIMEOUT_SECONDS = 5  # for a response of Redis or the web server
+TIMEOUT_SECONDS = 5  # for a response of the web server
 MAX_QUEUED_TIME = timedelta(minutes=5)  # after which a queued operation should have started
 RECENT_PERIOD = timedelta(days=30)  # failed operations that are older are not reported
 PENDING_STATES = (State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
@@ -435,9 +435,7 @@ class _InstanceProbe:
 
     @cached_property
     def _redis_client(self) -> Redis:
-        url = self.settings.queue_url
-        redis = Redis.from_url(url, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS)
-        return self.exit_stack.enter_context(closing(redis))
+        return self.exit_stack.enter_context(closing(queue.connect_redis(self.settings)))
 
     def _connect_docker(self) -> host.Engine:
         """Return the engine. Raises EngineUnreachable; only the first check waits for a silent engine."""

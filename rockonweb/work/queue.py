@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
-from redis import Redis
+from flask import current_app, has_request_context, request
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
 from rq import Queue
 
 from rockonweb.config import Config, current_config
@@ -20,13 +23,48 @@ from rockonweb.core.text import t
 NAME = "rockonweb"
 QUICK_NAME = "rockonweb-quick"  # of jobs that end soon
 QUEUE_NAMES = (QUICK_NAME, NAME)  # in the order in which a worker serves them
+ANSWER_SECONDS = 2  # for an answer of the server, also while pages wait
+_SILENT_KEY = "rockonweb.queue_is_silent"  # of a request's environment
 JOB_TIMEOUT = 6 * 3600  # seconds; pulling many gigabytes over a slow connection takes hours
 RESULT_SECONDS = 24 * 3600
 FAILURE_SECONDS = 7 * 24 * 3600
 
 
+class _LimitedPool(ConnectionPool):
+    """Connections that keep their timeouts: RQ writes those of a worker, minutes, into each pool that it is given."""
+
+    def make_connection(self) -> Any:
+        """Return a new connection."""
+        self.connection_kwargs["socket_timeout"] = ANSWER_SECONDS
+        return super().make_connection()
+
+
+class _NoRetry(Retry):
+    """Asks once. Within a web request, nothing more is asked of a server that did not answer."""
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 0)
+
+    def call_with_retry(self, *arguments: Any, **options: Any) -> Any:
+        """Call a function. Raises TimeoutError, at once where an earlier call has."""
+        if has_request_context() and _SILENT_KEY in request.environ:
+            raise RedisTimeoutError("the queue server has not answered before")
+        try:
+            return super().call_with_retry(*arguments, **options)
+        except RedisTimeoutError:
+            if has_request_context():
+                request.environ[_SILENT_KEY] = True
+            raise
+
+
 def connect_redis(settings: Config) -> Redis:
-    """Return a Redis client (a connection pool), which connects at the first command."""
+    """Return a Redis client (a connection pool), which connects at the first command and waits briefly for answers."""
+    pool = _LimitedPool.from_url(settings.queue_url, socket_connect_timeout=ANSWER_SECONDS, retry=_NoRetry())
+    return Redis.from_pool(pool)
+
+
+def connect_worker(settings: Config) -> Redis:
+    """Return a Redis client for a worker, which waits for minutes for its next job."""
     return Redis.from_url(settings.queue_url, socket_connect_timeout=3)
 
 

@@ -81,7 +81,7 @@ def run_worker(app: Flask, *, quick_only: bool = False) -> None:
     with app.app_context():
         queue_worker = _QueueWorker(
             served_queues(quick_only=quick_only),
-            connection=queue.connect_redis(settings),
+            connection=queue.connect_worker(settings),
             maintenance_interval=60,
             log_job_description=False,
         )

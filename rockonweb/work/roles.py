@@ -17,6 +17,7 @@ from rockonweb.core.invisible import one_line
 from rockonweb.models import db
 from rockonweb.work import queue, watcher, web_server
 
+WORKER_TTL = 45  # seconds; RQ waits 15 less for a job, so a worker without one tells every half minute that it lives
 PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
 
 
@@ -51,9 +52,17 @@ def serve_web(app: Flask, socket_fd: int | None = None) -> None:
 
 
 class _QueueWorker(Worker):
-    """A worker whose work-horse process ends with it, and opens its own connections."""
+    """A worker whose work-horse process ends with it and opens its own connections, and which stays registered."""
 
     app: Flask
+    max_connection_wait_time = 5.0  # seconds between two attempts to reach the queue server
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Tell that it lives; register again where the queue server has lost its data, or nobody would be listed."""
+        if not self.connection.sismember(self.redis_workers_keys, self.key):
+            self.connection.delete(self.key)
+            self.register_birth()  # type: ignore[no-untyped-call]
+        super().heartbeat(timeout, pipeline)
 
     def main_work_horse(self, job: Any, queue: Any) -> Any:
         die_with_parent()
@@ -82,6 +91,7 @@ def run_worker(app: Flask, *, quick_only: bool = False) -> None:
         queue_worker = _QueueWorker(
             served_queues(quick_only=quick_only),
             connection=queue.connect_worker(settings),
+            worker_ttl=WORKER_TTL,
             maintenance_interval=60,
             log_job_description=False,
         )

@@ -49,6 +49,7 @@ class Config:
     rollback_points: int = 3  # kept for each rock-on
     health: HealthLimits = field(default_factory=HealthLimits)  # for started containers
     update_hours: int = 12  # between two checks for newer images of an installed rock-on; 0: never
+    pull_timeout: int = 300  # seconds in which a download of an image must bring something new
     registry_seconds: int = 4  # timeout for registries' data on images before an install; 0: none is queried
     tls_key: Path | None = None  # the host's key and certificate; without them a pair is generated when needed
     tls_certificate: Path | None = None
@@ -126,6 +127,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             timeout_seconds=_parse_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
         ),
         update_hours=_parse_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, minimum=0),
+        pull_timeout=_parse_number(environ, "ROCKONWEB_PULL_TIMEOUT", 300),
         registry_seconds=_parse_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, minimum=0),
         tls_key=tls_key,
         tls_certificate=tls_certificate,

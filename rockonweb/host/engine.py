@@ -39,7 +39,7 @@ from rockonweb.core.docker.cli_env import affects_docker_cli, docker_cli_env
 from rockonweb.core.docker.daemon_settings import DockerSettings, LogOptions, parse_log_options, parse_settings
 from rockonweb.core.docker.disk_usage import DockerUsage, parse_usage
 from rockonweb.core.docker.error_messages import explain_pull, is_client_failure
-from rockonweb.core.docker.pull_layers import Layer, PullProgress, apply_pull_line
+from rockonweb.core.docker.pull_layers import Layer, PullProgress, PullSilence, apply_pull_line
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import UP_STATES, ContainerFacts, PortListener, VolumeMount
@@ -51,10 +51,7 @@ from rockonweb.host.connection import container_name, create_docker_client
 from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
 from rockonweb.host.images import Images
 from rockonweb.host.networks import Networks
-from rockonweb.host.waiting import NoAnswer
 
-FIRST_LINE_TIMEOUT = 2 * 60  # seconds until the registry has answered for an image
-PULL_TIMEOUT = 15 * 60  # seconds without output from the engine, for example while a registry stalls
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60  # seconds
 READ_ONCE_TIMEOUT = 30  # seconds; a page waits for it
@@ -250,13 +247,14 @@ class Engine(Networks, Images):
 
     # -- changing -----------------------------------------------------------------------------------------------
 
-    def pull_image(self, image: str, *, required: bool = False) -> Iterator[PullProgress]:
-        """Pull an image, and yield the progress each time that a layer's has changed.
+    def pull_image(self, image: str, *, required: bool = False, silent_seconds: float = 300) -> Iterator[PullProgress]:
+        """Pull an image, and yield the progress each time that a layer's has changed, and every minute without news.
 
-        Where that fails and the host has an older one, that one is used unless `required`; the last `outcome` says so.
+        After `silent_seconds` without news it fails. Where it fails and the host has an older one, that one is used
+        unless `required`; the last `outcome` says so.
         """
         try:
-            yield from self._pull_layers(image)
+            yield from self._pull_layers(image, silent_seconds)
         except EngineUnreachable:
             raise
         except EngineError as error:
@@ -265,25 +263,30 @@ class Engine(Networks, Images):
             fallback_note = t("The image that is on this host is used instead.")
             yield PullProgress(outcome=join_texts("\n", (error.output or error.sentence, fallback_note)))
 
-    def _pull_layers(self, image: str) -> Iterator[PullProgress]:
+    def _pull_layers(self, image: str, silent_seconds: float) -> Iterator[PullProgress]:
         repository, tag = parse_repository_tag(image)
         layers: dict[str, Layer] = {}
-        status = ""
+        status, silent_minutes = "", 0
+        silence = PullSilence(time.monotonic(), silent_seconds)
         with translate_errors(image):
-            client = docker.from_env(timeout=PULL_TIMEOUT, version=self._api.api_version)
+            # The SDK takes its timeout away while it reads, so it is `silence` that ends this.
+            client = docker.from_env(version=self._api.api_version)
         try:
             with translate_errors(image, explain_pull):
                 for line in self.waiter.iterate(
-                    lambda: client.api.pull(repository, tag=tag or "latest", stream=True, decode=True),
-                    first_seconds=FIRST_LINE_TIMEOUT,
+                    lambda: client.api.pull(repository, tag=tag or "latest", stream=True, decode=True)
                 ):
-                    if "error" in line:
+                    if line and "error" in line:
                         raise explain_pull(image, str(line["error"]))
-                    status = str(line.get("status", ""))
-                    if apply_pull_line(layers, line):
-                        yield PullProgress(tuple(layers.values()))
-        except NoAnswer:
-            raise explain_pull(image, "i/o timeout: the registry does not answer") from None
+                    if line:
+                        silence.note_line(line, time.monotonic())
+                        status = str(line.get("status", ""))
+                    if silence.is_over_limit(layers.values(), time.monotonic()):
+                        raise explain_pull(image, f"i/o timeout: nothing new for {silent_seconds:.0f} seconds")
+                    minutes = silence.minutes(time.monotonic())
+                    if (line and apply_pull_line(layers, line)) or minutes != silent_minutes:
+                        silent_minutes = minutes
+                        yield PullProgress(tuple(layers.values()), silent_minutes=minutes)
         finally:
             client.close()
         yield PullProgress(tuple(layers.values()), status.removeprefix("Status: "))

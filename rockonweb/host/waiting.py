@@ -13,10 +13,6 @@ T = TypeVar("T")
 POLL_SECONDS = 0.5  # how often somebody is asked
 
 
-class NoAnswer(Exception):
-    """Nothing came within the time in which something should have begun to."""
-
-
 class Waiter:
     """Waits for something, and calls `on_wait` every half second meanwhile, which may raise to end the wait.
 
@@ -37,27 +33,24 @@ class Waiter:
         """Return what a function returns, or raise what it raises."""
         if self.on_wait is None:
             return function()
-        for result in self.iterate(lambda: (function(),)):
-            return result
+        for result in self.iterate(lambda: ((function(),),)):
+            if result is not None:
+                return result[0]
         raise AssertionError("a function returns once")
 
-    def iterate(self, make_items: Callable[[], Iterable[T]], first_seconds: float | None = None) -> Iterator[T]:
-        """Yield what an iterable yields. Raises NoAnswer where it yields nothing within `first_seconds`."""
+    def iterate(self, make_items: Callable[[], Iterable[T]]) -> Iterator[T | None]:
+        """Yield what an iterable yields, and None each half second in which it yields nothing."""
         items: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
         left = threading.Event()
         threading.Thread(target=_fill, args=(make_items, items, left), daemon=True).start()
-        deadline = None if first_seconds is None else time.monotonic() + first_seconds
         try:
             while True:
                 try:
                     is_item, value = items.get(timeout=POLL_SECONDS)
                 except queue.Empty:
                     self.poll()
-                    if deadline is not None and time.monotonic() > deadline:
-                        raise NoAnswer from None
-                    continue
+                    is_item, value = True, None
                 if is_item:
-                    deadline = None
                     yield value
                     self.poll()
                 elif value is None:

@@ -270,7 +270,11 @@ class _PullImageAction(StepAction[PullImage]):
     def do(self, context: StepContext, step: PullImage, row_id: int) -> str:
         ids_before = context.engine.image_ids()
         progress, shown_at = PullProgress(), time.monotonic()
-        for progress in context.engine.pull_image(step.image, required=step.required):
+        limit, told_minutes = current_config().pull_timeout, 0
+        for progress in context.engine.pull_image(step.image, required=step.required, silent_seconds=limit):
+            if progress.silent_minutes != told_minutes:
+                told_minutes = progress.silent_minutes
+                context.report_wait(row_id, _describe_silence(told_minutes, limit))
             if progress.layers and (progress.outcome or time.monotonic() - shown_at >= PROGRESS_SECONDS):
                 context.show_progress(row_id, progress.layers)
                 shown_at = time.monotonic()
@@ -281,6 +285,17 @@ class _PullImageAction(StepAction[PullImage]):
             with transaction() as session:
                 session.merge(PulledImage(id=image_id, reference=step.image, pulled=utc_now()))
         return progress.outcome
+
+
+def _describe_silence(minutes: int, limit: int) -> str:
+    """Return what to show while a registry brings nothing new; blank for 0 minutes."""
+    if not minutes:
+        return ""
+    return t(
+        "The registry has sent nothing new for %(minutes)s min. This is given up after %(limit)s min.",
+        minutes=minutes,
+        limit=round(limit / 60, 1),
+    )
 
 
 @_register_for(RemoveImage)

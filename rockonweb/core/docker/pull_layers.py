@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+MINUTE = 60  # seconds
+UNPACKING_LIMIT = 15 * MINUTE
+
 
 class LayerState(enum.StrEnum):
     """The progress of a layer."""
@@ -49,10 +52,40 @@ class Layer:
 
 @dataclass(frozen=True)
 class PullProgress:
-    """The progress of a pull. The last one has a sentence on its outcome."""
+    """The progress of a pull. The last one has a sentence on its outcome; `silent_minutes`: since something came."""
 
     layers: tuple[Layer, ...] = ()
     outcome: str = ""
+    silent_minutes: int = 0
+
+
+class PullSilence:
+    """For how long a pull has brought nothing new. Times are in seconds of a monotonic clock."""
+
+    def __init__(self, at: float, limit: float) -> None:
+        self._limit = limit
+        self._news_at = at
+        self._last_lines: dict[str, Mapping[str, Any]] = {}
+
+    def note_line(self, line: Mapping[str, Any], at: float) -> None:
+        """Note a line of the pull; Docker may repeat that so many bytes of a layer have come, as long as none comes."""
+        layer_id = str(line.get("id", ""))
+        if self._last_lines.get(layer_id) != line:
+            self._last_lines[layer_id], self._news_at = line, at
+
+    def minutes(self, at: float) -> int:
+        """Return the whole minutes without news."""
+        return int((at - self._news_at) // MINUTE)
+
+    def is_over_limit(self, layers: Iterable[Layer], at: float) -> bool:
+        """Whether it is to be given up. While the registry has nothing to bring, as a layer is unpacked, the limit is
+        at least UNPACKING_LIMIT.
+        """
+        states = {layer.state for layer in layers}
+        awaits_registry = LayerState.UNPACKING not in states and (
+            not states or bool(states & {LayerState.WAITING, LayerState.LOADING})
+        )
+        return at - self._news_at >= (self._limit if awaits_registry else max(self._limit, UNPACKING_LIMIT))
 
 
 def apply_pull_line(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:

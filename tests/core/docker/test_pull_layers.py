@@ -3,8 +3,10 @@
 from typing import Any
 
 from rockonweb.core.docker.pull_layers import (
+    UNPACKING_LIMIT,
     Layer,
     LayerState,
+    PullSilence,
     apply_pull_line,
     pack_layers,
     sum_layer_bytes,
@@ -60,3 +62,27 @@ def test_a_row_keeps_them() -> None:
     found = list(after(line("a", "Downloading", 10, 40), line("b", "Already exists")).values())
     assert unpack_layers(pack_layers(found)) == found
     assert unpack_layers("") == []
+
+
+def test_the_minutes_without_news_are_counted() -> None:
+    silence = PullSilence(1000, 300)
+    assert (silence.minutes(1059), silence.minutes(1060)) == (0, 1)
+    silence.note_line(line("a", "Downloading", 10, 40), 1100)
+    silence.note_line(line("b", "Waiting"), 1110)
+    assert (silence.minutes(1169), silence.minutes(1171)) == (0, 1)
+    silence.note_line(line("a", "Downloading", 10, 40), 1200)  # the same again is no news
+    silence.note_line(line("b", "Waiting"), 1200)
+    assert silence.minutes(1230) == 2
+    silence.note_line(line("a", "Downloading", 11, 40), 1231)
+    assert silence.minutes(1232) == 0
+
+
+def test_a_pull_without_news_is_given_up_but_not_while_a_layer_is_unpacked() -> None:
+    silence = PullSilence(0, 300)
+    assert not silence.is_over_limit([], 299)
+    assert silence.is_over_limit([], 300)
+    loading, unpacking = line("a", "Downloading", 10, 40), line("b", "Extracting", 1, 9)
+    assert silence.is_over_limit(after(loading, line("b", "Download complete")).values(), 300)
+    for lines in ([loading, unpacking], [line("b", "Download complete")], [line("b", "Pull complete")]):
+        assert not silence.is_over_limit(after(*lines).values(), 300)
+        assert silence.is_over_limit(after(*lines).values(), UNPACKING_LIMIT)

@@ -98,7 +98,7 @@ def _plan_start(operation: Operation, request: Request, installation: Installati
         along = plan_dependents(installation, Disturbance(restarted=frozenset(restarted)), docker)
         return Plan(installation.name, phases.with_dependent(along.phases).steps, findings=along.findings)
     start_plan = _review_again(installation, StartRequest(), docker).plan
-    return replace(start_plan, steps=(*stops, *start_plan.steps))
+    return replace(start_plan, steps=(*stops, *start_plan.steps, *plan.steady_gate(start_plan.steps)))
 
 
 def _plan_stop(operation: Operation, request: StopRequest, installation: Installation, docker: Engine) -> Plan:

@@ -421,7 +421,9 @@ class _AwaitAnswerAction(StepAction[AwaitAnswer]):
 @_register_for(AwaitHealth)
 class _AwaitHealthAction(StepAction[AwaitHealth]):
     def do(self, context: StepContext, step: AwaitHealth, row_id: int) -> None:
-        for why in context.host.await_health(context.engine, dict(step.pages), current_config().health):
+        limits = current_config().health
+        limits = limits.brief() if step.brief else limits
+        for why in context.host.await_health(context.engine, dict(step.pages), limits):
             context.report_wait(row_id, why)
         context.report_wait(row_id, "")
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.operations.requests import ChangeRequest, blank_request
 from rockonweb.core.secret import MASK
 from rockonweb.core.status.health import HealthLimits, HealthVerdict
 from rockonweb.host import health_gate
@@ -86,6 +86,32 @@ def test_a_first_install_that_does_not_hold_stays_with_its_log(
     assert instance.run_operation(again).kind is Kind.RESTART
     instance.perform(Kind.UNINSTALL, rockon)
     assert engine.run_docker("ps", "-aq") == ""
+
+
+@pytest.mark.parametrize("kind", [Kind.START, Kind.RESTART])
+def test_a_start_of_what_ends_again_and_again_fails_and_is_not_undone(
+    engine: DockerDaemon, instance: Instance, app_image: str, kind: Kind
+) -> None:
+    limit(instance, HealthLimits(steady_seconds=20, timeout_seconds=60))
+    crashing = {"app": {"image": app_image, "tag": "", "opts": [["-e", "STANDIN_EXIT=3"]]}}
+    rockon = instance.add_rockon("Unwell", crashing)
+    install(instance, rockon)
+    instance.perform(Kind.STOP, rockon)
+    operation = instance.run_operation(operations.submit_operation(rockon, blank_request(kind), "tester"))
+    assert (operation.progress, operation.error) == ("failed", "app keeps stopping and restarting.")
+    assert last(operation) == ("check that it stays up: app", Progress.FAILED)
+    assert "as user 0:0" in operation.steps[-1].output  # of its log
+    assert (rockon.state, rockon.status) == ("installed", "start_failed")
+    assert engine.run_docker("inspect", "-f", "{{.State.Status}}", "app") != "exited"
+
+
+def test_a_start_of_what_answers_late_is_done_once_it_stays_up(instance: Instance, app_image: str) -> None:
+    limit(instance, HealthLimits(steady_seconds=0.5, timeout_seconds=60))
+    rockon = instance.add_rockon("Late", {"app": {"image": app_image, "tag": "", "ports": WEB, "opts": CHECKED}})
+    install(instance, rockon)
+    instance.perform(Kind.STOP, rockon)
+    operation = instance.perform(Kind.START, rockon)
+    assert last(operation) == ("check that it stays up: app", Progress.DONE)
 
 
 def test_its_own_health_check_is_waited_for(instance: Instance, app_image: str) -> None:

@@ -168,6 +168,7 @@ def test_containers_start_in_launch_order_and_stop_in_the_reverse_one(instance: 
     assert [step.title for step in last_operation(rockon).steps] == [
         *("stop three", "stop two", "stop one"),
         *("start one", "start two", "start three"),
+        "check that it stays up: one, two, three",
     ]
 
 

@@ -188,15 +188,19 @@ class UiPage:
 class AwaitHealth(Step, kind="await_health"):
     """Wait until containers that were just started are healthy: by container, with the page that must answer, if any.
 
-    Where `stays`, an unhealthy one is left running with its log, as there is nothing to roll back to.
+    Where `stays`, an unhealthy one is left running with its log, as there is nothing to roll back to. `brief`: they ran
+    before, and only have to stay up.
     """
 
     stays: bool = False
+    brief: bool = False
     pages: tuple[tuple[str, UiPage | None], ...]
 
     @property
     def title(self) -> TranslatableText:
         """What it does."""
+        if self.brief:
+            return t("check that it stays up: %(names)s", names=", ".join(name for name, _ in self.pages))
         if len(self.pages) == 1:
             return t("wait until %(name)s is healthy", name=self.pages[0][0])
         return t("wait until %(names)s are healthy", names=", ".join(name for name, _ in self.pages))

@@ -246,10 +246,15 @@ def missing_option_networks(definition: Definition, facts: HostFacts) -> list[st
 
 def plan_start(definition: Definition) -> Plan:
     """Plan a start: in launch order."""
-    return Plan(
-        definition.name,
-        tuple(StartContainer(container=name, why=t("in launch order")) for name, _ in definition.launch_order),
-    )
+    steps = [StartContainer(container=name, why=t("in launch order")) for name, _ in definition.launch_order]
+    return Plan(definition.name, (*steps, *steady_gate(steps)))
+
+
+def steady_gate(steps: Iterable[Step]) -> Iterator[AwaitHealth]:
+    """Yield the step that checks whether the containers which `steps` start again stay up."""
+    pages = tuple((step.container, None) for step in steps if isinstance(step, StartContainer))
+    if pages:
+        yield AwaitHealth(pages=pages, stays=True, brief=True, why=t("one that keeps ending has not been started"))
 
 
 def plan_stop(definition: Definition) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rockonweb.core.facts import ContainerFacts
@@ -11,6 +11,7 @@ from rockonweb.core.status.status import is_completed
 from rockonweb.core.text import TranslatableText, t
 
 HealthOutcome = Literal["healthy", "unhealthy", "waiting"]
+BRIEF_SECONDS = 60  # for a container that ran before
 MAX_RESTARTS = 5  # of a container that may be waiting for another one; after more it is unhealthy
 RESTART_GRACE = 0.2  # fraction of the timeout in which restarts do not count
 
@@ -30,10 +31,19 @@ class ContainerObservation:
 
 @dataclass(frozen=True)
 class HealthLimits:
-    """In seconds: how long a container must run without a restart, and how long it may take to become healthy."""
+    """In seconds: how long a container must run without a restart, and how long it may take to become healthy.
+
+    With `only_steady`, neither its page nor its own health check is waited for.
+    """
 
     steady_seconds: float = 10
     timeout_seconds: float = 300
+    only_steady: bool = False
+
+    def brief(self) -> HealthLimits:
+        """Return the limits for a container that ran before: whether it stays up shows soon."""
+        seconds = min(self.timeout_seconds, max(BRIEF_SECONDS, 3 * self.steady_seconds))
+        return replace(self, timeout_seconds=seconds, only_steady=True)
 
 
 @dataclass(frozen=True)
@@ -61,9 +71,10 @@ def judge_health(name: str, observations: Sequence[ContainerObservation], limits
         return HealthVerdict("unhealthy", t("%(name)s is unhealthy according to its own health check.", name=name))
     if facts.state in ("exited", "dead"):
         return HealthVerdict("unhealthy", t("%(name)s ended with exit code %(code)s.", name=name, code=facts.exit_code))
-    if facts.restarts >= MAX_RESTARTS and elapsed >= limits.timeout_seconds * RESTART_GRACE:
+    if _restart_count(observations) >= MAX_RESTARTS and elapsed >= limits.timeout_seconds * RESTART_GRACE:
         return HealthVerdict("unhealthy", t("%(name)s keeps stopping and restarting.", name=name))
-    steady = facts.state == "running" and not facts.health and _steady_seconds(observations) >= limits.steady_seconds
+    judged_by_running = facts.state == "running" and (limits.only_steady or not facts.health)
+    steady = judged_by_running and _steady_seconds(observations) >= limits.steady_seconds
     if steady and latest.page_answered is not False:
         return HealthVerdict("healthy")
     reason = _waiting_reason(name, latest, steady=steady)
@@ -82,6 +93,12 @@ def _steady_seconds(observations: Sequence[ContainerObservation]) -> float:
             break
         since = observation.observed_at
     return observations[-1].observed_at - since
+
+
+def _restart_count(observations: Sequence[ContainerObservation]) -> int:
+    """Return how often a container was restarted since the first observation: one that ran before has older ones."""
+    restarts = [observation.facts.restarts for observation in observations if observation.facts]
+    return restarts[-1] - restarts[0] if observations[0].facts else restarts[-1]
 
 
 def _run_identity(facts: ContainerFacts | None) -> tuple[int, str]:

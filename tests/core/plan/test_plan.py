@@ -288,7 +288,10 @@ def test_a_one_shot_run_in_json_can_be_typed_into_a_shell():
 def test_start_is_in_launch_order_and_stop_in_the_reverse_one():
     star = load_definition("star")
     order = ["star-db", "star-cache", "star-worker", "star-api", "star-web"]
-    assert text(plan.plan_start(star)).splitlines() == [f"start {name}" for name in order]
+    assert text(plan.plan_start(star)).splitlines() == [
+        *(f"start {name}" for name in order),
+        f"check that it stays up: {', '.join(order)}",
+    ]
     assert text(plan.plan_stop(star)).splitlines() == [f"stop {name}" for name in reversed(order)]
 
 

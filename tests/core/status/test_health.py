@@ -84,3 +84,27 @@ def test_what_ends_again_and_again_is_given_up_after_a_while() -> None:
     assert outcome((0, facts()), (60, facts("restarting", restarts=5))) == "unhealthy"
     assert outcome((0, facts()), (60, facts("running", restarts=5))) == "unhealthy"
     assert outcome((0, facts()), (300, facts("restarting", restarts=1))) == "unhealthy"
+
+
+def test_what_ran_before_has_to_stay_up_and_no_more() -> None:
+    """Neither its page nor its own check is waited for, and restarts of earlier days do not count."""
+    brief = LIMITS.brief()
+    assert brief.timeout_seconds < LIMITS.timeout_seconds
+    old = facts(restarts=40)
+
+    def judged(*looks: tuple[float, ContainerFacts]) -> str:
+        return judge_health("app", [ContainerObservation(*look) for look in looks], brief).outcome
+
+    assert judged((0, old), (9, old)) == "waiting"
+    assert judged((0, old), (10, old)) == "healthy"
+    starting = facts(health="starting")
+    assert judged((0, starting), (10, starting)) == "healthy"
+    assert judged((0, facts(health="unhealthy"))) == "unhealthy"
+    assert judged((0, old), (12, facts("restarting", restarts=44))) == "waiting"
+    assert judged((0, old), (12, facts("restarting", restarts=45))) == "unhealthy"
+    assert judged((0, facts()), (60, facts("restarting", restarts=1))) == "unhealthy"
+
+
+def test_a_long_while_has_its_time_also_for_what_ran_before() -> None:
+    assert HealthLimits(steady_seconds=100, timeout_seconds=600).brief().timeout_seconds == 300
+    assert HealthLimits(steady_seconds=10, timeout_seconds=20).brief().timeout_seconds == 20

@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Iterator[config.Config]:
         made = config.load_config(
             {"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)}
         )
-        made.instance.mkdir()
+        config.create_secret_key(made)
         Host(made).shares.create_share("notes")
         (root / "notes" / "file").write_text("then")
         yield made

@@ -82,7 +82,9 @@ def test_the_watch_needs_nothing_but_settings(
             raise ended
 
     monkeypatch.setattr(metrics.time, "sleep", pause)
-    thread = ThreadPoolExecutor().submit(metrics.run_sampler, config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)}))
+    settings = config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)})
+    config.create_secret_key(settings)
+    thread = ThreadPoolExecutor().submit(metrics.run_sampler, settings)
     assert isinstance(thread.exception(30), SystemExit)
     assert docker.asked == ["id-mine", "id-mine"]
     assert redis.llen("rockonweb:samples:mine") == 1

@@ -422,7 +422,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`ends(progress, error)`: the next refresh ends so as soon as it is on the queue."""
 
     def prepare(progress: Progress, error: str = "", data: dict[str, Any] | None = None) -> None:
-        def work(_job: str, operation_id: int, job_id: str) -> None:
+        def work(_job: str, operation_id: int, **_options: object) -> None:
             with transaction() as session:
                 session.get_one(Operation, operation_id).mark_finished(progress, error)
                 if data is not None:

@@ -125,11 +125,12 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         assert heard == [] or all("422" in line for line in heard)
 
 
-def test_the_jobs_dashboard_shows_the_queue(browser: Browser, running: Stack) -> None:
+def test_the_jobs_dashboard_shows_both_queues(browser: Browser, running: Stack) -> None:
     with new_page(browser) as page:
         heard = collect_console_errors(page)
         log_in(page, running)
         refresh(page)
         page.goto(f"{running.url}/jobs")
-        expect(page.get_by_role("row", name=re.compile("rockonweb"))).to_be_visible(timeout=LONG)
+        for name in ("rockonweb ", "rockonweb-quick "):
+            expect(page.get_by_role("row", name=re.compile(f"^{name}"))).to_be_visible(timeout=LONG)
         assert heard == []

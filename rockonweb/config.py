@@ -49,6 +49,7 @@ class Config:
     rollback_points: int = 3  # kept for each rock-on
     health: HealthLimits = field(default_factory=HealthLimits)  # for started containers
     update_hours: int = 12  # between two checks for newer images of an installed rock-on; 0: never
+    keep_running: bool = True  # whether apps that went down with Docker are started again
     pull_timeout: int = 300  # seconds in which a download of an image must bring something new
     registry_seconds: int = 4  # timeout for registries' data on images before an install; 0: none is queried
     tls_key: Path | None = None  # the host's key and certificate; without them a pair is generated when needed
@@ -127,6 +128,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             timeout_seconds=_parse_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
         ),
         update_hours=_parse_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, minimum=0),
+        keep_running=_parse_switch(environ, "ROCKONWEB_KEEP_RUNNING"),
         pull_timeout=_parse_number(environ, "ROCKONWEB_PULL_TIMEOUT", 300),
         registry_seconds=_parse_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, minimum=0),
         tls_key=tls_key,
@@ -271,6 +273,13 @@ def _parse_number(environ: Mapping[str, str], key: str, default: int, minimum: i
     if not value.isdecimal() or int(value) < minimum:
         raise BadInput(f'{key} is "{value}".', f"It must be a whole number from {minimum}.")
     return int(value)
+
+
+def _parse_switch(environ: Mapping[str, str], key: str) -> bool:
+    value = environ.get(key) or "yes"
+    if value not in ("yes", "no"):
+        raise BadInput(f'{key} is "{value}".', "It must be yes or no.")
+    return value == "yes"
 
 
 def _default_shares_root(instance: Path) -> Path:

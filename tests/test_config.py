@@ -53,6 +53,7 @@ def test_every_variable_is_taken(tmp_path: Path):
             "ROCKONWEB_UPDATE_HOURS": "0",
             "ROCKONWEB_HEALTH_SECONDS": "20",
             "ROCKONWEB_HEALTH_TIMEOUT": "600",
+            "ROCKONWEB_KEEP_RUNNING": "no",
             "ROCKONWEB_PULL_TIMEOUT": "900",
             "ROCKONWEB_REGISTRY_SECONDS": "9",
         }
@@ -71,6 +72,7 @@ def test_every_variable_is_taken(tmp_path: Path):
         rollback_points=5,
         update_hours=0,
         health=HealthLimits(steady_seconds=20, timeout_seconds=600),
+        keep_running=False,
         pull_timeout=900,
         registry_seconds=9,
     )

@@ -22,7 +22,9 @@ EVENT_LABELS = {
     NoticeEvent.FAILED: _l("An operation failed"),
     NoticeEvent.ENDED: _l("Every operation that has ended, failed or not"),
     NoticeEvent.IMAGES: _l("Updates are available"),
-    NoticeEvent.TROUBLE: _l("Free space is low, or Docker has been unreachable for more than 5 minutes"),
+    NoticeEvent.TROUBLE: _l(
+        "Free space is low, Docker has been unreachable for more than 5 minutes, or apps did not start with it"
+    ),
 }
 
 

@@ -78,7 +78,7 @@ def notify_operation_ended(operation_id: int) -> None:
             return
         good_end = GOOD_ENDS.get(operation.progress)
         lines = (good_end,) if good_end else (operation.error, operation.hint or t("Check its steps, then repeat it."))
-        message = NoticeContent(labels.describe_outcome(operation), lines, _public_link(f"/operations/{operation_id}"))
+        message = NoticeContent(labels.describe_outcome(operation), lines, public_link(f"/operations/{operation_id}"))
         notify_targets(NoticeEvent.ENDED if good_end else NoticeEvent.FAILED, message)
 
 
@@ -98,7 +98,7 @@ def notify_newer_images(rockon_ids: Collection[int]) -> None:
             else []
         )
         if names:
-            notify_targets(NoticeEvent.IMAGES, notifications.newer_images_notice(names, _public_link("/updates")))
+            notify_targets(NoticeEvent.IMAGES, notifications.newer_images_notice(names, public_link("/updates")))
 
 
 def process_notices() -> None:
@@ -128,7 +128,7 @@ def _check_trouble() -> None:
         away=not status.reachable,
         free=status.free,
         low_bytes=LOW_SPACE,
-        link=_public_link("/docker"),
+        link=public_link("/docker"),
     )
     for message in messages:
         notify_targets(NoticeEvent.TROUBLE, message)
@@ -161,7 +161,7 @@ def submit_test(target_id: int) -> None:
         language = target.language
     _enqueue_messages(
         _record_messages(
-            {target_id: language}, notifications.trial_notice(_public_link("/notices")), tries=MAX_TRIES - 1
+            {target_id: language}, notifications.trial_notice(public_link("/notices")), tries=MAX_TRIES - 1
         )
     )
 
@@ -213,7 +213,8 @@ def _enqueue_messages(message_ids: Collection[int]) -> None:
             queue.enqueue_job(JOB, message_id, job_id=f"notice-{message_id}")
 
 
-def _public_link(path: str) -> str:
+def public_link(path: str) -> str:
+    """Return the address of a page for a notification; blank where ROCKONWEB_URL does not say it."""
     settings = current_config()
     return f"{settings.public_url}{path}" if settings.public_url else ""
 

@@ -20,6 +20,7 @@ from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
 from rockonweb.work import metrics, notification_queue, recovery, sync_status, updates
 from rockonweb.work.engine_monitor import EngineMonitor
+from rockonweb.work.keep_running import RunningKeeper
 
 ROUND_SECONDS = 5  # at most, without an event
 SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
@@ -39,10 +40,13 @@ def watch_forever() -> None:
     listener: threading.Thread | None = None
     docker: Engine | None = None
     postponed: set[str] = set()
+    keeper = RunningKeeper()
     while True:
         if docker is None or not monitor.answers:
             docker, listener, last_sync = _connect_engine() if monitor.answers else None, None, -math.inf
         if docker and (listener is None or not listener.is_alive()):
+            with _log_errors("what went down with Docker has to wait"):
+                keeper.note_return()
             listener, last_sync = _start_listening(docker, events), -math.inf
         if docker and time.monotonic() - last_sync > SYNC_SECONDS:
             postponed = _sync_rockons(docker, None)
@@ -60,6 +64,9 @@ def watch_forever() -> None:
             last_notice = time.monotonic()
         changed = postponed | _drain_events(events, ROUND_SECONDS)
         postponed = _sync_rockons(docker, changed) if docker and changed else set()
+        if docker and monitor.answers:
+            with _log_errors("what went down with Docker has to wait"):
+                keeper.start_fallen()
 
 
 def _connect_engine() -> Engine | None:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from rockonweb import config
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.host.engine import connect_engine
-from rockonweb.models import Container, Installation, Kind, db
+from rockonweb.models import Container, Installation, Kind, Operation, Progress, db
 from rockonweb.work import heartbeat, operations, sync_status
 from rockonweb.work import watcher as watcher_module
 from tests.support.apps import wait_for
@@ -118,8 +119,9 @@ def test_a_strangers_container_of_the_same_name_is_not_taken_for_ours(
 WATCH = """
 import sys
 from rockonweb import cli
-from rockonweb.work import engine_monitor, watcher
+from rockonweb.work import engine_monitor, keep_running, watcher
 watcher.ROUND_SECONDS = engine_monitor.PAUSE_SECONDS = 0.5
+keep_running.GRACE_SECONDS = 2
 sys.argv = ["rockonweb", "watch"]
 cli.main()
 """
@@ -173,6 +175,35 @@ def test_the_watcher_outlives_the_engine_and_looks_at_once_when_it_is_back(
     engine.run_docker("start", "back")
     wait_for(lambda: fresh(rockon) == "started", 30)  # by the events of the engine that came back
     assert watcher.poll() is None
+
+
+def test_what_docker_left_down_when_it_was_killed_is_started_again(
+    engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
+) -> None:
+    names = ("alpha", "beta", "resting", "by-hand")
+    rockons = {name: instance.add_rockon(name.title(), {name: {"image": app_image, "tag": ""}}) for name in names}
+    for rockon in rockons.values():
+        instance.install_rockon(rockon)
+    instance.perform(Kind.STOP, rockons["resting"])
+    engine.run_docker("stop", "by-hand")
+    wait_for(lambda: fresh(rockons["by-hand"]) == "stopped", 30)
+    time.sleep(1)
+    engine.kill()
+    wait_for(lambda: heartbeat.engine_status().reachable is False, 30)
+    engine.start()
+    wait_for(lambda: heartbeat.engine_status().reachable, 30)
+    assert engine.run_docker("ps", "-q") == ""  # it leaves them down
+
+    def run_what_waits() -> bool:
+        db.session.rollback()
+        for operation_id in db.session.scalars(select(Operation.id).where(Operation.progress == Progress.QUEUED)).all():
+            instance.run_operation(operation_id)
+        return {*engine.run_docker("ps", "--format", "{{.Names}}").split()} == {"alpha", "beta"}
+
+    wait_for(run_what_waits, 90)
+    assert watcher.poll() is None
+    assert {fresh(rockons[name]) for name in ("alpha", "beta")} == {"started"}
+    assert (fresh(rockons["resting"]), fresh(rockons["by-hand"])) == ("stopped", "stopped")
 
 
 def test_without_an_engine_what_was_seen_last_stays(

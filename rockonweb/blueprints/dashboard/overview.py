@@ -20,7 +20,7 @@ from rockonweb.models import Installation, Kind, Operation, Progress, Status, db
 from rockonweb.web import catalogue_listing
 from rockonweb.web.labels import ended_title, status_age, status_pill
 from rockonweb.web.partials import fingerprint_of
-from rockonweb.work import heartbeat
+from rockonweb.work import heartbeat, keep_running
 from rockonweb.work.heartbeat import EngineStatus
 
 MAX_RECENT = 6  # operations
@@ -71,12 +71,13 @@ def build_home_page(hostname: str) -> HomePage:
         _image_capacity(engine),
         _memory_capacity(),
     )
+    wanted = keep_running.should_run_ids()
     facts = AlertFacts(
         workers=heartbeat.count_workers().full if heartbeat.queue_alive() else None,
         shares=shares,
         images=images,
         memory=memory,
-        apps=[_installed_app(card) for card in cards],
+        apps=[_installed_app(card, wanted=card.rockon.id in wanted) for card in cards],
         failures=_recent_failures(),
         busy_rockons=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.is_pending),
     )
@@ -91,14 +92,21 @@ def build_home_page(hostname: str) -> HomePage:
     return HomePage(cards, running, collect_alerts(facts), recent, engine, shares, images, memory)
 
 
-def _installed_app(card: catalogue_listing.RockonCard) -> InstalledApp:
+def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> InstalledApp:
     installation = card.rockon
     has_failed = (
         catalogue_listing.condition_of(installation.state, installation.status) is catalogue_listing.Condition.FAILED
     )
     pill = status_pill(installation)
     exit_reason = join_texts(" – ", (str(pill.words), pill.detail or installation.error or "")) if has_failed else ""
-    return InstalledApp(installation.id, installation.name, exit_reason, installation.has_newer_image, card.newer)
+    return InstalledApp(
+        installation.id,
+        installation.name,
+        exit_reason,
+        has_fallen=wanted and installation.status is Status.STOPPED,
+        newer_images=installation.has_newer_image,
+        newer_definition=card.newer,
+    )
 
 
 def _recent_failures() -> list[FailedOperation]:

@@ -59,11 +59,14 @@ class Capacity:
 
 @dataclass(frozen=True)
 class InstalledApp:
-    """An app that is installed, or failed to install. `exit_reason` is why it ended unexpectedly, blank for others."""
+    """An app that is installed, or failed to install. `exit_reason` is why it ended unexpectedly, blank for others;
+    `has_fallen`: it is stopped, though a person last asked it to run.
+    """
 
     id: int
     name: str
     exit_reason: str = ""
+    has_fallen: bool = False
     newer_images: bool = False
     newer_definition: bool = False
 
@@ -140,6 +143,10 @@ def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
             why = app.exit_reason if app.exit_reason.endswith(".") else join_texts("", (app.exit_reason, "."))
             sentence = t("%(name)s is not running properly: %(why)s", name=app.name, why=why)
             yield Alert(Severity.DANGER, sentence, hint, AlertTarget.ROCKON, app.id)
+        elif app.has_fallen and app.id not in reported:
+            hint = t("Docker or another program stopped it. Start it again.")
+            sentence = t("%(name)s should be running, but is stopped.", name=app.name)
+            yield Alert(Severity.WARNING, sentence, hint, AlertTarget.ROCKON, app.id)
 
 
 def _update_alerts(apps: Sequence[InstalledApp]) -> Iterable[Alert]:

@@ -99,6 +99,15 @@ def newer_images_notice(names: Collection[str], link: str) -> NoticeContent:
     return NoticeContent(title, (sentence, t("Check what changed, and update when it suits you.")), link)
 
 
+def fallen_apps_notice(names: Collection[str], link: str, *, started: bool) -> NoticeContent:
+    """Return the notification of apps that went down with Docker; `started`: they are being started again."""
+    clean_names = [defuse_text(name) for name in sorted(names)]
+    name_list = ", ".join(clean_names[:20]) + (" …" if len(clean_names) > 20 else "")
+    sentence = t("Docker was restarted, and these apps did not start with it: %(names)s.", names=name_list)
+    hint = t("They are being started now.") if started else t("Start them in Rockonweb.")
+    return NoticeContent(t("Apps are not running"), (sentence, hint), link)
+
+
 def trial_notice(link: str) -> NoticeContent:
     """Return the notification that a user sends to test a target."""
     return NoticeContent(

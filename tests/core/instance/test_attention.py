@@ -66,6 +66,12 @@ def test_the_hint_of_a_failure_says_why_and_what_to_do() -> None:
     ) == [Alert(Severity.DANGER, "Films could not be started.", "No room. Make some.", AlertTarget.OPERATION, 7)]
 
 
+def test_an_app_that_should_run_and_is_stopped_is_named() -> None:
+    apps = [InstalledApp(2, "Films", has_fallen=True), InstalledApp(3, "Notes")]
+    assert lines(apps=apps) == [("warning", "Films should be running, but is stopped.", "rockon", 2)]
+    assert lines(apps=apps, busy_rockons=frozenset({2})) == []
+
+
 def test_what_is_being_worked_on_is_left_alone() -> None:
     apps = [InstalledApp(2, "Films", exit_reason="Start failed")]
     assert (

@@ -1,0 +1,124 @@
+"""Apps that should run: those that a person last asked to run. What went down with Docker is started again.
+
+Docker starts most containers itself when it comes back, but not after it was killed. An app that somebody stopped, here
+or with the docker command, stays stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import defer
+
+from rockonweb.config import current_config
+from rockonweb.core.errors import Conflict
+from rockonweb.core.instance import notifications
+from rockonweb.core.instance.notifications import NoticeEvent
+from rockonweb.core.operations.lifecycle import Kind, Progress, State
+from rockonweb.core.operations.requests import InstallRequest, StartRequest
+from rockonweb.core.status.status import Status
+from rockonweb.models import Installation, Operation, db, utc_now
+from rockonweb.work import notification_queue, operations, scheduler
+
+WISH_KINDS = (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.STOP)  # after which an app runs, or does not
+KEEPER = "automatic start"  # stored as the user of the operation
+MAX_STARTS = 3  # automatic ones of an app in START_PERIOD
+START_PERIOD = timedelta(hours=1)
+GRACE_SECONDS = 30  # for which Docker may start containers itself
+RETRY_SECONDS = 120  # between two automatic starts of an app
+logger = logging.getLogger(__name__)
+
+
+def should_run_ids() -> set[int]:
+    """Return the ids of the installed apps that a person last asked to run."""
+    last_ids = (
+        select(func.max(Operation.id))
+        .where(Operation.kind.in_(WISH_KINDS), Operation.user != KEEPER, Operation.progress != Progress.CANCELLED)
+        .group_by(Operation.installation_id)
+    )
+    wishes = (
+        select(Operation)
+        .join(Operation.installation)
+        .where(Operation.id.in_(last_ids), Installation.state == State.INSTALLED)
+        .options(defer(Operation.reviewed))
+    )
+    return {
+        wish.installation_id
+        for wish in db.session.scalars(wishes)
+        if wish.installation_id is not None and _wants_running(wish)
+    }
+
+
+def _wants_running(wish: Operation) -> bool:
+    if wish.kind is Kind.INSTALL:
+        return not (isinstance(request := wish.request, InstallRequest) and request.stopped)
+    return wish.kind is not Kind.STOP
+
+
+class RunningKeeper:
+    """What the watcher remembers of apps that went down with Docker: by id, when (monotonic) to start them again."""
+
+    def __init__(self) -> None:
+        self.fallen: dict[int, float] = {}
+
+    def note_return(self) -> None:
+        """Note which apps ran when Docker was last seen. To be called when it is back, before the statuses are synced.
+
+        One that was stopped before, by a person here or with the docker command, does not count.
+        """
+        due = time.monotonic() + GRACE_SECONDS
+        query = select(Installation.id).where(
+            Installation.state == State.INSTALLED, Installation.status.in_((Status.STARTED, Status.PENDING_START))
+        )
+        self.fallen |= dict.fromkeys(db.session.scalars(query), due)
+        db.session.rollback()
+
+    def start_fallen(self) -> None:
+        """Start those that are due and do not run, though a person last asked for that; notify of them."""
+        now = time.monotonic()
+        due = sorted(key for key, at in self.fallen.items() if at <= now)
+        if not due:
+            return
+        down, wanted = [], should_run_ids()
+        for installation_id in due:
+            installation = db.session.get(Installation, installation_id)
+            if installation is None or installation_id not in wanted or installation.status is Status.STARTED:
+                del self.fallen[installation_id]
+            elif scheduler.unfinished_operations(installation_id):
+                self.fallen[installation_id] = now + GRACE_SECONDS
+            else:
+                down.append(installation)
+        self._start_or_give_up(down, now)
+        db.session.rollback()
+
+    def _start_or_give_up(self, down: Collection[Installation], now: float) -> None:
+        starts = {installation.id: _count_starts(installation.id) for installation in down}
+        names = [installation.name for installation in down if not starts[installation.id]]
+        keeps_running = current_config().keep_running
+        for installation in down:
+            if not keeps_running or starts[installation.id] >= MAX_STARTS:
+                del self.fallen[installation.id]
+                continue
+            self.fallen[installation.id] = now + RETRY_SECONDS
+            try:
+                operations.submit_operation(installation, StartRequest(), KEEPER)
+            except Conflict as error:
+                logger.info("%s can't be started again now: %s", installation.name, error)
+        if names:
+            logger.warning("not running after Docker came back: %s", ", ".join(names))
+            notice = notifications.fallen_apps_notice(names, notification_queue.public_link("/"), started=keeps_running)
+            notification_queue.notify_targets(NoticeEvent.TROUBLE, notice)
+
+
+def _count_starts(installation_id: int) -> int:
+    """Return how many automatic starts of an app there were lately."""
+    query = select(func.count(Operation.id)).where(
+        Operation.installation_id == installation_id,
+        Operation.user == KEEPER,
+        Operation.created > utc_now() - START_PERIOD,
+    )
+    return db.session.scalar(query) or 0

@@ -54,12 +54,12 @@ def test_a_share_may_have_any_name(settings: config.Config) -> None:
     assert Host(settings).snapshots.nested_subvolumes(share) == ("in side",)
     Host(settings).snapshots.take_snapshot(7, share)
     (settings.shares_root / share / "file").write_text("now")
-    Host(settings).snapshots.restore_share(7, share, f"{share}-1")
+    Host(settings).snapshots.restore_share("7", share, f"{share}-1")
     assert content(settings, share) == {"file": "then"}
     assert (settings.shares_root / share / "in side").is_dir()
     assert list(Host(settings).snapshots.replaced_shares()) == [f"{share}-1"]
     Host(settings).snapshots.delete_replaced(f"{share}-1")
-    Host(settings).snapshots.delete_snapshots(7)
+    Host(settings).snapshots.delete_snapshots("7")
     assert Host(settings).snapshots.shares_by_point() == {}
 
 

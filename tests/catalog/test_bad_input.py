@@ -70,7 +70,7 @@ def refresh(folder: Path, url: str) -> dict[str, Any]:
 
 def refresh_here(folder: Path, url: str) -> dict[str, Any]:
     """Refresh with shorter patience than the program's; tell what it used."""
-    metastore_client.FILE_SECONDS, http_client.READ_SECONDS, metastore_client.REFRESH_SECONDS = 1, 0.5, 3
+    metastore_client.FILE_SECONDS, http_client.READ_SECONDS, metastore_client.REFRESH_SECONDS = 3, 2, 6
     app = make_app(folder, ROCKONWEB_REMOTE_METASTORE=url)
     with app.app_context():
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
@@ -195,7 +195,7 @@ def test_a_metastore_that_gives_a_definition_a_minute_is_left_in_time(tmp_path: 
         told = refresh(tmp_path, url)
     assert told["names"] == ["App0", "App1", "App2", "App3"]
     assert len(told["report"]["faulty"]) == 60
-    assert told["seconds"] < 12
+    assert told["seconds"] < 20  # one after another they would take longer
 
 
 def test_every_port_of_every_rock_on_may_be_asked_for(tmp_path: Path) -> None:

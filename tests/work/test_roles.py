@@ -40,5 +40,5 @@ def test_a_worker_is_listed_again_after_the_queue_server_lost_its_data(
         redis.flushall()
         worker.heartbeat(60, pipeline)
         pipeline.execute()
-    assert heartbeat.listening_workers() == {worker.name}
+    assert set(heartbeat.listening_workers()) == {worker.name}
     assert 0 < worker.dequeue_timeout <= 30

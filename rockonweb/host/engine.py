@@ -1,4 +1,4 @@
-"""The Docker Engine. Only this module and its base classes (connection, images, networks) talk to it.
+"""The Docker Engine. Only this module and its base classes (connection, images, networks, leases) talk to it.
 
 Reads, pulls, logs, events and networks go through the Docker SDK; containers are created by the docker command line,
 because definitions may pass any option of `docker run`. Only containers of the rock-on that the connection is for are
@@ -50,6 +50,7 @@ from rockonweb.host import disks
 from rockonweb.host.connection import container_name, create_docker_client
 from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
 from rockonweb.host.images import Images
+from rockonweb.host.leases import Leases
 from rockonweb.host.networks import Networks
 
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
@@ -66,7 +67,7 @@ ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")  # how Docker names anonymous volum
 _RUN_ONLY_OPTIONS = ("detach", "detach-keys", "sig-proxy")
 
 
-class Engine(Networks, Images):
+class Engine(Networks, Images, Leases):
     """A connection to the Docker Engine."""
 
     def system_time(self) -> int:

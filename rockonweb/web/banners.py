@@ -6,11 +6,14 @@ from flask_babel import gettext as _
 
 from rockonweb.core.docker.disk_usage import LOW_SPACE
 from rockonweb.web.labels import size
-from rockonweb.work import heartbeat
+from rockonweb.work import heartbeat, mastership
 
 
 def list_banners() -> list[tuple[str, str]]:
-    """Return a sentence and a hint for Redis or Docker being down. Reads heartbeats from Redis, never calls Docker."""
+    """Return a sentence and a hint for Redis or Docker being down, or another copy of this instance at work.
+
+    Reads heartbeats from Redis, never calls Docker.
+    """
     if not heartbeat.queue_alive():
         sentence = _("The job queue does not answer: nothing can be installed, started or stopped.")
         return [(sentence, _("Start Rockonweb with `rockonweb up`, or check the server that REDIS_URL names."))]
@@ -18,7 +21,8 @@ def list_banners() -> list[tuple[str, str]]:
     if engine.reachable is False:
         sentence = _("Docker does not answer: the status of apps may be out of date.")
         return [(sentence, engine.message or _("Check that the Docker service is running."))]
-    return []
+    told = mastership.other_copy()
+    return [told] if told else []
 
 
 def docker_notice() -> tuple[str, str, str] | None:

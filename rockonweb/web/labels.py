@@ -112,6 +112,7 @@ CHECK_LABELS = {
     "room": _l("free space"),
     "clock": _l("clock"),
     "ports": _l("ports"),
+    "copies": _l("copies"),
     "containers": _l("containers"),
     "catalogue": _l("catalogue"),
     "secrets": _l("secrets"),

@@ -35,7 +35,7 @@ from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
-from rockonweb.core.instance import diagnosis
+from rockonweb.core.instance import diagnosis, lease
 from rockonweb.core.instance.diagnosis import CheckResult
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.text import t
@@ -52,7 +52,7 @@ from rockonweb.models import (
 from rockonweb.models.address import mask_password, open_read_only, parse_database_url
 from rockonweb.models.base import make_cipher, wrap_database_error
 from rockonweb.remote import http_client
-from rockonweb.work import heartbeat, queue
+from rockonweb.work import heartbeat, mastership, queue
 from rockonweb.work.collect_facts import claimed_ports
 
 MAX_ANSWER_BYTES = 100_000  # of the web server
@@ -82,6 +82,7 @@ def examine_instance(settings: config.Config, version: str) -> list[CheckResult]
         ("secrets", probe.inspect_secrets),
         ("operations", probe.inspect_operations),
         ("ports", probe.inspect_ports),
+        ("copies", probe.inspect_copies),
         ("containers", probe.inspect_rows),
         ("catalogue", probe.inspect_catalogue),
     )
@@ -298,6 +299,12 @@ class _InstanceProbe:
             if port_conflict(claim.rockon, claim.port, claim.protocol, HostFacts(listening=(listener,)), claim.address)
         ]
         return diagnosis.diagnose_ports(len(claims), list(dict.fromkeys(conflicts)))
+
+    def inspect_copies(self) -> CheckResult:
+        """Check whether another copy of this instance looks after Docker."""
+        master = lease.find_master(self._connect_docker().list_leases(), time.time())
+        other = master if master and master.holder != mastership.holder_id(self.settings) else None
+        return diagnosis.diagnose_copies(other.place if other else "")
 
     def inspect_rows(self) -> CheckResult:
         """Compare the containers in the database with Docker's."""

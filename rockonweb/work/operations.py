@@ -29,7 +29,7 @@ from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Re
 from rockonweb.core.status.status import Status
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db, repository, transaction
-from rockonweb.work import queue, scheduler, sync_status
+from rockonweb.work import mastership, queue, scheduler, sync_status
 from rockonweb.work.collect_facts import claimed_ports
 
 
@@ -43,6 +43,7 @@ def submit_operation(
     succeeded. Raises Conflict where the rock-on is busy or a port was taken since the review, QueueUnreachable.
     """
     queue.ping()
+    mastership.refuse_submission()
     with transaction() as session:
         installation = repository.ensure_installation(session, installation)
         operation = _insert_operation(session, installation, request, user)

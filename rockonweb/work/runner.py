@@ -41,7 +41,7 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.models.base import wrap_database_error
-from rockonweb.work import operations, rollback, scheduler, sync_status
+from rockonweb.work import mastership, operations, rollback, scheduler, sync_status
 from rockonweb.work.dependents import find_dependents
 from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
@@ -266,6 +266,7 @@ def _open_executor(operation: Operation) -> Iterator[Executor]:
     dependents = find_dependents(operation.installation) if operation.installation else ()
     further_names = [*([successor.name] if successor else []), *(dependent.name for dependent in dependents)]
     with host.connect_docker(*further_names) as docker:
+        mastership.refuse_other_copy(docker)
         executor = Executor(host, docker, operation)
         try:
             yield executor

@@ -18,7 +18,7 @@ from rockonweb.config import current_config
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
-from rockonweb.work import metrics, notification_queue, recovery, sync_status, updates
+from rockonweb.work import mastership, metrics, notification_queue, recovery, sync_status, updates
 from rockonweb.work.engine_monitor import EngineMonitor
 from rockonweb.work.keep_running import RunningKeeper
 
@@ -26,6 +26,7 @@ ROUND_SECONDS = 5  # at most, without an event
 SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
 RECOVER_SECONDS = 5
 UPDATE_SECONDS = 60  # between two checks whether a check for newer images or an automatic update is due
+LEASE_CHECK_SECONDS = 20  # between two checks whether another copy of this instance looks after the engine
 NOTICE_SECONDS = 30  # between two checks for trouble to notify of, and for notices to be retried
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ def watch_forever() -> None:
     threading.Thread(target=metrics.run_sampler, args=(current_config(),), daemon=True).start()
     monitor = EngineMonitor(current_config())
     threading.Thread(target=monitor.run_forever, daemon=True).start()
-    last_sync = last_recovery = last_update = last_notice = -math.inf
+    last_sync = last_recovery = last_update = last_notice = last_lease = -math.inf
+    is_master = True
     listener: threading.Thread | None = None
     docker: Engine | None = None
     postponed: set[str] = set()
@@ -51,10 +53,14 @@ def watch_forever() -> None:
         if docker and time.monotonic() - last_sync > SYNC_SECONDS:
             postponed = _sync_rockons(docker, None)
             last_sync = time.monotonic()
-        if time.monotonic() - last_recovery > RECOVER_SECONDS:
+        if docker and time.monotonic() - last_lease > LEASE_CHECK_SECONDS:
+            with _log_errors("the lease has to wait"):
+                is_master = mastership.watch_lease(docker)
+                last_lease = time.monotonic()
+        if is_master and time.monotonic() - last_recovery > RECOVER_SECONDS:
             _recover_operations()
             last_recovery = time.monotonic()
-        if docker and time.monotonic() - last_update > UPDATE_SECONDS:
+        if docker and is_master and time.monotonic() - last_update > UPDATE_SECONDS:
             with _log_errors("newer images have to wait"):
                 updates.submit_due_jobs()
             last_update = time.monotonic()
@@ -64,7 +70,7 @@ def watch_forever() -> None:
             last_notice = time.monotonic()
         changed = postponed | _drain_events(events, ROUND_SECONDS)
         postponed = _sync_rockons(docker, changed) if docker and changed else set()
-        if docker and monitor.answers:
+        if docker and is_master and monitor.answers:
             with _log_errors("what went down with Docker has to wait"):
                 keeper.start_fallen()
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rockonweb.core.docker.daemon_settings import DockerSettings
 from rockonweb.core.facts import PortListener
+from rockonweb.core.instance.lease import explain_other_copy
 from rockonweb.core.text import format_size, join_texts, t
 
 Level = Literal["ok", "warn", "fail"]
@@ -388,6 +389,14 @@ def diagnose_ports(published: int, taken: Sequence[PortListener]) -> CheckResult
         "ok",
         t("Ports of installed rock-ons: %(count)s, each free or in use by its own rock-on.", count=published),
     )
+
+
+def diagnose_copies(place: str) -> CheckResult:
+    """Check whether another copy of this instance, at `place` (blank: none), looks after Docker."""
+    make_result = partial(CheckResult, "copies", facts={"other": place})
+    if place:
+        return make_result("fail", *explain_other_copy(place))
+    return make_result("ok", t("No other copy of this Rockonweb looks after this Docker."))
 
 
 def diagnose_containers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -25,12 +26,13 @@ class Leases(Connection):
             volumes = self._api.volumes(filters={"label": labels}).get("Volumes") or ()
         return [lease for volume in volumes if (lease := _read_lease(volume))]
 
-    def write_lease(self, lease: Lease) -> None:
-        """Write a lease, and remove the former ones of its holder and those that have ended. Raises EngineError."""
+    def write_lease(self, lease: Lease, present: Iterable[Lease]) -> None:
+        """Write a lease, and remove of the `present` ones those of its holder and those that have ended.
+
+        Raises EngineError.
+        """
         former = [
-            other.name
-            for other in self.list_leases()
-            if other.holder == lease.holder or other.until < lease.until - LEASE_SECONDS
+            other.name for other in present if other.holder == lease.holder or other.until < lease.until - LEASE_SECONDS
         ]
         name = f"rockonweb-lease-{self.instance}-{lease.holder}-{int(lease.until)}"
         labels = {label: str(getattr(lease, field)) for field, label in _LABELS.items()}

@@ -34,7 +34,7 @@ def hold_lease(docker: Engine) -> Lease | None:
         return master
     own = [lease for lease in leases if lease.holder == holder]
     if renewed := renew_lease(own, holder, f"{socket.gethostname()}:{settings.instance}", now):
-        docker.write_lease(renewed)
+        docker.write_lease(renewed, leases)
         master = find_master(docker.list_leases(), now)  # another one may have written its own at the same moment
     return master if master and master.holder != holder else None
 

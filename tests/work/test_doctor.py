@@ -45,7 +45,7 @@ from tests.support.samples import label_questions, port_question
 NOWHERE = "tcp://127.0.0.1:1"
 PARTS = {
     *("program", "files", "room", "database", "queue", "web", "workers", "watcher", "Docker", "clock", "ports"),
-    *("containers", "operations", "catalogue", "secrets"),
+    *("containers", "copies", "operations", "catalogue", "secrets"),
 }
 Examine = Callable[..., subprocess.CompletedProcess[str]]
 SPEC = {"image": "box.example/app", "environment": label_questions(KEY="")}

@@ -50,7 +50,8 @@ def test_who_has_joined_a_namespace_is_restarted_with_it(
     vpn, dep = add_pair(instance, app_image, (relation, "container:m-vpn"))
     old, started = inspect(engine, "m-dep"), inspect(engine, "m-dep", "{{.State.StartedAt}}")
     operation = instance.perform(Kind.RESTART, vpn)
-    assert [step.title for step in operation.steps][:4] == ["stop m-dep", "stop m-vpn", "start m-vpn", "start m-dep"]
+    titles = [step.title for step in operation.steps if not step.title.startswith("check")]
+    assert titles == ["stop m-dep", "stop m-vpn", "start m-vpn", "start m-dep"]
     assert inspect(engine, "m-dep") == old
     assert inspect(engine, "m-dep", "{{.State.StartedAt}}") != started
     assert dep.status == "started"
@@ -68,7 +69,7 @@ def test_a_start_after_a_stop_brings_back_who_was_cut_off(
     instance.perform(Kind.START, vpn)
     assert shares_network(engine, "m-vpn", "m-dep")
     again = instance.perform(Kind.START, vpn)  # it runs: nobody is disturbed
-    assert [step.title for step in again.steps] == ["start m-vpn"]
+    assert not [step.title for step in again.steps if "m-dep" in step.title]
 
 
 def test_what_was_stopped_stays_stopped(engine: DockerDaemon, instance: Instance, app_image: str) -> None:

@@ -100,7 +100,7 @@ def test_a_start_of_what_ends_again_and_again_fails_and_is_not_undone(
     operation = instance.run_operation(operations.submit_operation(rockon, blank_request(kind), "tester"))
     assert (operation.progress, operation.error) == ("failed", "app keeps stopping and restarting.")
     assert last(operation) == ("check that it stays up: app", Progress.FAILED)
-    assert "as user 0:0" in operation.steps[-1].output  # of its log
+    assert "as user 0:0" in operation.steps[-1].app_output  # of its log
     assert (rockon.state, rockon.status) == ("installed", "start_failed")
     assert engine.run_docker("inspect", "-f", "{{.State.Status}}", "app") != "exited"
 

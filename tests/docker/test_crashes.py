@@ -1,9 +1,10 @@
-"""Kills at each step of operations: an app that worked works afterwards, and nothing is left behind.
+"""Kills and hangs at each step of operations: an app that worked works afterwards, and nothing is left behind.
 
 `--all` goes through the whole matrix and counts; otherwise each kind of step and each victim is there once.
 """
 
 import contextlib
+import os
 import random
 import sqlite3
 import subprocess
@@ -11,8 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGCONT, SIGKILL, SIGSTOP
 
+import psutil
 import pytest
 
 from rockonweb.core.operations.requests import ChangeRequest
@@ -26,6 +28,8 @@ from tests.support.stack import Stack
 STEPS = {"install": 14, "change": 20, "uninstall": 8}
 VICTIMS = ("work process", "worker", "up", "queue server", "dockerd")
 FAULTS = ("database locked", "database full")
+HANGING = "hangs for {} seconds"  # by SIGSTOP, instead of being killed
+HANG_SECONDS, LONG_SECONDS = 30, 150
 FAULTY_STEPS = {"install": (0, 3, 6, 10, 13), "change": (0, 1, 4, 6, 9, 13, 16, 17, 19)}
 RESTART_AFTER = 3  # deaths: what dies again and again is started again more and more slowly
 LATER = 0.05  # seconds after the beginning of a step, at most
@@ -54,6 +58,12 @@ KILLS = [
     if (case := Case(victim, kind, step)) not in DEADLY
 ]
 TROUBLES = [Case(fault, kind, step) for fault in FAULTS for kind, steps in FAULTY_STEPS.items() for step in steps]
+HANGS = [
+    Case(f"{victim} {HANGING.format(HANG_SECONDS)}", kind, step)
+    for victim in VICTIMS
+    for kind, steps in FAULTY_STEPS.items()
+    for step in steps
+] + [Case(f"{victim} {HANGING.format(LONG_SECONDS)}", "change", step) for victim in VICTIMS for step in (4, 12)]
 ALWAYS = {  # in an order in which each finds the app as it needs it
     Case("work process", "install", 0): "pull",
     Case("up", "change", 4): "rename the old container",
@@ -62,12 +72,13 @@ ALWAYS = {  # in an order in which each finds the app as it needs it
     Case("work process", "change", 18): "remove the old container",
     Case("worker", "uninstall", 4): "remove container",
     Case("dockerd", "install", 10): "create container",
+    Case(f"dockerd {HANGING.format(HANG_SECONDS)}", "change", 12): "start",
 }
 
 
 def parameters() -> Iterator[object]:
     """All cases; those that do not run always are slow."""
-    for case in [*ALWAYS, *(case for case in KILLS + TROUBLES if case not in ALWAYS)]:
+    for case in [*ALWAYS, *(case for case in KILLS + TROUBLES + HANGS if case not in ALWAYS)]:
         yield pytest.param(case, id=str(case), marks=() if case in ALWAYS else pytest.mark.slow)
 
 
@@ -79,6 +90,7 @@ class Shelter:
         self.house: HomeServer | None = None
         self.in_order = False
         self.deaths = self.lent = self.returned = 0
+        self.slowest_page = 0.0  # in seconds, while something hung
 
     @contextlib.contextmanager
     def borrow(self, victim: str = "") -> Iterator[HomeServer]:
@@ -130,6 +142,7 @@ def shelter(engine: DockerDaemon, standin: Callable[..., str], tell: Callable[[s
     yield made
     made.close()
     tell(f"crashes: after {made.returned} of {made.lent} all was well")
+    tell(f"crashes: the slowest page while something hung took {made.slowest_page:.1f} s")
 
 
 def test_the_matrix_goes_through_each_step(shelter: Shelter) -> None:
@@ -157,6 +170,7 @@ def test_after_a_crash(shelter: Shelter, case: Case) -> None:
         {"install": crash_in_install, "change": crash_in_change, "uninstall": crash_in_uninstall}[case.kind](
             house, case, moment
         )
+        shelter.slowest_page = max(shelter.slowest_page, house.slowest_page)
 
 
 def crash_in_install(house: HomeServer, case: Case, moment: float) -> None:
@@ -219,7 +233,11 @@ def crash(house: HomeServer, case: Case, operation_id: int, moment: float) -> No
     pid = house.work_process(operation_id)
     house.await_step(operation_id, case.step)
     time.sleep(moment)
-    if case.victim == "work process":
+    if " hangs for " in case.victim:
+        victim, _, words = case.victim.partition(" hangs for ")
+        with stopped(find_victim(house, victim, pid)):
+            house.read_pages(int(words.split()[0]))
+    elif case.victim == "work process":
         house.kill_process(pid)
     elif case.victim == "worker":
         house.kill_parent(pid)
@@ -239,6 +257,31 @@ def crash(house: HomeServer, case: Case, operation_id: int, moment: float) -> No
     else:
         with full(house.stack.instance):
             time.sleep(10)
+
+
+def find_victim(house: HomeServer, victim: str, work_process: int) -> int:
+    """The process of this part; 0 where it has ended already."""
+    if victim == "work process":
+        return work_process
+    if victim == "worker":
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(work_process).ppid() if work_process else 0
+        return 0
+    if victim == "dockerd":
+        return house.engine.pid
+    return house.stack.pid if victim == "up" else house.queue_server_pid()
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Let a process hang meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, SIGSTOP) if pid else None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, SIGCONT) if pid else None
 
 
 @contextlib.contextmanager

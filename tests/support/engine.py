@@ -79,6 +79,11 @@ class DockerDaemon:
         return {**env, "DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.folder / "client")}
 
     @property
+    def pid(self) -> int:
+        """The process id of its dockerd, 0 while there is none."""
+        return self._process.pid if self._process else 0
+
+    @property
     def is_running(self) -> bool:
         """Whether its dockerd is there."""
         return self._process is not None and self._process.poll() is None

@@ -63,6 +63,7 @@ class HomeServer:
         """Take a stack that was not started."""
         self.engine, self.stack = engine, stack
         self.port = free_port()
+        self.slowest_page = 0.0  # in seconds
         (stack.local_metastore / "home.json").write_text(json.dumps(home_definition(image)))
         for name, network in STRANGERS.items():
             if network not in engine.run_docker("network", "ls", "--format", "{{.Name}}").split():
@@ -210,6 +211,17 @@ class HomeServer:
         with contextlib.suppress(RuntimeError):
             self.engine.start()
         self.engine.start()
+
+    def read_pages(self, seconds: float) -> None:
+        """Read the pages again and again for so long; each must answer. `slowest_page` is what the slowest took."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for path in ("/", "/rockons", f"/rockons/{self.id}", "/operations", "/networks", "/docker", "/healthz"):
+                begun = time.monotonic()
+                answer = self.session.get(self.stack.url + path, timeout=60)
+                assert answer.status_code in (200, 503), (path, answer.status_code)
+                self.slowest_page = max(self.slowest_page, time.monotonic() - begun)
+            time.sleep(0.5)
 
     # -- whether all is well --------------------------------------------------------------------------------------
 

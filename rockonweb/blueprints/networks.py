@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable
 from rockonweb.forms.network import NetworkForm, NewNetworkForm, network_field_values
@@ -12,7 +13,7 @@ from rockonweb.languages import translate
 from rockonweb.models import Role
 from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
-from rockonweb.work import rocknets
+from rockonweb.work import network_operations, rocknets
 from rockonweb.work.rocknets import InvalidNetwork, Rocknet
 
 blueprint = RoleBlueprint("networks", __name__, Role.OWNER, url_prefix="/networks")
@@ -22,7 +23,9 @@ blueprint = RoleBlueprint("networks", __name__, Role.OWNER, url_prefix="/network
 @require_role(Role.VIEWER)
 def index() -> str:
     """List the networks with their containers."""
-    return render_template("networks/index.html", listing=rocknets.list_rocknets())
+    return render_template(
+        "networks/index.html", listing=rocknets.list_rocknets(), operations=network_operations.notable_operations()
+    )
 
 
 @blueprint.get("/new")
@@ -33,18 +36,17 @@ def new() -> str:
 
 @blueprint.post("/new")
 def make() -> ResponseReturnValue:
-    """Create a network."""
+    """Submit the creation of a network."""
     form = NewNetworkForm()
     if not form.validate():
         return _render_new_network(form), 422
     try:
-        rocknets.create_rocknet(form.to_spec(form.name.data))
+        operation_id = network_operations.submit_creation(form.to_spec(form.name.data), current_user.name)
     except InvalidNetwork as error:
         return _render_new_network(_attach_faults(form, error)), 422
     except (Conflict, EngineError) as error:
         return _render_new_network(form, error), _error_status(error)
-    flash(_('The network "%(name)s" was created.', name=form.name.data), "success")
-    return redirect_to_view("networks.index")
+    return redirect_to_view("operations.show", operation_id=operation_id)
 
 
 @blueprint.get("/<name>/edit")
@@ -58,31 +60,27 @@ def edit(name: str) -> str:
 
 @blueprint.post("/<name>/edit")
 def change(name: str) -> ResponseReturnValue:
-    """Change a network."""
+    """Submit the change of a network; a new comment alone is stored at once."""
     network, form = _get_rocknet(name), NetworkForm()
     if not form.validate():
         return _render_network(network, form), 422
     try:
-        recreated = rocknets.update_rocknet(network, form.to_spec(network.name))
+        operation_id = network_operations.submit_change(form.to_spec(network.name), current_user.name)
     except InvalidNetwork as error:
         return _render_network(network, _attach_faults(form, error)), 422
     except (Conflict, EngineError) as error:
         return _render_network(network, form, error), _error_status(error)
-    flash(
-        _('The network "%(name)s" was recreated; its containers are connected again.', name=name)
-        if recreated
-        else _("The comment was changed."),
-        "success",
-    )
+    if operation_id is not None:
+        return redirect_to_view("operations.show", operation_id=operation_id)
+    flash(_("The comment was changed."), "success")
     return redirect_to_view("networks.index")
 
 
 @blueprint.post("/<name>/restore")
 def restore(name: str) -> ResponseReturnValue:
-    """Recreate a network that is missing in Docker."""
-    rocknets.recreate_rocknet(_get_rocknet(name))
-    flash(_('The network "%(name)s" was recreated; its containers are connected again.', name=name), "success")
-    return redirect_to_view("networks.index")
+    """Submit that a network which is missing in Docker is recreated."""
+    operation_id = network_operations.submit_change(_get_rocknet(name).desired_spec, current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation_id)
 
 
 @blueprint.get("/<name>/remove")
@@ -94,10 +92,9 @@ def confirm_remove(name: str) -> str:
 
 @blueprint.post("/<name>/remove")
 def remove(name: str) -> ResponseReturnValue:
-    """Remove a network."""
-    rocknets.remove_rocknet(_get_rocknet(name))
-    flash(_('The network "%(name)s" was removed.', name=name), "success")
-    return redirect_to_view("networks.index")
+    """Submit the removal of a network."""
+    operation_id = network_operations.submit_removal(_get_rocknet(name).name, current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation_id)
 
 
 def _get_rocknet(name: str) -> Rocknet:

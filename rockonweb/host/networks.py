@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 from docker.errors import APIError, NotFound
 
 from rockonweb.core.containers.argv import INSTANCE_LABEL, OPERATION_LABEL
-from rockonweb.core.containers.networks import NetworkSpec
+from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
-from rockonweb.core.text import join_texts, t
+from rockonweb.core.text import t
 from rockonweb.host.connection import Connection
 from rockonweb.host.docker_errors import translate_errors
-
-ADDRESS_OPTIONS = ("ipv4_address", "ipv6_address")  # of an endpoint: static addresses
-
-
-@dataclass(frozen=True)
-class _Endpoint:
-    """A container's connection to a network: its name and id, and the options to connect it again."""
-
-    container: str
-    id: str
-    options: Mapping[str, Any]
-
-    def moved_to(self, spec: NetworkSpec) -> _Endpoint:
-        """Return the endpoint for another network, without static addresses that are outside its subnet."""
-        unusable = [
-            key for key in ADDRESS_OPTIONS if (address := self.options.get(key)) and not spec.contains_address(address)
-        ]
-        return replace(self, options={key: value for key, value in self.options.items() if key not in unusable})
 
 
 class Networks(Connection):
@@ -68,48 +49,55 @@ class Networks(Connection):
         self._create_network(self._network_config(spec or NetworkSpec(name), operation))
         return True
 
-    def recreate_network(self, spec: NetworkSpec) -> None:
-        """Recreate a managed network by `spec`, and reconnect the containers that are on it.
+    def network_config(self, name: str) -> dict[str, Any] | None:
+        """Return how a managed network was created, as JSON for `restore_network`; None where Docker has none."""
+        details = self._find_network(name)
+        if details is None:
+            return None
+        self._refuse_unmanaged(details)
+        return {
+            "name": name,
+            "driver": details["Driver"],
+            "options": details.get("Options") or {},
+            "ipam": details.get("IPAM"),
+            "internal": bool(details.get("Internal")),
+            "enable_ipv6": bool(details.get("EnableIPv6")),
+            "labels": details.get("Labels") or {},
+        }
 
-        Where that fails, the old network is restored and EngineError raised.
-        """
-        old = self._require_own_network(spec.name)
-        endpoints = self._list_endpoints(spec.name)
-        try:
-            self._detach_and_remove(spec.name, endpoints)
-            self._create_network(self._network_config(spec))
-            self._attach_endpoints(spec.name, [endpoint.moved_to(spec) for endpoint in endpoints])
-        except EngineError as error:
-            self._restore_network(old, endpoints, error)
-            raise
+    def network_id(self, name: str) -> str | None:
+        """Return the id of the network that has this name now; None where Docker has none."""
+        details = self._find_network(name)
+        return details["Id"] if details else None
 
-    def disconnect_and_remove(self, name: str) -> None:
-        """Disconnect all containers from a managed network and remove it. Where that fails, it is restored."""
-        old = self._require_own_network(name)
-        endpoints = self._list_endpoints(name)
-        try:
-            self._detach_and_remove(name, endpoints)
-        except EngineError as error:
-            self._restore_network(old, endpoints, error)
-            raise
+    def restore_network(self, config: Mapping[str, Any]) -> None:
+        """Recreate a network that was removed, by its `network_config`, unless one of its name exists."""
+        if self._find_network(config["name"]) is None:
+            self._create_network(config)
 
-    def reconnect_network(self, network: str, name: str) -> None:
-        """Connect a container to a network that was recreated, where it may still refer to the id of the old one."""
-        docker_network = self._find_network(network)
-        details = self._inspect_raw(self._require_own_container(name).id, by_id=True)
+    def list_endpoints(self, network: str) -> dict[str, Endpoint]:
+        """Return how this connection's containers are on a network, by name; empty where none is."""
+        return {
+            name: endpoint
+            for name, facts in self.list_containers().items()
+            if network in facts.networks and self.acts_on(facts) and (endpoint := self.find_endpoint(network, name))
+        }
+
+    def find_endpoint(self, network: str, name: str) -> Endpoint | None:
+        """Return how a container is on a network; None where it is not."""
+        details = self._inspect_raw(name) or {}
         endpoint = _endpoints_by_network(details).get(network)
-        if (
-            docker_network is None
-            or details is None
-            or (endpoint is not None and endpoint.get("NetworkID") == docker_network["Id"])
-        ):
-            return
-        with translate_errors(name):
-            if endpoint is not None:
-                self._api.disconnect_container_from_network(details["Id"], network, force=True)
-            self._api.connect_container_to_network(details["Id"], network)
+        if endpoint is None:
+            return None
+        fixed = endpoint.get("IPAMConfig") or {}
+        return Endpoint(
+            aliases=tuple(alias for alias in endpoint.get("Aliases") or () if not details["Id"].startswith(alias)),
+            links=tuple((source, alias) for source, alias in _split_links(endpoint.get("Links") or ()) if alias),
+            ipv4_address=fixed.get("IPv4Address") or "",
+            ipv6_address=fixed.get("IPv6Address") or "",
+        )
 
-    def connect_network(self, network: str, name: str) -> bool:
+    def connect_network(self, network: str, name: str, endpoint: Endpoint | None = None) -> bool:
         """Connect a container of the rock-on to a network. Returns False where it was connected already."""
         container = self._require_own_container(name)
         if network in container.networks:
@@ -119,22 +107,27 @@ class Networks(Connection):
             with translate_errors(name):
                 self._api.disconnect_container_from_network(container.id, network, force=True)
         with translate_errors(name):
-            self._api.connect_container_to_network(container.id, network)
+            self._api.connect_container_to_network(container.id, network, **_connect_arguments(endpoint or Endpoint()))
         return True
 
     def _is_endpoint_alive(self, network: str, name: str) -> bool:
         """Whether a container is on the network that now has this name, and not on a removed one."""
-        details, container = self._find_network(network), self._inspect_raw(name) or {}
-        endpoint = ((container.get("NetworkSettings") or {}).get("Networks") or {}).get(network) or {}
-        return details is not None and endpoint.get("NetworkID") in ("", None, details["Id"])
+        endpoint = _endpoints_by_network(self._inspect_raw(name)).get(network) or {}
+        network_id = self.network_id(network)
+        return network_id is not None and endpoint.get("NetworkID") in ("", None, network_id)
 
-    def disconnect_network(self, network: str, name: str) -> bool:
-        """Disconnect a container of the rock-on from a network. Returns False where it was not connected."""
+    def disconnect_network(self, network: str, name: str, network_id: str | None = None) -> bool:
+        """Disconnect a container of the rock-on from a network; with `network_id`, only from that one of its name.
+
+        Returns False where it was not connected.
+        """
         container = self._require_own_container(name)
-        if network not in container.networks:
+        endpoint = _endpoints_by_network(self._inspect_raw(name)).get(network)
+        if endpoint is None or (network_id and endpoint.get("NetworkID") not in ("", None, network_id)):
             return False
+        # By force: it may be on one that no longer exists.
         with translate_errors(name), suppress(NotFound):
-            self._api.disconnect_container_from_network(container.id, network)
+            self._api.disconnect_container_from_network(container.id, network, force=True)
         return True
 
     def remove_network(self, name: str) -> bool:
@@ -175,16 +168,12 @@ class Networks(Connection):
             matches: list[dict[str, Any]] = self._api.networks(names=[name])
         return next((item for item in matches if item["Name"] == name), None)
 
-    def _require_own_network(self, name: str) -> dict[str, Any]:
-        details = self._find_network(name)
-        if details is None:
-            raise EngineError(t('Docker has no network "%(name)s".', name=name), t("Recreate it, then change it."))
+    def _refuse_unmanaged(self, details: Mapping[str, Any]) -> None:
         if not self._is_managed(details.get("Labels") or {}):
             raise EngineError(
-                t('The network "%(name)s" was not created by this Rockonweb; it is not changed.', name=name),
+                t('The network "%(name)s" was not created by this Rockonweb; it is not changed.', name=details["Name"]),
                 t("Choose another name."),
             )
-        return details
 
     def _network_config(self, spec: NetworkSpec, operation: str | None = None) -> dict[str, Any]:
         """Return the arguments of the SDK's create_network."""
@@ -211,77 +200,24 @@ class Networks(Connection):
         with translate_errors(config["name"]):
             self._api.create_network(check_duplicate=True, **config)
 
-    def _list_endpoints(self, network: str) -> list[_Endpoint]:
-        """Return the endpoints of a network. Raises EngineError where one is of a container that may not be changed."""
-        endpoints = []
-        for name, facts in self.list_containers().items():
-            if network in facts.networks:
-                details = self._inspect_raw(self._require_own_container(name).id, by_id=True)
-                endpoints.append(
-                    _Endpoint(
-                        name, facts.id, _endpoint_options(_endpoints_by_network(details).get(network) or {}, facts.id)
-                    )
-                )
-        return endpoints
-
-    def _detach_and_remove(self, name: str, endpoints: list[_Endpoint]) -> None:
-        for endpoint in endpoints:
-            if name in _endpoints_by_network(self._inspect_raw(endpoint.id, by_id=True)):
-                with translate_errors(endpoint.container):
-                    self._api.disconnect_container_from_network(endpoint.id, name, force=True)
-        with translate_errors(name), suppress(NotFound):
-            self._api.remove_network(name)
-
-    def _attach_endpoints(self, name: str, endpoints: list[_Endpoint]) -> None:
-        """Connect containers again, except those removed in the meantime."""
-        for endpoint in endpoints:
-            details = self._inspect_raw(endpoint.id, by_id=True)
-            if details is not None and name not in _endpoints_by_network(details):
-                with translate_errors(endpoint.container):
-                    self._api.connect_container_to_network(endpoint.id, name, **endpoint.options)
-
-    def _restore_network(self, old: Mapping[str, Any], endpoints: list[_Endpoint], cause: EngineError) -> None:
-        """Restore a network after `cause`. Raises EngineError where that fails too."""
-        name = old["Name"]
-        try:
-            current = self._find_network(name)
-            if current is None or current["Id"] != old["Id"]:
-                self._detach_and_remove(name, endpoints)
-                self._create_network(_config_of(old))
-            self._attach_endpoints(name, endpoints)
-        except EngineError as error:
-            raise EngineError(
-                t('The network "%(name)s" could not be restored: %(why)s', name=name, why=error.sentence),
-                t("Recreate it on the Networks page: that connects its containers too."),
-                output=join_texts("\n", (cause.output or cause.sentence, error.output)),
-            ) from None
-
 
 def _endpoints_by_network(details: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a container's endpoints, as Docker has them, by network."""
     return ((details or {}).get("NetworkSettings") or {}).get("Networks") or {}
 
 
-def _endpoint_options(endpoint: Mapping[str, Any], container_id: str) -> dict[str, Any]:
-    """Return the SDK's arguments to connect a container like this again: aliases, links, static addresses."""
-    fixed = endpoint.get("IPAMConfig") or {}
-    links = [tuple(link.split(":", 1)) for link in endpoint.get("Links") or () if ":" in link]
-    return {
-        "aliases": [alias for alias in endpoint.get("Aliases") or () if not container_id.startswith(alias)],
-        "links": links or None,
-        "ipv4_address": fixed.get("IPv4Address") or None,
-        "ipv6_address": fixed.get("IPv6Address") or None,
-    }
+def _split_links(links: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield container and alias of each link; the alias may be blank."""
+    for link in links:
+        source, _, alias = link.partition(":")
+        yield source, alias
 
 
-def _config_of(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the SDK's create_network for a network like `old`."""
+def _connect_arguments(endpoint: Endpoint) -> dict[str, Any]:
+    """Return the SDK's arguments to connect a container like this."""
     return {
-        "name": old["Name"],
-        "driver": old["Driver"],
-        "options": old.get("Options") or {},
-        "ipam": old.get("IPAM"),
-        "internal": bool(old.get("Internal")),
-        "enable_ipv6": bool(old.get("EnableIPv6")),
-        "labels": old.get("Labels") or {},
+        "aliases": [*endpoint.aliases],
+        "links": [*endpoint.links] or None,
+        "ipv4_address": endpoint.ipv4_address or None,
+        "ipv6_address": endpoint.ipv6_address or None,
     }

@@ -1,17 +1,18 @@
-"""Operations on rock-ons, and their steps."""
+"""Operations on rock-ons and networks, and their steps."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, BigInteger, ColumnElement, Enum, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
 from rockonweb.core.operations.requests import ChangeRequest, Notes, Request, request_from_json
 from rockonweb.core.operations.steps import PullImage
 from rockonweb.models.base import (
+    Base,
     EncryptedText,
     NumberedBase,
     PackedJSON,
@@ -28,7 +29,7 @@ IS_RUNNING = text("progress = 'RUNNING'")
 
 
 class Operation(NumberedBase):
-    """One operation on one rock-on (none for a refresh of the catalogue).
+    """One operation on one rock-on, or on one network with the rock-ons on it; on neither for a catalogue refresh.
 
     At most one operation of a rock-on runs, by a unique index. Others may wait; see work/scheduler.py.
     """
@@ -42,6 +43,7 @@ class Operation(NumberedBase):
 
     uid: Mapped[str] = mapped_column(String(32), default=new_uid, unique=True)  # in labels of what it creates
     installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
+    network: Mapped[str | None] = mapped_column(String(255), index=True)  # the name of the network that it is on
     kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=False, length=40))
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
     user: Mapped[str] = mapped_column(String(100), default="")
@@ -57,6 +59,7 @@ class Operation(NumberedBase):
     hint: Mapped[str] = mapped_column(TranslatableString, default="")
 
     installation: Mapped[Installation | None] = relationship()
+    members: Mapped[list[Installation]] = relationship(secondary="operation_member", order_by=Installation.name)
     steps: Mapped[list[OperationStep]] = relationship(cascade="all, delete-orphan", order_by="OperationStep.position")
 
     def mark_finished(self, progress: Progress, error: str = "", hint: str = "") -> None:
@@ -91,8 +94,13 @@ class Operation(NumberedBase):
 
     @property
     def transition(self) -> Transition:
-        """The state transition of its kind. Raises KeyError for a refresh."""
+        """The state transition of its kind."""
         return TRANSITIONS[self.kind]
+
+    @property
+    def subject(self) -> str:
+        """The name of the rock-on or network that it is on; blank for a catalogue refresh."""
+        return self.installation.name if self.installation else self.network or ""
 
     @property
     def is_rollback(self) -> bool:
@@ -103,6 +111,21 @@ class Operation(NumberedBase):
     def replacement_id(self) -> int | None:
         """The id of the rock-on that replaces the changed one; None for most operations."""
         return request.successor if isinstance(request := self.request, ChangeRequest) else None
+
+
+class OperationMember(Base):
+    """A rock-on with containers on the network that an operation is on: no operation of the two runs at a time."""
+
+    operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True)
+    installation_id: Mapped[int] = mapped_column(
+        ForeignKey("installation.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+def concerns_rockon(rockon_id: int) -> ColumnElement[bool]:
+    """Return the condition for the operations on a rock-on, and those on networks that it was on."""
+    member_operations = select(OperationMember.operation_id).where(OperationMember.installation_id == rockon_id)
+    return (Operation.installation_id == rockon_id) | Operation.id.in_(member_operations)
 
 
 class OperationStep(NumberedBase):

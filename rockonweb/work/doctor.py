@@ -371,12 +371,12 @@ class _InstanceProbe:
     def inspect_operations(self) -> CheckResult:
         """Check for operations that are stuck, and for recent failures."""
         current_time = datetime.now(UTC)
-        columns = (Operation.id, Operation.kind, Installation.name)
+        columns = (Operation.id, Operation.kind, func.coalesce(Installation.name, Operation.network))
         query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.installation)
         with Session(self._db_engine) as session:
             active = session.execute(query.where(Operation.progress.in_((Progress.QUEUED, Progress.RUNNING)))).all()
             busy_rockons = {name for _, _, name, progress, _ in active if progress is Progress.RUNNING}
-            latest_ids = select(func.max(Operation.id)).group_by(Operation.installation_id)
+            latest_ids = select(func.max(Operation.id)).group_by(Operation.installation_id, Operation.network)
             failed_states = (Progress.FAILED, Progress.INTERRUPTED)
             failures = session.execute(
                 query.where(

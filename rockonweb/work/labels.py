@@ -15,6 +15,9 @@ KIND_TITLES = {
     Kind.UNINSTALL: t("Uninstall"),
     Kind.ACTION: t("Task"),
     Kind.REFRESH: t("Catalogue refresh"),
+    Kind.CREATE_NETWORK: t("Create network"),
+    Kind.CHANGE_NETWORK: t("Change network"),
+    Kind.REMOVE_NETWORK: t("Remove network"),
 }
 ROLLBACK_TITLE = t("Roll back")
 # By outcome: done, failed.
@@ -28,6 +31,9 @@ ENDED_TITLES = {
     Kind.UNINSTALL: (t("%(name)s was uninstalled"), t("%(name)s could not be uninstalled")),
     Kind.ACTION: (t("The task of %(name)s is done"), t("The task of %(name)s failed")),
     Kind.REFRESH: (t("The catalogue was refreshed"), t("The catalogue could not be refreshed")),
+    Kind.CREATE_NETWORK: (t("The network %(name)s was created"), t("The network %(name)s could not be created")),
+    Kind.CHANGE_NETWORK: (t("The network %(name)s was changed"), t("The network %(name)s could not be changed")),
+    Kind.REMOVE_NETWORK: (t("The network %(name)s was removed"), t("The network %(name)s could not be removed")),
 }
 INSTALLED_UNHEALTHY_TITLE = t("%(name)s was installed, but is not healthy")
 ENDED_ROLLBACK_TITLES = (t("%(name)s was rolled back"), t("%(name)s could not be rolled back"))
@@ -35,9 +41,9 @@ ABORTED_TITLES = {Progress.CANCELLED: t("Cancelled"), Progress.INTERRUPTED: t("I
 
 
 def describe_operation(operation: Operation) -> str:
-    """Return the title of an operation with its rock-on: `Install: Immich`."""
+    """Return the title of an operation with its rock-on or network: `Install: Immich`."""
     title = ROLLBACK_TITLE if operation.is_rollback else KIND_TITLES[operation.kind]
-    return join_texts(": ", (title, operation.installation.name)) if operation.installation else title
+    return join_texts(": ", (title, operation.subject)) if operation.subject else title
 
 
 def describe_outcome(operation: Operation) -> str:
@@ -48,4 +54,4 @@ def describe_outcome(operation: Operation) -> str:
     if operation.notes.stays:
         failed = INSTALLED_UNHEALTHY_TITLE
     title = done if operation.progress is Progress.DONE else failed
-    return fill_template(title, name=operation.installation.name) if operation.installation else title
+    return fill_template(title, name=operation.subject) if operation.subject else title

@@ -25,11 +25,11 @@ from rockonweb.core.operations.lifecycle import (
     State,
     decide_admission,
 )
-from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Request, RestartRequest
+from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, NetworkRequest, Request, RestartRequest
 from rockonweb.core.status.status import Status
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db, repository, transaction
-from rockonweb.work import mastership, queue, scheduler, sync_status
+from rockonweb.work import mastership, network_operations, queue, scheduler, sync_status
 from rockonweb.work.collect_facts import claimed_ports
 
 
@@ -122,14 +122,17 @@ def cancel_operation(operation_id: int) -> None:
         if was_queued:
             _cancel_queued(session, operation)
         rockon_id = operation.installation_id
-    if was_queued and rockon_id is not None:
+    if was_queued:
         scheduler.dispatch_next()
+    if was_queued and rockon_id is not None:
         sync_status.sync_status(rockon_id)
 
 
 def _cancel_queued(session: Session, operation: Operation) -> None:
     """End a queued operation, and reset its rock-on's state to the one before, unless another operation runs."""
     operation.mark_finished(Progress.CANCELLED, t("Cancelled."))
+    if operation.network is not None:
+        network_operations.store_outcome(session, operation)
     installation = operation.installation
     if installation is None:
         return
@@ -151,12 +154,14 @@ def retry_operation(operation_id: int, user: str) -> int:
     operation = db.session.get(Operation, operation_id)
     if operation is None or operation.is_active or operation.progress is Progress.DONE:
         raise Conflict(t("There is nothing to repeat."))
-    installation = operation.installation
+    request, installation = operation.request, operation.installation
+    if isinstance(request, NetworkRequest):
+        return network_operations.submit_again(request, user) or operation_id
     if installation is None:
         return submit_refresh(user)
     if installation.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed_states:
         return submit_operation(installation, RestartRequest(), user)  # its install is complete, but not healthy
-    return submit_operation(installation, operation.request, user, operation.reviewed)
+    return submit_operation(installation, request, user, operation.reviewed)
 
 
 def _insert_operation(session: Session, installation: Installation, request: Request, user: str) -> Operation:

@@ -17,6 +17,7 @@ from rockonweb.core.operations.lifecycle import Kind
 from rockonweb.core.operations.requests import (
     ChangeRequest,
     InstallRequest,
+    NetworkRequest,
     Request,
     RestartRequest,
     StartRequest,
@@ -33,12 +34,13 @@ from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation
 from rockonweb.models.repository import load_answers
-from rockonweb.work import handler_tasks
+from rockonweb.work import handler_tasks, network_operations
 from rockonweb.work.collect_facts import missing_folder_findings
 from rockonweb.work.dependents import dependent_warnings, plan_dependents
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
 
-Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the request of its kind
+# With the request of its kind, and the app; None for an operation on a network.
+Planner = Callable[[Operation, Any, Any, Engine], Plan]
 
 
 class ReviewOutdated(RockonwebError):
@@ -120,6 +122,10 @@ def _plan_handler_task(operation: Operation, request: TaskRequest, installation:
     return handler_tasks.plan_task(installation, request, docker)
 
 
+def _plan_network(operation: Operation, request: NetworkRequest, _installation: None, docker: Engine) -> Plan:
+    return network_operations.plan_operation(operation, request, docker)
+
+
 PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.INSTALL: (_plan_install,),
     Kind.START: (_plan_start,),
@@ -129,6 +135,9 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.UPDATE: (_plan_pull, _plan_update),
     Kind.UNINSTALL: (_plan_uninstall,),
     Kind.ACTION: (_plan_handler_task,),
+    Kind.CREATE_NETWORK: (_plan_network,),
+    Kind.CHANGE_NETWORK: (_plan_network,),
+    Kind.REMOVE_NETWORK: (_plan_network,),
 }
 
 

@@ -16,7 +16,7 @@ from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.host import get_host
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Progress, db, utc_now
-from rockonweb.work import heartbeat, queue, runner, scheduler
+from rockonweb.work import heartbeat, network_operations, queue, runner, scheduler
 from rockonweb.work.executor import find_renamers
 
 DOCKER_GRACE = timedelta(minutes=2)  # for which Docker may still work on requests of a process that has ended
@@ -47,7 +47,7 @@ def recover_operations() -> list[int]:
 
 
 def _clean_up_ended() -> Iterator[int]:
-    """Clean up what ended installs and changes left, as Docker was down or still at work; yield their ids."""
+    """Clean up what ended operations left, as Docker was down or still at work; yield their ids."""
     try:
         with get_host().connect_docker() as docker:
             containers = docker.list_containers()
@@ -60,6 +60,12 @@ def _clean_up_ended() -> Iterator[int]:
                 yield operation_id
         except EngineError as error:  # of this rock-on alone, such as an unmanaged container in the way
             logger.info("what operations left of rock-on %s has to wait: %s", rockon_id, error)
+    for operation_id in network_operations.owed_rollbacks():
+        try:
+            if runner.finish_network_rollback(operation_id):
+                yield operation_id
+        except EngineError as error:
+            logger.info("what operation %s left of its network has to wait: %s", operation_id, error)
 
 
 def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[int]:

@@ -39,7 +39,7 @@ from rockonweb.models import (
     transaction,
     utc_now,
 )
-from rockonweb.work import backup, backup_encryption, operations, queue, rocknets
+from rockonweb.work import backup, backup_encryption, network_operations, operations, queue
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import (
     CONFIRMATION_LENGTH,
@@ -362,7 +362,7 @@ def apply_restore(restore_id: int, entered_secrets: Mapping[SecretLocation, str]
             }
             row.outcome = outcome = replace(row.outcome, rockons={**recorded, **entries})
         if outcome.parts is None:
-            parts = tuple(_restore_parts(settings, archive, docker))
+            parts = tuple(_restore_parts(settings, archive, docker, user))
             with transaction() as session:
                 row = session.get_one(Restore, restore_id)
                 row.outcome = replace(row.outcome, parts=parts)
@@ -381,7 +381,7 @@ def _record_entry(restore_id: int, name: str, entry: RestoredRockOn) -> None:
             row.outcome = replace(row.outcome, rockons={**row.outcome.rockons, name: entry})
 
 
-def _restore_parts(settings: Config, archive: Backup, docker: Engine) -> Iterator[RestoredPart]:
+def _restore_parts(settings: Config, archive: Backup, docker: Engine, user: str) -> Iterator[RestoredPart]:
     """Restore everything but rock-ons, and yield the outcome of each part."""
     planned_parts = list(
         _plan_parts(settings, archive, HostFacts(containers=docker.list_containers(), networks=docker.list_networks()))
@@ -392,12 +392,12 @@ def _restore_parts(settings: Config, archive: Backup, docker: Engine) -> Iterato
             yield part
             continue
         try:
-            yield _restore_part(settings, archive, part)
+            yield _restore_part(settings, archive, part, user)
         except RockonwebError as error:
             yield replace(part, sentence=join_texts(" ", _error_sentences(error)), well=False)
 
 
-def _restore_part(settings: Config, archive: Backup, part: RestoredPart) -> RestoredPart:
+def _restore_part(settings: Config, archive: Backup, part: RestoredPart, user: str) -> RestoredPart:
     if part.kind == "definition":
         if not local.restore_file(settings, archive.definitions[part.name], part.name):
             return replace(part, sentence=t("There is another file with this name, which is kept."), well=False)
@@ -413,8 +413,9 @@ def _restore_part(settings: Config, archive: Backup, part: RestoredPart) -> Rest
             return replace(part, sentence=t("It was added without its password: enter the password again."), well=False)
         return replace(part, sentence=t("It was added."))
     if part.kind == "network":
-        rocknets.create_rocknet(next(spec for spec in archive.networks if spec.name == part.name))
-        return replace(part, sentence=t("It was created."))
+        spec = next(spec for spec in archive.networks if spec.name == part.name)
+        network_operations.submit_creation(spec, user)
+        return replace(part, sentence=t("It is being created, before the rock-ons on it."))
     shares = get_host().shares
     created = shares.create_share(part.name, as_saved=True)
     saved_share = next((share for share in archive.shares if share.name == part.name), core.SavedShare(part.name))

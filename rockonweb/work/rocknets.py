@@ -1,4 +1,4 @@
-"""Rocknets, the Docker networks that users create for containers: list, create, update, recreate and remove them."""
+"""Rocknets, the Docker networks that users create for containers: what there is, and why one can't be changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
 from rockonweb.core.containers.networks import (
     BUILT_IN_NETWORKS,
@@ -22,15 +21,12 @@ from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import (
-    ACTIVE_PROGRESS,
     Container,
     Installation,
     Network,
     NetworkMember,
-    Operation,
     State,
     db,
-    transaction,
 )
 
 
@@ -123,6 +119,11 @@ def stored_spec(name: str) -> NetworkSpec | None:
     return spec
 
 
+def load_rocknet(name: str, docker: Engine) -> Rocknet:
+    """Return a network by its name, with what Docker has of it; a blank one where neither database nor Docker has."""
+    return next((net for net in _collect_rocknets(docker) if net.name == name), Rocknet(name))
+
+
 def _collect_rocknets(docker: Engine | None) -> Iterator[Rocknet]:
     containers = docker.list_containers() if docker else {}
     facts = docker.list_networks(containers) if docker else {}
@@ -198,70 +199,7 @@ def _defined_networks() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     return links, options
 
 
-# -- changing ---------------------------------------------------------------------------------------------------
-
-
-def create_rocknet(spec: NetworkSpec) -> None:
-    """Create a network in Docker and in the database. Raises InvalidNetwork, Conflict, EngineError."""
-    with get_host().connect_docker() as docker:
-        facts = docker.list_networks()
-        _refuse_invalid(spec, facts, _reserved_names() | set(facts))
-        try:
-            with transaction() as session:
-                session.add(Network(network_spec=spec))
-        except IntegrityError:
-            raise Conflict(
-                t('A network named "%(name)s" already exists: choose another name.', name=spec.name)
-            ) from None
-        try:
-            docker.ensure_network(spec.name, spec=spec)
-        except EngineError:
-            _delete_network(spec.name)
-            raise
-
-
-def update_rocknet(net: Rocknet, spec: NetworkSpec) -> bool:
-    """Store a network's new specification, and recreate it with its containers where anything but the comment changed.
-
-    Returns whether it was recreated. Raises InvalidNetwork, Conflict, EngineError.
-    """
-    if refusal := change_refusal(net):
-        raise refusal
-    recreated = net.facts is None or _docker_fields(spec) != _docker_fields(net.desired_spec)
-    with get_host().connect_docker(*net.rockon_names) as docker:
-        facts = docker.list_networks()
-        _refuse_invalid(spec, facts, ())
-        if recreated and spec.name in facts:
-            docker.recreate_network(spec)
-        elif recreated:
-            _recreate_network(docker, spec, net)
-    with transaction() as session:
-        row = session.scalar(select(Network).where(Network.name == spec.name))
-        if row is None:
-            session.add(Network(network_spec=spec))
-        else:
-            row.network_spec = spec
-    return recreated
-
-
-def recreate_rocknet(net: Rocknet) -> None:
-    """Recreate a network that is missing in Docker, and connect its containers. Raises Conflict, EngineError."""
-    if net.name_taken:
-        raise _unmanaged_conflict(net)
-    if busy := _busy_conflict(net):
-        raise busy
-    with get_host().connect_docker(*net.rockon_names) as docker:
-        _recreate_network(docker, net.desired_spec, net)
-
-
-def remove_rocknet(net: Rocknet) -> None:
-    """Disconnect all containers from a network, and delete it, also in the database. Raises Conflict, EngineError."""
-    if refusal := removal_refusal(net):
-        raise refusal
-    with get_host().connect_docker(*net.rockon_names) as docker:
-        if not net.name_taken and net.name in docker.list_networks():
-            docker.disconnect_and_remove(net.name)
-    _delete_network(net.name, members=True)
+# -- checks ------------------------------------------------------------------------------------------------------
 
 
 def change_refusal(net: Rocknet) -> Conflict | None:
@@ -298,7 +236,7 @@ def _common_refusal(net: Rocknet) -> Conflict | None:
             t("Disconnect them first, for example: docker network disconnect %(network)s %(container)s",
               network=net.name, container=net.unmanaged_containers[0]),
         )  # fmt: skip
-    return _busy_conflict(net)
+    return None
 
 
 def _unmanaged_conflict(net: Rocknet) -> Conflict:
@@ -308,34 +246,12 @@ def _unmanaged_conflict(net: Rocknet) -> Conflict:
     )
 
 
-def _busy_conflict(net: Rocknet) -> Conflict | None:
-    names = db.session.scalars(
-        select(Installation.name)
-        .join(Operation, Operation.installation_id == Installation.id)
-        .where(Installation.name.in_(net.rockon_names), Operation.progress.in_(ACTIVE_PROGRESS))
-        .order_by(Installation.name)
-    ).all()
+def refuse_invalid(spec: NetworkSpec, docker: Engine, *, is_new: bool = False) -> None:
+    """Raise InvalidNetwork for a specification that is not valid, or whose name is taken where it `is_new`."""
+    facts = docker.list_networks()
+    names = frozenset(_reserved_names() | set(facts) if is_new else ())
     db.session.rollback()
-    if not names:
-        return None
-    return Conflict(
-        t("%(names)s is busy with another operation, and one of its containers is on this network.",
-          names=", ".join(names)),
-        t("Wait until it has finished."),
-    )  # fmt: skip
-
-
-def _recreate_network(docker: Engine, spec: NetworkSpec, net: Rocknet) -> None:
-    docker.ensure_network(spec.name, spec=spec)
-    containers = docker.list_containers()
-    for member in net.members:
-        if member.container in containers and docker.acts_on(containers[member.container]):
-            docker.reconnect_network(spec.name, member.container)
-
-
-def _refuse_invalid(spec: NetworkSpec, facts: Mapping[str, NetworkFacts], names: Iterable[str]) -> None:
-    faults = list(network_faults(spec, _network_constraints(spec.name, facts, frozenset(names))))
-    if faults:
+    if faults := list(network_faults(spec, _network_constraints(spec.name, facts, names))):
         raise InvalidNetwork(spec.name, faults)
 
 
@@ -359,19 +275,6 @@ def _is_subnet_of(subnet: str, other: object) -> bool:
     return type(network) is type(other) and network.subnet_of(other)  # type: ignore[arg-type]
 
 
-def _docker_fields(spec: NetworkSpec) -> dict[str, object]:
-    return {key: value for key, value in vars(spec).items() if key != "comment"}
-
-
 def _reserved_names() -> set[str]:
     """Return all network names in the database: of rocknets, memberships and links, whether Docker has them or not."""
-    names = {*db.session.scalars(select(Network.name)), *_joined_containers(), *_defined_networks()[0]}
-    db.session.rollback()
-    return names
-
-
-def _delete_network(name: str, *, members: bool = False) -> None:
-    with transaction() as session:
-        session.execute(delete(Network).where(Network.name == name))
-        if members:
-            session.execute(delete(NetworkMember).where(NetworkMember.network == name))
+    return {*db.session.scalars(select(Network.name)), *_joined_containers(), *_defined_networks()[0]}

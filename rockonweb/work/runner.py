@@ -22,8 +22,9 @@ from rockonweb.core.containers.argv import resolve_host_ports
 from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
 from rockonweb.core.facts import UP_STATES
-from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS, TRANSITIONS, Progress, State
+from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS, TRANSITIONS, Kind, Progress, State
 from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.operations.steps import Step
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.repair import name_steps
 from rockonweb.core.text import AppOutput, t
@@ -41,7 +42,7 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.models.base import wrap_database_error
-from rockonweb.work import mastership, operations, rollback, scheduler, sync_status
+from rockonweb.work import mastership, network_operations, operations, rollback, scheduler, sync_status
 from rockonweb.work.dependents import find_dependents
 from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
@@ -121,13 +122,13 @@ def _all_steps_done(operation: Operation) -> bool:
 
 
 def _roll_back_operation(operation_id: int) -> tuple[bool, str]:
-    """Roll back an install or change whose process did not; where Docker does not answer, cleanup is noted as pending.
+    """Roll back an operation whose process did not; where Docker does not answer, cleanup is noted as pending.
 
     Returns whether it was finished instead, as only the removal of the old containers was left; and why the rollback is
     incomplete, which is tried again later.
     """
     operation = db.session.get_one(Operation, operation_id)
-    if operation.installation is None or not operation.transition.rolls_back:
+    if not operation.transition.rolls_back:
         return False, ""
     try:
         with _open_executor(operation) as executor:
@@ -178,6 +179,35 @@ def clean_up_leftovers(rockon_id: int, before_id: int | None = None) -> int | No
     _prune_rollback_points(rockon_id)
     sync_status.sync_status(rockon_id)
     return operation.id
+
+
+def finish_network_rollback(operation_id: int) -> bool:
+    """Finish the pending rollback of an operation on a network. Returns False where nothing is pending any more.
+
+    Raises EngineError.
+    """
+    operation = db.session.get_one(Operation, operation_id)
+    with _operation_lock(operation_id, wait=True), _open_executor(operation) as executor:
+        db.session.rollback()
+        if not operation.notes.owes:
+            return False
+        executor.roll_back_steps()
+        for rollback_error in executor.rollback_errors:
+            raise rollback_error
+        if not executor.cleanup_pending:
+            _update_notes(operation_id, owes=False)
+    return True
+
+
+def _prepare_network(network: str) -> None:
+    """Finish the pending rollback of the operation before on a network; where that fails, the next one goes on from
+    what there is.
+    """
+    for operation_id in network_operations.owed_rollbacks(network):
+        try:
+            finish_network_rollback(operation_id)
+        except EngineError as error:
+            logger.info("what operation %s left of its network stays: %s", operation_id, error)
 
 
 def last_effective_operation(rockon_id: int, before_id: int | None = None) -> Operation | None:
@@ -238,13 +268,16 @@ def _perform_operation(operation_id: int) -> None:
     operation = db.session.get_one(Operation, operation_id)
     if operation.cancel_requested:
         raise Cancelled
-    if operation.installation is None:
+    if operation.kind is Kind.REFRESH:
         _refresh_catalogue(operation_id)
         return
-    clean_up_leftovers(operation.installation.id, before_id=operation_id)
+    if operation.network is not None:
+        _prepare_network(operation.network)
+    elif operation.installation:
+        clean_up_leftovers(operation.installation.id, before_id=operation_id)
     with _open_executor(operation) as executor:
         _note_running(operation_id, executor.engine)
-        renamed = tuple(name_steps(operation.installation.current_definition, executor.engine.list_containers()))
+        renamed = _restored_names(operation, executor.engine)
         for planner in PLANNERS[operation.kind]:
             plan = planner(operation, operation.request, operation.installation, executor.engine)
             executor.secret_answers  # noqa: B018 - cached now, while the answers are loaded
@@ -256,22 +289,32 @@ def _perform_operation(operation_id: int) -> None:
             renamed = ()
 
 
+def _restored_names(operation: Operation, docker: Engine) -> tuple[Step, ...]:
+    """Return the steps that give containers of the rock-on their names back."""
+    if operation.installation is None:
+        return ()
+    return tuple(name_steps(operation.installation.current_definition, docker.list_containers()))
+
+
 @contextmanager
 def _open_executor(operation: Operation) -> Iterator[Executor]:
     """Yield the operation's executor, which may change the containers of the rock-on, under its old and its new name,
-    and of those that depend on it.
+    and of those that depend on it; for a network, those of the rock-ons that are on it.
     """
     host = get_host(operation.installation)
     successor = db.session.get(RockOn, operation.replacement_id) if operation.replacement_id else None
     dependents = find_dependents(operation.installation) if operation.installation else ()
-    further_names = [*([successor.name] if successor else []), *(dependent.name for dependent in dependents)]
+    further_names = [
+        *([successor.name] if successor else []),
+        *(other.name for other in (*dependents, *operation.members)),
+    ]
     with host.connect_docker(*further_names) as docker:
         mastership.refuse_other_copy(docker)
         executor = Executor(host, docker, operation)
         try:
             yield executor
         finally:
-            if executor.cleanup_pending:
+            if executor.cleanup_pending or (operation.network and executor.rollback_errors):
                 _update_notes(operation.id, owes=True)
 
 
@@ -334,6 +377,8 @@ def _finish_operation(operation_id: int, progress: Progress, error: RockonwebErr
             if facts is not None:
                 sync_status.write_status(operation.installation, facts, keep_failure=progress in FAILED_ENDS)
             scheduler.show_pending(operation.installation)
+        if operation.network is not None:
+            network_operations.store_outcome(session, operation)
         kind = operation.kind
     if rockon_id is None:
         return

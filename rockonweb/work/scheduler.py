@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, and_, or_, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.operations import conflicts
-from rockonweb.core.operations.lifecycle import QUICK_KINDS, STATE_LABELS, Progress
+from rockonweb.core.operations.lifecycle import QUICK_KINDS, STATE_LABELS, Kind, Progress
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.models import (
@@ -47,26 +47,36 @@ def blocking_operations(operation: Operation) -> list[Operation]:
     """Return the operations that a queued operation has to wait for, running ones first.
 
     These are the operations of its rock-on that run or were submitted earlier; else those that run on a rock-on which
-    shares a network or a container with it.
+    shares a network or a container with it. Between an operation on a network and those that share something with it,
+    the order of submission counts too: it is one on each rock-on that is on the network.
     """
-    if operation.installation_id is None or operation.progress is not Progress.QUEUED:
+    if operation.kind is Kind.REFRESH or operation.progress is not Progress.QUEUED:
         return []
-    own_operations = unfinished_operations(operation.installation_id)
-    earlier = [
+    own_operations = unfinished_operations(operation.installation_id) if operation.installation_id else []
+    blocking = [
         candidate
         for candidate in own_operations
         if candidate.id < operation.id or candidate.progress is Progress.RUNNING
     ]
-    if earlier:
-        return sorted(earlier, key=lambda candidate: candidate.progress is not Progress.RUNNING)
-    elsewhere = select(Operation).where(
-        Operation.progress == Progress.RUNNING,
-        Operation.installation_id.is_not(None),
-        Operation.installation_id != operation.installation_id,
+    if not blocking:
+        others = [*db.session.scalars(_possible_conflicts(operation))]
+        own_resources = _operation_resources(operation) if others else frozenset()
+        blocking = [other for other in others if own_resources & _operation_resources(other)]
+    return sorted(blocking, key=lambda candidate: candidate.progress is not Progress.RUNNING)
+
+
+def _possible_conflicts(operation: Operation) -> Select[Operation]:
+    """Return the query for the operations on other rock-ons and on networks that a queued one may have to wait for."""
+    earlier = and_(Operation.progress == Progress.QUEUED, Operation.id < operation.id)
+    if operation.network is None:
+        earlier = and_(earlier, Operation.network.is_not(None))
+    query = select(Operation).where(
+        or_(Operation.progress == Progress.RUNNING, earlier),
+        Operation.kind != Kind.REFRESH,
+        Operation.id != operation.id,
+        or_(Operation.installation_id.is_(None), Operation.installation_id != (operation.installation_id or 0)),
     )
-    running = [*db.session.scalars(elsewhere.order_by(Operation.id))]
-    own_resources = _operation_resources(operation) if running else frozenset()
-    return [other for other in running if own_resources & _operation_resources(other)]
+    return query.order_by(Operation.id)
 
 
 def claim_operation(operation_id: int) -> bool:
@@ -173,7 +183,8 @@ def _apply_transition(operation: Operation, installation: Installation) -> bool:
 def _operation_resources(operation: Operation) -> frozenset[str]:
     installation = operation.installation
     if installation is None:
-        return frozenset()
+        members = [member.current_definition for member in operation.members]
+        return conflicts.network_resources(operation.network or "", members)
     definition, request = installation.current_definition, operation.request
     present_networks = select(NetworkMember.network).join(Container).where(Container.installation_id == installation.id)
     resources = conflicts.rockon_resources(definition, db.session.scalars(present_networks))

@@ -10,11 +10,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, Generic, TypeVar
 
+from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from rockonweb.config import current_config
+from rockonweb.core.containers.networks import Endpoint
 from rockonweb.core.docker import pull_layers
 from rockonweb.core.docker.pull_layers import Layer, PullProgress
 from rockonweb.core.errors import EngineError, RockonwebError, UndoSkipped
@@ -307,32 +310,52 @@ class _RemoveImageAction(StepAction[RemoveImage]):
 @_register_for(CreateNetwork)
 class _CreateNetworkAction(UndoableAction[CreateNetwork]):
     def do(self, context: StepContext, step: CreateNetwork, row_id: int) -> None:
-        context.engine.ensure_network(step.network, context.operation_uid, rocknets.stored_spec(step.network))
+        spec = step.spec or rocknets.stored_spec(step.network)
+        context.engine.ensure_network(step.network, context.operation_uid, spec)
 
     def undo(self, context: StepContext, step: CreateNetwork, undo_state: UndoState, *, ended: bool) -> None:
         if step.network in context.engine.operation_networks(context.operation_uid):
-            context.engine.remove_network(step.network)
+            _remove_network(context, step.network, required=step.spec is not None)
 
 
 @_register_for(RemoveNetwork)
 class _RemoveNetworkAction(StepAction[RemoveNetwork]):
+    def prepare_undo(self, context: StepContext, step: RemoveNetwork) -> UndoState | None:
+        return context.engine.network_config(step.network) if step.required else None
+
     def do(self, context: StepContext, step: RemoveNetwork, row_id: int) -> str:
-        if rocknets.stored_spec(step.network) or not context.engine.remove_network(step.network):
+        kept = not step.required and rocknets.stored_spec(step.network)
+        if kept or not _remove_network(context, step.network, required=step.required):
             return t(
                 "It is kept: something else is connected to it, an owner created it, or it is not managed by Rockonweb."
             )
         return ""
+
+    def undo(self, context: StepContext, step: RemoveNetwork, undo_state: UndoState, *, ended: bool) -> None:
+        context.engine.restore_network(undo_state)
+
+
+def _remove_network(context: StepContext, name: str, *, required: bool) -> bool:
+    """Remove a network, and return whether it is gone. Raises EngineError where that is `required` and it is in use."""
+    is_gone = context.engine.remove_network(name)
+    if required and not is_gone:
+        raise EngineError(
+            t('Something else is connected to the network "%(name)s".', name=name), t("Disconnect it first.")
+        )
+    return is_gone
 
 
 @_register_for(ConnectNetwork)
 class _ConnectNetworkAction(StepAction[ConnectNetwork]):
     def prepare_undo(self, context: StepContext, step: ConnectNetwork) -> UndoState | None:
         container = context.engine.inspect_container(step.container)
-        return None if container and step.network in container.networks else EMPTY_STATE
+        if container and step.network in container.networks:
+            return None
+        return {"network_id": context.engine.network_id(step.network)}
 
     def do(self, context: StepContext, step: ConnectNetwork, row_id: int) -> str:
         try:
-            context.engine.connect_network(step.network, step.container)
+            context.engine.connect_network(step.network, step.container, step.endpoint)
         except RockonwebError as error:
             if step.required:
                 raise
@@ -341,20 +364,22 @@ class _ConnectNetworkAction(StepAction[ConnectNetwork]):
 
     def undo(self, context: StepContext, step: ConnectNetwork, undo_state: UndoState, *, ended: bool) -> None:
         if context.engine.inspect_container(step.container):
-            context.engine.disconnect_network(step.network, step.container)
+            context.engine.disconnect_network(step.network, step.container, undo_state.get("network_id"))
 
 
 @_register_for(DisconnectNetwork)
 class _DisconnectNetworkAction(StepAction[DisconnectNetwork]):
     def prepare_undo(self, context: StepContext, step: DisconnectNetwork) -> UndoState | None:
-        container = context.engine.inspect_container(step.container)
-        return EMPTY_STATE if container and step.network in container.networks else None
+        endpoint = context.engine.find_endpoint(step.network, step.container)
+        return None if endpoint is None else asdict(endpoint)
 
     def do(self, context: StepContext, step: DisconnectNetwork, row_id: int) -> None:
         context.engine.disconnect_network(step.network, step.container)
 
     def undo(self, context: StepContext, step: DisconnectNetwork, undo_state: UndoState, *, ended: bool) -> None:
-        context.engine.connect_network(step.network, step.container)
+        if context.engine.inspect_container(step.container):
+            endpoint = TypeAdapter(Endpoint).validate_python(undo_state)
+            context.engine.connect_network(step.network, step.container, endpoint)
 
 
 # -- containers -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """The pages of networks."""
 
 import pytest
+from werkzeug.test import TestResponse
 
-from rockonweb.core.containers.networks import NetworkSpec
+from rockonweb.core.containers.networks import Endpoint, NetworkSpec
+from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
-from rockonweb.host import Host
+from rockonweb.host import Host, Waiter
 from rockonweb.models import Installation, Kind, Network, NetworkMember, Operation, Progress, db, transaction
-from rockonweb.work import rocknets
+from rockonweb.work import operations, rocknets, runner
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import FormClient, add_rockon, mark_installed
 
@@ -24,16 +26,42 @@ class Docker(stand_in.FakeDocker):
             "none": NetworkFacts("none", driver="null"),
         }
         self.told: list[str] = []
+        self.waiter = Waiter()
 
-    def ensure_network(self, name: str, operation: int | None = None, spec: NetworkSpec | None = None) -> bool:
+    def acts_on(self, _container: ContainerFacts) -> bool:
+        return True
+
+    def operation_containers(self, _uid: str) -> list[str]:
+        return []
+
+    def network_config(self, name: str) -> dict[str, str]:
+        return {"name": name}
+
+    def network_id(self, name: str) -> str:
+        return name
+
+    def list_endpoints(self, network: str) -> dict[str, Endpoint]:
+        facts = self.known_networks.get(network)
+        return {name: Endpoint() for name in facts.containers} if facts else {}
+
+    def find_endpoint(self, _network: str, _name: str) -> Endpoint:
+        return Endpoint()
+
+    def ensure_network(self, name: str, operation: str | None = None, spec: NetworkSpec | None = None) -> bool:
         self.told.append(f"make {name}")
         return True
 
-    def recreate_network(self, spec: NetworkSpec) -> None:
-        self.told.append(f"remake {spec.name}")
+    def remove_network(self, name: str) -> bool:
+        self.told.append(f"remove {name}")
+        return True
 
-    def disconnect_and_remove(self, name: str) -> None:
-        self.told.append(f"close {name}")
+    def connect_network(self, network: str, name: str, endpoint: Endpoint | None = None) -> bool:
+        self.told.append(f"connect {name}")
+        return True
+
+    def disconnect_network(self, network: str, name: str, network_id: str | None = None) -> bool:
+        self.told.append(f"disconnect {name}")
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +94,14 @@ def media(docker: Docker) -> Installation:
     )
     docker.known_containers["films"] = ContainerFacts("films", rockon="Films")
     return rockon
+
+
+def run_submitted(answer: TestResponse) -> int:
+    """Run the operation that a form has submitted, as a worker does; returns its id."""
+    assert answer.status_code == 303, answer.text
+    operation_id = int(answer.location.removeprefix("/operations/"))
+    runner.run(operation_id)
+    return operation_id
 
 
 def kept() -> list[str]:
@@ -131,7 +167,12 @@ def test_a_network_is_made_and_remembered(docker: Docker, owner_client: FormClie
         "comment": "<b>films</b>",
     }
     answer = owner_client.submit_form("/networks/new", form, page="/networks/new")
-    assert (answer.status_code, answer.location) == (303, "/networks")
+    assert docker.told == []
+    waiting = owner_client.get("/networks").text
+    assert "Create network: media</a>" in waiting
+    assert "no longer has" not in waiting
+    assert "/networks/media/edit" not in waiting
+    run_submitted(answer)
     assert docker.told == ["make media"]
     assert rocknets.stored_spec("media") == NetworkSpec(
         "media",
@@ -140,9 +181,8 @@ def test_a_network_is_made_and_remembered(docker: Docker, owner_client: FormClie
         mtu=1400,
         comment="<b>films</b>",
     )
-    text = owner_client.get("/networks").text
-    assert "The network &#34;media&#34; was created." in text
-    assert "&lt;b&gt;films" in text
+    assert "&lt;b&gt;films" in owner_client.get("/networks").text
+    assert "Create network: media" in owner_client.get("/operations").text
 
 
 @pytest.mark.parametrize(
@@ -186,7 +226,7 @@ def test_a_fault_in_a_folded_field_unfolds_it(owner_client: FormClient) -> None:
 
 
 def test_a_change_says_beforehand_whose_connection_is_cut(docker: Docker, owner_client: FormClient) -> None:
-    media(docker)
+    rockon = media(docker)
     text = owner_client.get("/networks/media/edit").text
     assert "it is recreated" in text
     assert '<code class="break">films</code>' in text
@@ -195,9 +235,11 @@ def test_a_change_says_beforehand_whose_connection_is_cut(docker: Docker, owner_
     answer = owner_client.submit_form(
         "/networks/media/edit", {**PLAIN, "subnet": "10.6.0.0/24"}, page="/networks/media/edit"
     )
-    assert answer.status_code == 303
-    assert docker.told == ["remake media"]
+    run_submitted(answer)
+    assert docker.told == ["disconnect films", "remove media", "make media", "connect films"]
     assert rocknets.stored_spec("media") == NetworkSpec("media", subnet="10.6.0.0/24")
+    for path in (f"/rockons/{rockon.id}", f"/rockons/{rockon.id}/history", f"/operations?rockon={rockon.id}"):
+        assert "Change network: media" in owner_client.get(path).text
 
 
 def test_its_own_subnet_is_in_nobodys_way(
@@ -206,8 +248,8 @@ def test_its_own_subnet_is_in_nobodys_way(
     media(docker)
     monkeypatch.setattr(Host, "subnets", lambda _: {"br-1": ("10.5.0.0/24",), "eth0": ("192.168.1.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/25"}
-    assert owner_client.submit_form("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
-    assert docker.told == ["remake media"]
+    run_submitted(owner_client.submit_form("/networks/media/edit", form, page="/networks/media/edit"))
+    assert "make media" in docker.told
 
 
 def test_a_comment_alone_makes_nothing_anew(
@@ -240,8 +282,8 @@ def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_c
     assert "Films</a>" in text
     assert docker.told == []
     answer = owner_client.submit_form("/networks/media/remove", page="/networks/media/remove")
-    assert (answer.status_code, answer.location) == (303, "/networks")
-    assert docker.told == ["close media"]
+    run_submitted(answer)
+    assert docker.told == ["disconnect films", "remove media"]
     assert kept() == []
     assert [row.network for row in db.session.query(NetworkMember)] == ["other"]
 
@@ -253,17 +295,55 @@ def test_an_empty_one_cuts_off_nobody(docker: Docker, owner_client: FormClient) 
     assert "a change disrupts nothing" in owner_client.get("/networks/media/edit").text
 
 
-def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_client: FormClient) -> None:
+def test_while_a_rockon_on_it_is_busy_it_waits(docker: Docker, owner_client: FormClient) -> None:
     rockon = media(docker)
     with transaction() as session:
-        session.add(Operation(kind=Kind.RESTART, installation_id=rockon.id, progress=Progress.RUNNING))
-    for path in ("edit", "remove"):
-        answer = owner_client.submit_form(f"/networks/media/{path}", {**PLAIN}, page="/networks/new")
-        assert answer.status_code == 409
-        assert "Films is busy with another operation" in answer.text
-    assert owner_client.get("/networks/media/edit").status_code == 409
+        restart = Operation(kind=Kind.RESTART, installation_id=rockon.id, progress=Progress.RUNNING)
+        session.add(restart)
+    answer = owner_client.submit_form("/networks/media/remove", page="/networks/new")
+    operation_id = run_submitted(answer)
     assert docker.told == []
+    assert "Waiting: next in the queue, after Restart: Films." in owner_client.get(answer.location).text
+    with transaction():
+        restart.mark_finished(Progress.DONE)
+    runner.run(operation_id)
+    assert docker.told == ["disconnect films", "remove media"]
+
+
+def test_only_one_operation_on_it_at_a_time_and_the_same_one_is_joined(
+    docker: Docker, owner_client: FormClient
+) -> None:
+    media(docker)
+    first, second = (owner_client.submit_form("/networks/media/remove", page="/networks/new") for _ in range(2))
+    assert first.location == second.location
+    answer = owner_client.submit_form("/networks/media/edit", {**PLAIN, "mtu": "1400"}, page="/networks/new")
+    assert answer.status_code == 409
+    assert "The network &#34;media&#34; is busy with another operation." in answer.text
+    comment = {**PLAIN, "subnet": "10.5.0.0/24", "comment": "music"}
+    assert owner_client.submit_form("/networks/media/edit", comment, page="/networks/new").status_code == 409
+
+
+def test_one_whose_creation_was_cancelled_is_forgotten(docker: Docker, owner_client: FormClient) -> None:
+    answer = owner_client.submit_form("/networks/new", {**PLAIN, "name": "media"}, page="/networks/new")
     assert kept() == ["media"]
+    operations.cancel_operation(int(answer.location.removeprefix("/operations/")))
+    assert kept() == []
+    again = owner_client.submit_form(f"{answer.location}/retry", page=answer.location)
+    run_submitted(again)
+    assert kept() == ["media"]
+
+
+def test_a_failure_is_told_on_its_page_and_among_the_networks(docker: Docker, owner_client: FormClient) -> None:
+    media(docker)
+    answer = owner_client.submit_form("/networks/media/remove", page="/networks/new")
+    docker.known_networks["media"] = NetworkFacts("media", ("films", "theirs"), ours=True)
+    docker.known_containers["theirs"] = ContainerFacts("theirs")
+    with pytest.raises(Conflict, match="Unmanaged containers are connected"):
+        run_submitted(answer)
+    assert docker.told == []
+    assert "Unmanaged containers are connected to it: theirs." in owner_client.get(answer.location).text
+    assert f'<a href="{answer.location}">Remove network: media</a>' in owner_client.get("/networks").text
+    assert "Remove network: media" in owner_client.get("/operations?kind=remove_network&outcome=failed").text
 
 
 def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_client: FormClient) -> None:
@@ -273,8 +353,9 @@ def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_clie
     text = owner_client.get("/networks").text
     assert "Docker no longer has this network." in text
     assert "films</code>" in text
-    assert owner_client.submit_form("/networks/media/restore", page="/networks").status_code == 303
-    assert docker.told == ["make media"]
+    docker.known_containers["films"] = ContainerFacts("films", rockon="Films")
+    run_submitted(owner_client.submit_form("/networks/media/restore", page="/networks"))
+    assert docker.told == ["make media", "connect films"]
 
 
 def test_one_that_a_plan_made_and_docker_lost_is_known_by_who_was_joined(
@@ -285,8 +366,9 @@ def test_one_that_a_plan_made_and_docker_lost_is_known_by_who_was_joined(
     text = owner_client.get("/networks").text
     assert "Docker no longer has this network." in text
     assert "never" not in text
-    assert owner_client.submit_form("/networks/plain/restore", page="/networks").status_code == 303
+    run_submitted(owner_client.submit_form("/networks/plain/restore", page="/networks"))
     assert docker.told == ["make plain"]
+    assert kept() == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from rockonweb.core.plan import plan
 from rockonweb.host import engine as host_engine
 from rockonweb.models import Installation, Kind, Network, Restore, db
 from rockonweb.models.repository import load_answers
-from rockonweb.work import backup, restore, rocknets
+from rockonweb.work import backup, network_operations, restore
 from rockonweb.work.collect_facts import gather_facts
 from tests.support import samples
 from tests.support.apps import fetch_app_page
@@ -138,7 +138,8 @@ def filled(engine: DockerDaemon, instance: Instance, app_image: str, keeping_ima
         container_links={"box": [{"name": "BoxToStore", "source_container": "box-store"}]},
         custom_config={"nickname": {"label": "", "description": ""}},
     )
-    rocknets.create_rocknet(NetworkSpec("mine", subnet=subnet_of(engine), comment="for all"))
+    spec = NetworkSpec("mine", subnet=subnet_of(engine), comment="for all")
+    instance.run_successfully(network_operations.submit_creation(spec, "tester"))
     instance.prepare_install(box)  # makes the shares
     os.chown(instance.settings.shares_root / "box-store-data", 1234, 4321)
     reviewed = instance.install_rockon(

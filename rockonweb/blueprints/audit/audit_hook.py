@@ -60,6 +60,9 @@ ACTION_LABELS: dict[str, LazyString] = {
     "operation.update": _l("updated"),
     "operation.action": _l("ran a task"),
     "operation.refresh": _l("refreshed the catalogue"),
+    "operation.create_network": _l("created a network"),
+    "operation.change_network": _l("changed a network"),
+    "operation.remove_network": _l("removed a network"),
     "operations.cancel": _l("cancelled an operation"),
     "operations.retry": _l("repeated an operation"),
     "metastores.add": _l("added a metastore"),
@@ -119,8 +122,6 @@ def _describe_subject() -> str:
         names.append(installation.name if installation else f"#{rockon_id}")
     if operation_id := view_args.pop("operation_id", None):
         operation = db.session.get(Operation, operation_id)
-        names.append(
-            f"{operation.installation.name if operation and operation.installation else ''} #{operation_id}".strip()
-        )
+        names.append(f"{operation.subject if operation else ''} #{operation_id}".strip())
     names += [f"#{value}" if isinstance(value, int) else str(value) for value in view_args.values()]
     return ", ".join(names or [request.form.get("name", "")])

@@ -110,8 +110,9 @@ def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> Insta
 
 
 def _recent_failures() -> list[FailedOperation]:
-    """Return recent failed operations, each only where it is the last that ended on its rock-on."""
-    last_ids = select(func.max(Operation.id)).where(Operation.finished.is_not(None)).group_by(Operation.installation_id)
+    """Return recent failed operations, each only where it is the last that ended on its rock-on or network."""
+    last_ids = select(func.max(Operation.id)).where(Operation.finished.is_not(None))
+    last_ids = last_ids.group_by(Operation.installation_id, Operation.network)
     query = select(Operation).where(
         Operation.id.in_(last_ids),
         Operation.progress.in_((Progress.FAILED, Progress.INTERRUPTED)),

@@ -13,7 +13,17 @@ from sqlalchemy.orm import defer, joinedload
 
 from rockonweb.blueprints.operations import plain_text
 from rockonweb.blueprints.operations import progress as running_now
-from rockonweb.models import ACTIVE_PROGRESS, Installation, Kind, Operation, Progress, Role, db, repository
+from rockonweb.models import (
+    ACTIVE_PROGRESS,
+    Installation,
+    Kind,
+    Operation,
+    Progress,
+    Role,
+    concerns_rockon,
+    db,
+    repository,
+)
 from rockonweb.web import ui_link
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import LOGS_ROLE, require_role, user_has_role
@@ -42,7 +52,7 @@ def index() -> ResponseReturnValue:
     outcome, kind = request.args.get("outcome", ""), request.args.get("kind", "")
     kind = kind if kind in [*Kind] else ""
     outcome = outcome if outcome in OUTCOMES else ""
-    conditions = [Operation.installation_id == installation.id] if installation else []
+    conditions = [concerns_rockon(installation.id)] if installation else []
     conditions += [Operation.progress.in_(OUTCOMES[outcome])] if outcome else []
     conditions += [Operation.kind == Kind(kind)] if kind else []
     pages = max(1, -(-(db.session.scalar(select(func.count(Operation.id)).where(*conditions)) or 0) // PAGE_SIZE))

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from rockonweb.blueprints.rockon import container_logs, resource_charts
 from rockonweb.core.invisible import escape_invisible
-from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Role, db
+from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Role, concerns_rockon, db
 from rockonweb.web import rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, require_role
@@ -84,10 +84,10 @@ def resources(rockon_id: int) -> ResponseReturnValue:
 def history(rockon_id: int) -> ResponseReturnValue:
     """Show all its operations, active ones first, then the newest."""
     installation = rockon_page.rockon_or_404(rockon_id)
-    total = db.session.scalar(select(func.count(Operation.id)).where(Operation.installation_id == installation.id)) or 0
+    total = db.session.scalar(select(func.count(Operation.id)).where(concerns_rockon(installation.id))) or 0
     pages = max(1, -(-total // HISTORY_PAGE_SIZE))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
-    query = select(Operation).where(Operation.installation_id == installation.id)
+    query = select(Operation).where(concerns_rockon(installation.id))
     query = query.options(defer(Operation.reviewed)).order_by(
         Operation.progress.in_(ACTIVE_PROGRESS).desc(), Operation.id.desc()
     )

@@ -19,7 +19,7 @@ from rockonweb.core.operations.requests import (
 )
 from rockonweb.core.plan import plan
 from rockonweb.core.text import t
-from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockOn, Role, State, db
+from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockOn, Role, State, concerns_rockon, db
 from rockonweb.web import catalogue_listing, drafts, rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import RoleBlueprint, require_role
@@ -159,5 +159,5 @@ def reinstall(rockon_id: int) -> ResponseReturnValue:
 
 
 def _recent_operations(installation: Installation) -> list[Operation]:
-    query = select(Operation).where(Operation.installation_id == installation.id).order_by(Operation.id.desc())
+    query = select(Operation).where(concerns_rockon(installation.id)).order_by(Operation.id.desc())
     return list(db.session.scalars(query.limit(RECENT_OPERATIONS)))

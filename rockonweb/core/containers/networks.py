@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ class NetworkSpec:
 
     def contains_address(self, address: str) -> bool:
         """Whether an address is one of its subnet."""
-        return bool(self.subnet) and ip_address(address) in ip_network(self.subnet)
+        return bool(self.subnet and address) and ip_address(address) in ip_network(self.subnet)
 
     @property
     def driver_options(self) -> dict[str, str]:
@@ -67,6 +67,24 @@ class NetworkSpec:
             "com.docker.network.driver.mtu": str(self.mtu or ""),
         }
         return {key: value for key, value in options.items() if value}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """How a container is on a network: other names, links (container and alias), and static addresses."""
+
+    aliases: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    ipv4_address: str = ""
+    ipv6_address: str = ""
+
+    def moved_to(self, spec: NetworkSpec) -> Endpoint:
+        """Return the endpoint for another network, without static addresses that are outside its subnet."""
+        return replace(
+            self,
+            ipv4_address=self.ipv4_address if spec.contains_address(self.ipv4_address) else "",
+            ipv6_address=self.ipv6_address if spec.contains_address(self.ipv6_address) else "",
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which operations on two rock-ons conflict: those that use the same resources."""
+"""Which operations conflict: those on rock-ons and networks that use the same resources."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def rockon_resources(definition: Definition, joined_networks: Iterable[str]) -> 
     return frozenset(
         {f"network {name}" for name in networks - {*BUILT_IN_NETWORKS}} | {f"container {name}" for name in containers}
     )
+
+
+def network_resources(network: str, members: Iterable[Definition]) -> frozenset[str]:
+    """Return what an operation on a network uses: itself, and the containers of the rock-ons that are on it."""
+    return frozenset({f"network {network}", *(f"container {name}" for member in members for name in member.containers)})

@@ -1,4 +1,4 @@
-"""The kinds of operations on rock-ons, and the state transitions of each: while it waits or runs, and at its end."""
+"""The kinds of operations, and the state transitions of each: while it waits or runs, and at its end."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ class Kind(enum.StrEnum):
     UNINSTALL = "uninstall"
     ACTION = "action"  # a task of the rock-on's handler, such as a client's profile
     REFRESH = "refresh"
+    CREATE_NETWORK = "create_network"
+    CHANGE_NETWORK = "change_network"  # it is recreated, with its containers
+    REMOVE_NETWORK = "remove_network"
 
 
 class Progress(enum.StrEnum):
@@ -74,6 +77,9 @@ KIND_LABELS = {
     Kind.UNINSTALL: t("uninstall"),
     Kind.ACTION: t("run a task"),
     Kind.REFRESH: t("refresh"),
+    Kind.CREATE_NETWORK: t("create a network"),
+    Kind.CHANGE_NETWORK: t("change a network"),
+    Kind.REMOVE_NETWORK: t("remove a network"),
 }
 
 
@@ -114,6 +120,7 @@ class Transition:
 
 
 _INSTALLED = (State.INSTALLED,)
+_NETWORK = Transition((), rolls_back=True, is_quick=True)  # the states of the rock-ons on it stay as they are
 _CHANGE = Transition(
     _INSTALLED,
     State.PENDING_UPDATE,
@@ -153,6 +160,10 @@ TRANSITIONS = {
         is_quick=True,
     ),
     Kind.ACTION: Transition(_INSTALLED),
+    Kind.REFRESH: Transition(()),
+    Kind.CREATE_NETWORK: _NETWORK,
+    Kind.CHANGE_NETWORK: _NETWORK,
+    Kind.REMOVE_NETWORK: _NETWORK,
 }
 QUICK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.is_quick)
 ROLLBACK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.rolls_back)

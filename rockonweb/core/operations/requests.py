@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, dataclass_transform
 
 from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.operations.lifecycle import Kind, State
 from rockonweb.core.packed import StoredSentence, pack, unpack
 from rockonweb.core.status.status import Status
@@ -107,6 +108,27 @@ class RestartRequest(Request, kind=Kind.RESTART):
 
 class RefreshRequest(Request, kind=Kind.REFRESH):
     """Refresh the catalogue."""
+
+
+class CreateNetworkRequest(Request, kind=Kind.CREATE_NETWORK):
+    """Create a network of the user's."""
+
+    spec: NetworkSpec = NetworkSpec("")
+
+
+class ChangeNetworkRequest(Request, kind=Kind.CHANGE_NETWORK):
+    """Recreate a network of the user's, or one that is missing in Docker, and connect its containers again."""
+
+    spec: NetworkSpec = NetworkSpec("")
+
+
+class RemoveNetworkRequest(Request, kind=Kind.REMOVE_NETWORK):
+    """Disconnect all containers from a network of the user's, and remove it."""
+
+    network: str = ""
+
+
+NetworkRequest = CreateNetworkRequest | ChangeNetworkRequest | RemoveNetworkRequest
 
 
 def request_from_json(kind: Kind, text: str) -> Request:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, dataclass_transform
 from pydantic import TypeAdapter
 
 from rockonweb.core.containers.argv import Argv
+from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.secret import format_command
 from rockonweb.core.text import TranslatableText, fill_template, t
 
@@ -72,10 +73,14 @@ class PullImage(Step, kind="pull"):
 
 
 class CreateNetwork(Step, kind="make_network"):
-    """Create a network unless it exists. Undo: remove it, when this operation created it."""
+    """Create a network unless it exists: by `spec`, None: as it is stored.
+
+    Undo: remove it, when this operation created it.
+    """
 
     does = t("create network %(network)s")
     network: str
+    spec: NetworkSpec | None = None
 
 
 class CreateContainer(Step, kind="create"):
@@ -87,16 +92,20 @@ class CreateContainer(Step, kind="create"):
 
 
 class ConnectNetwork(Step, kind="join"):
-    """Connect a container to a network. Unless it is `required`, a refusal is only reported."""
+    """Connect a container to a network. Unless it is `required`, a refusal is only reported.
+
+    Undo: disconnect it from that network, but not from another one that has its name by then.
+    """
 
     does = t("connect %(container)s to network %(network)s")
     network: str
     container: str
     required: bool = True
+    endpoint: Endpoint = Endpoint()
 
 
 class DisconnectNetwork(Step, kind="leave"):
-    """Disconnect a container from a network. Undo: connect it again."""
+    """Disconnect a container from a network. Undo: connect it again, as it was."""
 
     does = t("disconnect %(container)s from network %(network)s")
     network: str
@@ -264,10 +273,15 @@ class RemoveContainer(Step, kind="remove"):
 
 
 class RemoveNetwork(Step, kind="remove_network"):
-    """Remove a managed network that nothing is connected to any more."""
+    """Remove a managed network that nothing is connected to any more.
+
+    Unless it is `required`, one that is in use or was created by a user is kept. Undo of a required one: recreate it
+    as it was.
+    """
 
     does = t("remove network %(network)s")
     network: str
+    required: bool = False
 
 
 class RemoveImage(Step, kind="remove_image"):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.operations.conflicts import rockon_resources
+from rockonweb.core.operations.conflicts import network_resources, rockon_resources
 from tests.support.samples import build_definition
 
 
@@ -62,3 +62,11 @@ def test_a_mode_that_is_overridden_keeps_nobody_waiting() -> None:
 def test_who_borrows_volumes_shares_something_with_who_lends_them() -> None:
     lender = rockon_resources(definition("data"), ())
     assert lender & rockon_resources(definition("app", ["--volumes-from", "data"]), ()) == {"container data"}
+
+
+def test_a_network_shares_something_with_who_is_on_it_and_who_joins_it() -> None:
+    media = network_resources("media", [definition("films")])
+    assert media == {"network media", "container films"}
+    assert media & rockon_resources(definition("films"), ())
+    assert media & rockon_resources(definition("music"), ("media",))
+    assert not media & rockon_resources(definition("music"), ("home",))

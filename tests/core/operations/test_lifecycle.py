@@ -55,5 +55,5 @@ def test_an_install_that_stays_is_installed_though_it_failed() -> None:
     assert found is State.INSTALLED
 
 
-def test_each_kind_but_the_refresh_has_a_transition() -> None:
-    assert {*TRANSITIONS} == {*Kind} - {Kind.REFRESH}
+def test_each_kind_has_a_transition() -> None:
+    assert {*TRANSITIONS} == {*Kind}

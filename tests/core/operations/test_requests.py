@@ -3,11 +3,15 @@
 import pytest
 
 from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.operations.lifecycle import Kind, State
 from rockonweb.core.operations.requests import (
+    ChangeNetworkRequest,
     ChangeRequest,
+    CreateNetworkRequest,
     InstallRequest,
     Notes,
+    RemoveNetworkRequest,
     Request,
     RestartRequest,
     TaskRequest,
@@ -19,6 +23,7 @@ from rockonweb.core.operations.requests import (
 from rockonweb.core.packed import pack, unpack
 from rockonweb.core.status.status import Status
 
+NETWORK = NetworkSpec("media", subnet="10.5.0.0/24", aux_addresses=(("nas", "10.5.0.2"),), mtu=1400, icc=False)
 ANSWERS = Answers(ports={"web": {80: 8080, 81: None}}, labels={"web": ["a=b"]}, custom_config={"K": "v"})
 
 
@@ -32,6 +37,9 @@ ANSWERS = Answers(ports={"web": {80: 8080, 81: None}}, labels={"web": ["a=b"]}, 
         UninstallRequest(("a", "b")),
         TaskRequest("profile", "laptop"),
         RestartRequest(),
+        CreateNetworkRequest(NETWORK),
+        ChangeNetworkRequest(NETWORK),
+        RemoveNetworkRequest("media"),
     ],
     ids=lambda one: type(one).__name__,
 )

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.operations.steps import (
     AwaitHealth,
+    ConnectNetwork,
     CreateContainer,
+    CreateNetwork,
     CreateShare,
     RunOnce,
     SetShareOwner,
@@ -23,6 +26,10 @@ STEPS = [
     SetShareOwner(share="films/old", uid=1, gid=2, why=""),
     TakeSnapshot(share="films", containers=("web", "db"), why=""),
     AwaitHealth(pages=(("web", UiPage(8080, https=True)), ("db", None)), stays=True, why=""),
+    CreateNetwork(network="media", spec=NetworkSpec("media", aux_addresses=(("nas", "10.5.0.2"),), mtu=1400), why=""),
+    ConnectNetwork(
+        network="media", container="web", endpoint=Endpoint(("front",), (("db", "base"),), "10.5.0.9"), why=""
+    ),
     CreateContainer(container="web", argv=("docker", SecretWord("-e KEY=", SECRET)), why=""),
     RunOnce(container="web", argv=("docker", SecretWord("-e KEY=", SECRET)), why=""),
 ]

@@ -26,6 +26,7 @@ VERSION = version("rockonweb")
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
 ROCKSTOR_SHARES_ROOT = Path("/mnt2")
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")  # what `create_secret_key` writes
+MAX_HISTORY_DAYS = 36500
 SOCKET_PATH_LIMIT = 100  # of a Unix socket's path, in bytes
 OWN_KEY_HEADER = "X-Rockonweb-Own-Key"  # of requests that an instance sends to itself
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -49,6 +50,7 @@ class Config:
     rollback_points: int = 3  # kept for each rock-on
     health: HealthLimits = field(default_factory=HealthLimits)  # for started containers
     update_hours: int = 12  # between two checks for newer images of an installed rock-on; 0: never
+    history_days: int = 365  # for which operations are kept
     keep_running: bool = True  # whether apps that went down with Docker are started again
     pull_timeout: int = 300  # seconds in which a download of an image must bring something new
     registry_seconds: int = 4  # timeout for registries' data on images before an install; 0: none is queried
@@ -128,6 +130,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             timeout_seconds=_parse_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
         ),
         update_hours=_parse_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, minimum=0),
+        history_days=_parse_number(environ, "ROCKONWEB_HISTORY_DAYS", 365, maximum=MAX_HISTORY_DAYS),
         keep_running=_parse_switch(environ, "ROCKONWEB_KEEP_RUNNING"),
         pull_timeout=_parse_number(environ, "ROCKONWEB_PULL_TIMEOUT", 300),
         registry_seconds=_parse_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, minimum=0),
@@ -268,10 +271,13 @@ def _parse_public_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _parse_number(environ: Mapping[str, str], key: str, default: int, minimum: int = 1) -> int:
+def _parse_number(
+    environ: Mapping[str, str], key: str, default: int, minimum: int = 1, maximum: int | None = None
+) -> int:
     value = environ.get(key) or str(default)
-    if not value.isdecimal() or int(value) < minimum:
-        raise BadInput(f'{key} is "{value}".', f"It must be a whole number from {minimum}.")
+    if not value.isdecimal() or int(value) < minimum or (maximum is not None and int(value) > maximum):
+        limits = f"from {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise BadInput(f'{key} is "{value}".', f"It must be a whole number {limits}.")
     return int(value)
 
 

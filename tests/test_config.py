@@ -53,6 +53,7 @@ def test_every_variable_is_taken(tmp_path: Path):
             "ROCKONWEB_UPDATE_HOURS": "0",
             "ROCKONWEB_HEALTH_SECONDS": "20",
             "ROCKONWEB_HEALTH_TIMEOUT": "600",
+            "ROCKONWEB_HISTORY_DAYS": "90",
             "ROCKONWEB_KEEP_RUNNING": "no",
             "ROCKONWEB_PULL_TIMEOUT": "900",
             "ROCKONWEB_REGISTRY_SECONDS": "9",
@@ -72,6 +73,7 @@ def test_every_variable_is_taken(tmp_path: Path):
         rollback_points=5,
         update_hours=0,
         health=HealthLimits(steady_seconds=20, timeout_seconds=600),
+        history_days=90,
         keep_running=False,
         pull_timeout=900,
         registry_seconds=9,
@@ -132,6 +134,11 @@ def test_a_number_of_workers_that_can_not_be_used_is_named(tmp_path: Path, worke
     with pytest.raises(BadInput) as caught:
         read(tmp_path, ROCKONWEB_WORKERS=workers)
     assert str(caught.value) == f'ROCKONWEB_WORKERS is "{workers}". It must be a whole number from 1.'
+
+
+def test_days_that_no_calendar_has_are_refused() -> None:
+    with pytest.raises(BadInput, match="ROCKONWEB_HISTORY_DAYS"):
+        config.load_config({"ROCKONWEB_HISTORY_DAYS": "99999999999"})
 
 
 def test_shares_live_where_the_original_has_them_when_something_is_mounted_there(

@@ -125,6 +125,7 @@ class NetworkFacts:
     subnets: tuple[str, ...] = ()
     internal: bool = False
     id: str = ""
+    operation: str = ""  # the random id of the operation that created it
 
 
 @dataclass(frozen=True)

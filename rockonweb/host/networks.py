@@ -160,6 +160,7 @@ class Networks(Connection):
             subnets=tuple(pool["Subnet"] for pool in pools if pool.get("Subnet")),
             internal=bool(item.get("Internal")),
             id=item.get("Id") or "",
+            operation=(item.get("Labels") or {}).get(OPERATION_LABEL, ""),
         )
 
     def _find_network(self, name: str) -> dict[str, Any] | None:

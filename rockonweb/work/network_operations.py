@@ -31,7 +31,7 @@ from rockonweb.models import (
     db,
     transaction,
 )
-from rockonweb.work import queue, rocknets, scheduler
+from rockonweb.work import mastership, queue, rocknets, scheduler
 from rockonweb.work.rocknets import Rocknet
 
 # -- submitting -------------------------------------------------------------------------------------------------------
@@ -92,6 +92,7 @@ def _submit(request: NetworkRequest, rockons: Iterable[str], user: str) -> int:
     Raises Conflict where another one on that network is queued or runs.
     """
     queue.ping()
+    mastership.refuse_submission()
     name = network_name(request)
     with transaction() as session:
         scheduler.lock_operations(session)

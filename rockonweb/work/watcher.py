@@ -18,13 +18,14 @@ from rockonweb.config import current_config
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
-from rockonweb.work import mastership, metrics, notification_queue, recovery, sync_status, updates
+from rockonweb.work import history, mastership, metrics, notification_queue, recovery, sync_status, updates
 from rockonweb.work.engine_monitor import EngineMonitor
 from rockonweb.work.keep_running import RunningKeeper
 
 ROUND_SECONDS = 5  # at most, without an event
 SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
 RECOVER_SECONDS = 5
+TRIM_SECONDS = 3600  # between two checks whether the history has to be trimmed
 UPDATE_SECONDS = 60  # between two checks whether a check for newer images or an automatic update is due
 LEASE_CHECK_SECONDS = 20  # between two checks whether another copy of this instance looks after the engine
 NOTICE_SECONDS = 30  # between two checks for trouble to notify of, and for notices to be retried
@@ -37,7 +38,7 @@ def watch_forever() -> None:
     threading.Thread(target=metrics.run_sampler, args=(current_config(),), daemon=True).start()
     monitor = EngineMonitor(current_config())
     threading.Thread(target=monitor.run_forever, daemon=True).start()
-    last_sync = last_recovery = last_update = last_notice = last_lease = -math.inf
+    last_sync = last_recovery = last_update = last_notice = last_trim = last_lease = -math.inf
     is_master = True
     listener: threading.Thread | None = None
     docker: Engine | None = None
@@ -64,6 +65,10 @@ def watch_forever() -> None:
             with _log_errors("newer images have to wait"):
                 updates.submit_due_jobs()
             last_update = time.monotonic()
+        if docker and time.monotonic() - last_trim > TRIM_SECONDS:
+            with _log_errors("the history has to wait"):
+                history.trim_operations(docker)
+            last_trim = time.monotonic()
         if time.monotonic() - last_notice > NOTICE_SECONDS:
             notification_queue.process_notices()
             db.session.remove()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from rockonweb import config
 from rockonweb.catalog import local, sources
@@ -16,7 +17,7 @@ from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.formats.backup import SecretLocation
 from rockonweb.core.plan import plan
 from rockonweb.host import engine as host_engine
-from rockonweb.models import Installation, Kind, Network, Restore, db
+from rockonweb.models import Installation, Kind, Network, Operation, Progress, Restore, db
 from rockonweb.models.repository import load_answers
 from rockonweb.work import backup, network_operations, restore
 from rockonweb.work.collect_facts import gather_facts
@@ -98,7 +99,10 @@ def wiped(instance: Instance, engine: DockerDaemon, tmp_path: Path, *, shares: b
 
 
 def run_all(instance: Instance, restore_id: int) -> restore.RestoreStatus:
-    """Do the installs of a restore as workers would."""
+    """Do the operations of a restore as workers would: networks before the rock-ons on them."""
+    waiting = select(Operation.id).where(Operation.network.is_not(None), Operation.progress == Progress.QUEUED)
+    for operation_id in db.session.scalars(waiting).all():
+        instance.run_successfully(operation_id)
     for line in restore.restore_status(db.session.get_one(Restore, restore_id)).items:
         if line.operation and line.in_progress:
             instance.run_operation(line.operation.id)

@@ -1,15 +1,17 @@
 """An older copy of the database was put back: what it does not know is left alone, and told."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
+from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.errors import EngineError
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.host import get_host
-from rockonweb.models import Installation, Kind, Operation, RollbackPoint, db, transaction
-from rockonweb.work import operations, recovery, rollback
+from rockonweb.models import Installation, Kind, Operation, RollbackPoint, db, transaction, utc_now
+from rockonweb.work import history, network_operations, operations, recovery, rollback
 from rockonweb.work.doctor import examine_instance
 from rockonweb.work.planners import PLANNERS
 from tests.support.engine import DockerDaemon
@@ -90,3 +92,26 @@ def test_images_and_snapshots_of_forgotten_rollback_points_stay(
         rollback.prune_points(rebuilt.id, docker)
         instance.run_successfully(instance.submit_change(rebuilt, variables={"old": {"NEW": "3"}}))
         assert forgotten < set(docker.repository_tags(repository))
+
+
+def test_a_trimmed_history_still_knows_who_made_what_there_is(
+    engine: DockerDaemon, instance: Instance, standin: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.run_successfully(network_operations.submit_creation(NetworkSpec("media"), "tester"))
+    rockon = instance.add_rockon("Kept", {"kept": {"image": standin("older/app:1"), "tag": ""}})
+    instance.install_rockon(rockon, networks={"kept": ["media"]})
+    for kind in (Kind.STOP, Kind.START) * 3:
+        instance.perform(kind, rockon)
+    monkeypatch.setattr(history, "MIN_KEPT", 1)
+    with transaction() as session:
+        for operation in session.query(Operation):
+            operation.finished = utc_now() - timedelta(days=400)
+    with get_host().connect_docker() as docker:
+        assert history.trim_operations(docker) == 4
+        labels = {container.operation for container in docker.list_containers().values()}
+        labels |= {network.operation for network in docker.list_networks().values() if network.ours}
+    assert len(labels) == 2
+    assert labels < {operation.uid for operation in db.session.query(Operation)}
+    [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
+    assert told.level == "ok"
+    instance.run_successfully(instance.submit_change(rockon, labels={"kept": ["a=b"]}))

@@ -91,9 +91,9 @@ def test_a_network_that_is_not_ours_stays_and_so_does_one_in_use(
     engine: DockerDaemon, instance: Instance, ours: engine.Engine, app_image: str
 ) -> None:
     engine.run_docker("network", "create", "foreign")
-    assert not ours.ensure_network("foreign", 1)
+    assert not ours.ensure_network("foreign", "1")
     assert not ours.remove_network("foreign")
-    assert ours.ensure_network("used", 1)
+    assert ours.ensure_network("used", "1")
     # Docker would let go of a network that only a stopped container needs, and that would never start again.
     engine.run_docker("create", "--name", "sleeper", "--network", "used", app_image)
     assert not ours.remove_network("used")

@@ -372,10 +372,11 @@ class _InstanceProbe:
         """Check for operations that are stuck, and for recent failures."""
         current_time = datetime.now(UTC)
         columns = (Operation.id, Operation.kind, func.coalesce(Installation.name, Operation.network))
-        query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.installation)
+        query = select(*columns, Operation.progress, Operation.created, Operation.network)
+        query = query.outerjoin(Operation.installation)
         with Session(self._db_engine) as session:
             active = session.execute(query.where(Operation.progress.in_((Progress.QUEUED, Progress.RUNNING)))).all()
-            busy_rockons = {name for _, _, name, progress, _ in active if progress is Progress.RUNNING}
+            busy_rockons = {name for _, _, name, progress, *_ in active if progress is Progress.RUNNING}
             latest_ids = select(func.max(Operation.id)).group_by(Operation.installation_id, Operation.network)
             failed_states = (Progress.FAILED, Progress.INTERRUPTED)
             failures = session.execute(
@@ -387,9 +388,13 @@ class _InstanceProbe:
             ).all()
         stuck = [
             diagnosis.OperationFacts(operation_id, str(kind), name or "")
-            for operation_id, kind, name, progress, created in active
+            for operation_id, kind, name, progress, created, network in active
             if (progress is Progress.RUNNING and not self._is_locked(operation_id))
-            or (progress is Progress.QUEUED and name not in busy_rockons and current_time - created > MAX_QUEUED_TIME)
+            or (
+                progress is Progress.QUEUED
+                and not (busy_rockons if network else name in busy_rockons)  # it may wait for any rock-on on it
+                and current_time - created > MAX_QUEUED_TIME
+            )
         ]
         return diagnosis.diagnose_operations(
             stuck,

@@ -15,7 +15,7 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.host import get_host
-from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Progress, db, utc_now
+from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, OperationMember, Progress, db, utc_now
 from rockonweb.work import heartbeat, network_operations, queue, runner, scheduler
 from rockonweb.work.executor import find_renamers
 
@@ -81,12 +81,16 @@ def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[in
     busy = select(Operation.installation_id).where(
         Operation.progress.in_(ACTIVE_PROGRESS), Operation.installation_id.is_not(None)
     )
+    on_busy_networks = (
+        select(OperationMember.installation_id).join(Operation).where(Operation.progress.in_(ACTIVE_PROGRESS))
+    )
     last_ids = (
         select(func.max(Operation.id)).where(Operation.kind.in_(ROLLBACK_KINDS)).group_by(Operation.installation_id)
     )
     undone = select(Operation.installation_id).where(Operation.id.in_(last_ids), Operation.progress != Progress.DONE)
     query = select(Installation.id, Installation.name).where(
         Installation.id.not_in(busy),
+        Installation.id.not_in(on_busy_networks),
         or_(
             Installation.id.in_(renamers.values()),
             Installation.id.in_(undone),

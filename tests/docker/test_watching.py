@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import select
 from rockonweb import config
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.host.engine import connect_engine
-from rockonweb.models import Container, Installation, Kind, Operation, Progress, db
+from rockonweb.models import Container, Installation, Kind, Operation, Progress, db, transaction, utc_now
 from rockonweb.work import heartbeat, operations, sync_status
 from rockonweb.work import watcher as watcher_module
 from tests.support.apps import wait_for
@@ -122,6 +123,7 @@ from rockonweb import cli
 from rockonweb.work import engine_monitor, keep_running, watcher
 watcher.ROUND_SECONDS = engine_monitor.PAUSE_SECONDS = 0.5
 keep_running.GRACE_SECONDS = 2
+watcher.TRIM_SECONDS = 1
 sys.argv = ["rockonweb", "watch"]
 cli.main()
 """
@@ -204,6 +206,16 @@ def test_what_docker_left_down_when_it_was_killed_is_started_again(
     assert watcher.poll() is None
     assert {fresh(rockons[name]) for name in ("alpha", "beta")} == {"started"}
     assert (fresh(rockons["resting"]), fresh(rockons["by-hand"])) == ("stopped", "stopped")
+
+
+def test_the_watcher_removes_what_ended_long_ago(
+    engine: DockerDaemon, instance: Instance, watcher: subprocess.Popen[bytes]
+) -> None:
+    ended = utc_now() - timedelta(days=366)
+    with transaction() as session:
+        session.add_all(Operation(kind=Kind.REFRESH, progress=Progress.DONE, finished=ended) for _ in range(60))
+    wait_for(lambda: (db.session.rollback(), db.session.query(Operation).count())[1] == 50, 30)
+    assert watcher.poll() is None
 
 
 def test_without_an_engine_what_was_seen_last_stays(

@@ -223,11 +223,14 @@ def test_operations_that_nobody_works_on_and_those_that_failed(instance: Instanc
         session.add_all(made.values())
         session.flush()
         session.add(Operation(kind=Kind.STOP, installation=rockons["Mended"], progress=Progress.DONE))
+        removal = Operation(kind=Kind.REMOVE_NETWORK, network="media", progress=Progress.FAILED, created=old)
+        waiting = Operation(kind=Kind.CHANGE_NETWORK, network="home", progress=Progress.QUEUED, created=old)
+        session.add_all([removal, waiting])  # the latter for who runs
     instance.settings.locks_folder.mkdir(exist_ok=True)
     with open(instance.settings.locks_folder / f"operation-{made['Runs'].id}.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         found = look(instance)["operations"]
-    assert found.facts == {"stuck": [made["Left"].id, made["Forgotten"].id], "failed": [made["Failed"].id]}
+    assert found.facts == {"stuck": [made["Left"].id, made["Forgotten"].id], "failed": [made["Failed"].id, removal.id]}
     assert found.level == "fail"
 
 

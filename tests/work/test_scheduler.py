@@ -7,7 +7,8 @@ import pytest
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
-from rockonweb.core.operations.requests import TaskRequest, UpdateRequest, blank_request
+from rockonweb.core.containers.networks import NetworkSpec
+from rockonweb.core.operations.requests import ChangeNetworkRequest, TaskRequest, UpdateRequest, blank_request
 from rockonweb.models import Installation, Kind, Operation, Progress, State, Status, db, transaction
 from rockonweb.work import operations, queue, roles, scheduler
 from tests.support.instance import Instance
@@ -163,3 +164,46 @@ def test_what_does_not_fit_any_more_ends_with_a_sentence(instance: Instance) -> 
     assert not scheduler.claim_operation(second)
     found = db.session.get_one(Operation, second)
     assert (found.progress, found.error) == ("failed", "App is not installed.")
+
+
+def change_network(members: list[Installation]) -> int:
+    """Submit the change of a network that these rock-ons are on, as its page does after it has asked Docker."""
+    with transaction() as session:
+        operation = Operation(
+            kind=Kind.CHANGE_NETWORK,
+            network="media",
+            members=members,
+            parameters=ChangeNetworkRequest(NetworkSpec("media")).to_json(),
+        )
+        session.add(operation)
+    return scheduler.dispatch_operation(operation.id)
+
+
+@pytest.mark.both_databases
+def test_a_network_and_the_rock_ons_on_it_take_turns_in_the_order_of_submission(instance: Instance) -> None:
+    one, two, other = (installed(instance, name) for name in ("One", "Two", "Other"))
+    before = operations.submit_operation(one, blank_request(Kind.STOP), "me")
+    network = change_network([one, two])
+    after = operations.submit_operation(two, blank_request(Kind.STOP), "me")
+    elsewhere = operations.submit_operation(other, blank_request(Kind.STOP), "me")
+    assert jobs() == {scheduler.job_id(before), scheduler.job_id(elsewhere)}
+    assert not scheduler.claim_operation(network)
+    assert not scheduler.claim_operation(after)
+    assert scheduler.claim_operation(before)
+    end(before)
+    assert scheduler.job_id(network) in jobs()
+    assert not scheduler.claim_operation(after)
+    assert scheduler.claim_operation(network)
+    assert not scheduler.claim_operation(after)
+    end(network)
+    assert scheduler.claim_operation(after)
+
+
+def test_who_joins_a_network_waits_for_what_is_done_to_it(instance: Instance) -> None:
+    network = change_network([])
+    assert scheduler.claim_operation(network)
+    newcomer = installed(instance, "New", ["--net", "media"])
+    install = operations.submit_operation(newcomer, blank_request(Kind.STOP), "me")
+    assert not scheduler.claim_operation(install)
+    end(network)
+    assert scheduler.claim_operation(install)

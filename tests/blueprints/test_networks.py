@@ -6,6 +6,7 @@ from werkzeug.test import TestResponse
 from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.core.instance.lease import Lease
 from rockonweb.host import Host, Waiter
 from rockonweb.models import Installation, Kind, Network, NetworkMember, Operation, Progress, db, transaction
 from rockonweb.work import operations, rocknets, runner
@@ -46,6 +47,12 @@ class Docker(stand_in.FakeDocker):
 
     def find_endpoint(self, _network: str, _name: str) -> Endpoint:
         return Endpoint()
+
+    def list_leases(self) -> list[Lease]:
+        return []
+
+    def write_lease(self, lease: Lease, present: list[Lease]) -> None:
+        assert lease.holder
 
     def ensure_network(self, name: str, operation: str | None = None, spec: NetworkSpec | None = None) -> bool:
         self.told.append(f"make {name}")

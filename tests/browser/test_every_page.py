@@ -174,12 +174,19 @@ def look(
                 prepare_axe(page)
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
-            outcome.found.append(f"{name} {width}: it is {wide} wide")
+            outcome.found.append(f"{name} {width}: it is {wide} wide: {page.evaluate(WIDEST)}")
         for theme in themes:
             page.emulate_media(color_scheme=theme)
             violations = run_axe(page, AXE_COLOURS if theme == "dark" and len(themes) > 1 else ())
             outcome.looks, outcome.axe = outcome.looks + 1, outcome.axe + len(violations)
             outcome.found += (f"{name} {width} {theme}: {line}" for line in violations)
+
+
+# The innermost elements that reach beyond the window, by tag, class and text.
+WIDEST = """() => [...document.querySelectorAll("body *")]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+    .filter((e, _, all) => !all.some(o => o !== e && e.contains(o)))
+    .slice(0, 3).map(e => `${e.tagName}.${e.className.baseVal ?? e.className} ${e.textContent.trim().slice(0, 40)}`)"""
 
 
 @contextmanager

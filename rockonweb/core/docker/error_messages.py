@@ -19,8 +19,9 @@ _HOST_PORT = re.compile(
     r"(?:\[[^\]]*\]|[\d.]+|[\da-f:]*?)?:?(\d+)(?=\D|$)"
 )
 CLIENT_FAILURE, START_FAILURES = 125, (126, 127)  # statuses of `docker run`; a container may have the latter too
-_WAIT = re.compile(r"retry[- ]after:?\s*([\d.]+)\s*(s|m|h)\b", re.IGNORECASE)
-_WAIT_UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
+# The time to wait as Go writes it, 345s or 1h2m0s; a part of a second means nothing.
+_WAIT = re.compile(r"retry[- ]after:?\s*((?:[\d.]+\s*[hms](?![a-z]))+)", re.IGNORECASE)
+_WAIT_UNITS = {"h": 3600, "m": 60, "s": 1}  # seconds
 _CONTACT = t("Contact the definition's maintainer.")
 
 
@@ -54,6 +55,11 @@ CAUSES = (
         t("The definition uses an option that Docker does not have: %(words)s"),
         _CONTACT,
     ),
+    Cause(
+        r'(?<=invalid argument )".*" for ".*" flag: .+',
+        t("The definition gives an option a value that Docker can't read: %(words)s"),
+        _CONTACT,
+    ),
     # 20: "Bind for 0.0.0.0:80 failed"; 28: "failed to bind host port for 0.0.0.0:53:172.18.0.11:53/tcp"
     Cause(
         r"port is already allocated|bind.*address already in use|ports are not available.*in use",
@@ -85,6 +91,33 @@ CAUSES = (
         t("The subnet of the network %(name)s overlaps with that of another network."),
         t("Choose another subnet."),
     ),
+    # 20: "Invalid address …: It does not belong to any of …"; 28: "no configured subnet or ip-range contain …"
+    Cause(
+        r"It does not belong to any of this network's subnets|no configured subnet or ip-range contain"
+        r"|user specified IP address is supported (only when connecting to|on user defined) networks",
+        t("The address that %(name)s is to have is not one of its network."),
+        t("Create the network again, under Networks, with a subnet that contains it."),
+    ),
+    Cause(
+        r"(^|: )Address already in use$|requested address .* is not available",
+        t("The address that %(name)s is to have is used by another container."),
+        t("Stop that container first, or contact the definition's maintainer."),
+    ),
+    Cause(
+        r"Container cannot be connected to network endpoints: .+",
+        t("This Docker can't start %(name)s on several networks: %(words)s"),
+        t("Docker can do so from version 25 on."),
+    ),
+    Cause(
+        r"non[- ]running container|can't join \w+ of container \w+: container|container \w{64} is not running",
+        t("%(name)s uses a container that is not running."),
+        t("Start that container first: this one can't start without it."),
+    ),
+    Cause(
+        r"iptables failed|No chain/target/match by that name",
+        t("Docker can't set up the network of %(name)s: its firewall rules are gone or not allowed."),
+        t("Restart the Docker service: a firewall that was reloaded has removed Docker's rules."),
+    ),
     # 20: the device driver; 23: the runtime; 28: CDI
     Cause(
         r"could not select device driver .*gpu|unknown (or invalid )?runtime( name| specified)?:? nvidia"
@@ -93,7 +126,8 @@ CAUSES = (
         t("Install the NVIDIA driver and the NVIDIA Container Toolkit, then restart Docker."),
     ),
     Cause(
-        r"error gathering device information|/dev/\S+\W+no such file or directory",
+        r"error gathering device information.*no such file|/dev/\S+\W+no such file or directory"
+        r'|unresolvable CDI devices|could not select device driver "cdi"',
         t("A device that %(name)s needs does not exist on this host."),
         t("Connect it, or leave the device blank."),
     ),
@@ -159,6 +193,21 @@ CAUSES = (
         t('The image "%(name)s" was not found in its registry.'),
         t("Its name or tag has changed, or it requires a login. Refresh the catalogue, or contact its maintainer."),
     ),
+    Cause(
+        r"proxy authentication required|proxyconnect tcp",
+        t("The proxy that Docker is to use does not let it through."),
+        t("Check the proxy's address and login in the settings of the Docker service (HTTPS_PROXY)."),
+    ),
+    Cause(
+        r"error getting credentials|docker-credential-\S+",
+        t("Docker can't read the logins of registries that it has stored."),
+        t('Install the helper that "credsStore" in ~/.docker/config.json names, or remove that line.'),
+    ),
+    _about_image(
+        r"schema ?1 (support|manifests?) |manifest\.v1\+prettyjws",
+        t('The image "%(name)s" has an old format, which this Docker no longer reads.'),
+        t("Contact the definition's maintainer: the image must be built again."),
+    ),
     _about_image(
         r"unauthorized|no basic auth credentials|insufficient_scope|(?<!permission )\bdenied(: |\s*$)"
         r"|authentication required|unexpected (HTTP )?status.*\b40[13]\b",
@@ -167,8 +216,8 @@ CAUSES = (
     ),
     _about_image(
         r"no such host|server misbehaving|name resolution|network is unreachable|no route to host|i/o timeout"
-        r"|TLS handshake timeout|Client\.Timeout|dial tcp .*(connection refused|connection reset)|proxyconnect tcp"
-        r"|context deadline exceeded|request canceled while waiting for connection",
+        r"|TLS handshake timeout|Client\.Timeout|dial tcp.*connection refused|connection reset by peer"
+        r"|context deadline exceeded|request canceled while waiting for connection|\bEOF$",
         t('The registry of "%(name)s" can\'t be reached.'),
         t("Check that this machine reaches the internet and its DNS server, then try again."),
     ),
@@ -262,7 +311,8 @@ def _host_port(message: str) -> str:
 
 def _minutes_to_wait(message: str) -> int:
     match = _WAIT.search(message)
-    return max(1, round(float(match[1]) * _WAIT_UNITS[match[2].lower()] / 60)) if match else 0
+    parts = re.findall(r"([\d.]+)\s*([hms])", match[1].lower()) if match else ()
+    return max(1, round(sum(float(count) * _WAIT_UNITS[unit] for count, unit in parts) / 60))
 
 
 def _first_line(message: str) -> str:

@@ -72,6 +72,48 @@ CAUSES = {
     ],
     "A device that app needs does not exist on this host.": [
         'error gathering device information while adding custom device "/dev/dri": no such file or directory',
+        "CDI device injection failed: unresolvable CDI devices amd.com/gpu=all",
+        'could not select device driver "cdi" with capabilities: []',
+    ],
+    "The address that app is to have is not one of its network.": [
+        "Invalid address 10.78.0.9: It does not belong to any of this network's subnets",
+        "user specified IP address is supported only when connecting to networks with user configured subnets",
+        "user specified IP address is supported on user defined networks only",
+        "failed to set up container networking: invalid config for network lan: invalid endpoint settings:\nno "
+        "configured subnet or ip-range contain the IP address 10.78.0.9",
+    ],
+    "The address that app is to have is used by another container.": [
+        "Address already in use",
+        "failed to set up container networking: Address already in use",
+    ],
+    "app uses a container that is not running.": [
+        f"cannot join network of a non running container: {'5b' * 32}",
+        f"cannot join network namespace of a non running container: container {'5b' * 32} is exited",
+        "Cannot link to a non running container: /vpn AS /app/vpn",
+        f"can't join IPC of container {'5b' * 32}: container {'5b' * 32} is not running",
+        f"container {'5b' * 32} is not running",
+    ],
+    "This Docker can't start app on several networks: Container cannot be connected to network endpoints: a, b": [
+        "Container cannot be connected to network endpoints: a, b",
+    ],
+    'The definition gives an option a value that Docker can\'t read: "1x" for "-m, --memory" flag: invalid size': [
+        'invalid argument "1x" for "-m, --memory" flag: invalid size',
+    ],
+    "Docker can't set up the network of app: its firewall rules are gone or not allowed.": [
+        f"{ENDPOINT}:  (iptables failed: iptables --wait -t nat -A DOCKER -p tcp -d 0/0 --dport 80: iptables: No "
+        "chain/target/match by that name.\n (exit status 1))",
+    ],
+    "The proxy that Docker is to use does not let it through.": [
+        'Get "https://box.example/v2/": Proxy Authentication Required',
+        'Get "https://box.example/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused',
+    ],
+    "Docker can't read the logins of registries that it has stored.": [
+        'error getting credentials - err: exec: "docker-credential-pass": executable file not found in $PATH, out: ``',
+    ],
+    'The image "app" has an old format, which this Docker no longer reads.': [
+        "[DEPRECATION NOTICE] Docker Image Format v1 and Docker Image manifest version 2, schema 1 support is disabled "
+        "by default and will be removed in an upcoming release.",
+        'not implemented: media type "application/vnd.docker.distribution.manifest.v1+prettyjws" is no longer read',
     ],
     "Docker's disk is full.": [
         "failed to register layer: write /usr/lib/x: no space left on device",
@@ -155,6 +197,10 @@ CAUSES = {
         'Get "https://box.example/v2/": net/http: request canceled while waiting for connection (Client.Timeout '
         "exceeded while awaiting headers)",
         'Get "https://box.example/v2/": context deadline exceeded',
+        "dial tcp: lookup box.example on [::1]:53: read udp [::1]:39333->[::1]:53: read: connection refused",
+        "read tcp 10.0.0.2:44444->192.0.2.1:443: read: connection reset by peer",
+        'failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://box.example/x": EOF',
+        "unexpected EOF",
     ],
     '"app" is not the name of an image.': [
         "invalid reference format",
@@ -186,6 +232,7 @@ def test_a_mount_that_can_not_be_used_is_named():
 WAITS = {
     "toomanyrequests: retry-after: 345s, allowed: 44000/minute": "Try again in 6 minutes",
     "429 Too Many Requests, Retry-After: 2h": "Try again in 120 minutes",
+    "toomanyrequests: retry-after: 1h2m0s, allowed: 44000/minute": "Try again in 62 minutes",
     "toomanyrequests: retry-after: 345.1µs, allowed: 44000/minute": "Try again in a few hours",
 }
 
@@ -204,6 +251,10 @@ def test_a_registry_that_limits_says_when_to_try_again(message: str, wait: str):
 
 
 def test_what_is_not_known_keeps_dockers_own_words():
+    assert (
+        find_cause('error gathering device information while adding custom device "/dev/bus": not a device node')
+        is None
+    )
     error = explain_message("app", "\nthe moon is full\nand more")
     assert str(error.sentence) == "Docker reported an error: the moon is full"
     assert str(error.hint) == "Docker's full message is below."

@@ -15,8 +15,9 @@ import enum
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from ipaddress import ip_address
 from itertools import groupby
 
 from rockonweb.core.text import t
@@ -57,6 +58,7 @@ VALUED = REPEATABLE | frozenset(
 TRUE_VALUES = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # what the CLI accepts as true
 FALSE_VALUES = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 LABEL_PREFIX = "rockonweb."
+PORT_PROTOCOLS = ("tcp", "udp", "sctp")
 BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
 ENGINE_SOCKETS = (
     *("/run/docker.sock", "/run/podman/podman.sock"),
@@ -83,13 +85,14 @@ class MountOption:
     """What an option mounts at the path `target` of the container.
 
     `source` is a path of the host or a volume's name, blank for a volume without one. A volume by which Docker's own
-    driver mounts a path of the host (`volume-opt=device=/PATH`) is reported as that path.
+    driver mounts a path of the host (`volume-opt=device=/PATH`) is reported as that path. `flag` is what says it.
     """
 
     kind: MountKind
     source: str
     target: str
     read_only: bool = False
+    flag: str = field(default="volume", compare=False)
 
     @property
     def host_path(self) -> str:
@@ -219,7 +222,9 @@ class DockerOptions:
     @property
     def fixed_address(self) -> str:
         """The IP address that it is to have, blank where Docker chooses one."""
-        return self.last_value("ip") or self.last_value("ip6")
+        by_network = [text for value in self.flag_values("network") for key, text in network_fields(value)
+                      if key in ("ip", "ip6")]  # fmt: skip
+        return next((text for text in (self.last_value("ip"), self.last_value("ip6"), *by_network) if text), "")
 
     @property
     def own_networks(self) -> list[str]:
@@ -337,22 +342,45 @@ def parse_published_ports(value: str) -> list[PublishedPort]:
     HOST and NUMBER may be ranges of equal length. None where Docker picks the host's port: NUMBER alone,
     ADDRESS::NUMBER, or one NUMBER for a range of the host.
     """
-    if "=" in value:
-        fields = dict(_csv_fields(value))
-        address, host, number = "", fields.get("published", ""), fields.get("target", "")
-        protocol = fields.get("protocol", "tcp")
-    else:
-        rest, _, protocol = value.partition("/")
-        rest, _, number = rest.rpartition(":")
-        address, _, host = rest.rpartition(":")
+    address, host, number, protocol = _split_published_port(value)
     numbers, hosts = _port_range(number), _port_range(host)
     if len(numbers) != len(hosts):
         return []
-    address = "" if (address := address.strip("[]")) in ("0.0.0.0", "::") else address  # noqa: S104 - read, not bound
-    return [
-        PublishedPort(port, host_port, protocol.lower() or "tcp", address)
-        for port, host_port in zip(numbers, hosts, strict=True)
-    ]
+    address = "" if address in ("0.0.0.0", "::") else address  # noqa: S104 - read, not bound
+    return [PublishedPort(port, host_port, protocol, address) for port, host_port in zip(numbers, hosts, strict=True)]
+
+
+def is_published_port(value: str) -> bool:
+    """Whether the CLI can read what a `-p` publishes."""
+    address, host, number, protocol = _split_published_port(value)
+    numbers, hosts = _port_range(number), _port_range(host)
+    return (
+        (not address or is_ip_address(address))
+        and protocol in PORT_PROTOCOLS
+        and bool(numbers)
+        and (not host or len(hosts) == len(numbers) or (bool(hosts) and len(numbers) == 1))
+    )
+
+
+def is_ip_address(text: str) -> bool:
+    """Whether a text is an IP address as Docker reads one."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _split_published_port(value: str) -> tuple[str, str, str, str]:
+    """Return address, port of the host, port of the container and protocol of a `-p`; what it leaves out is blank."""
+    if "=" in value:
+        fields = dict(_csv_fields(value))
+        protocol = fields.get("protocol", "")
+        return "", fields.get("published", ""), fields.get("target", ""), protocol.lower() or "tcp"
+    rest, _, protocol = value.partition("/")
+    rest, _, number = rest.rpartition(":")
+    address, _, host = rest.rpartition(":")
+    return address.removeprefix("[").removesuffix("]"), host, number, protocol.lower() or "tcp"
 
 
 def _port_range(text: str) -> range:
@@ -421,7 +449,7 @@ def _parse_long_mount(value: str) -> MountOption:
     device = options.get("device", "")
     if kind is MountKind.VOLUME and device.startswith("/") and values.get("volume-driver", "local") == "local":
         kind, source, read_only = MountKind.BIND, device, read_only or "ro" in options.get("o", "").split(",")
-    return MountOption(kind, _collapse_slashes(source), values.get("target", ""), read_only)
+    return MountOption(kind, _collapse_slashes(source), values.get("target", ""), read_only, "mount")
 
 
 def _collapse_slashes(path: str) -> str:
@@ -432,5 +460,5 @@ def _collapse_slashes(path: str) -> str:
 _MOUNT_PARSERS: dict[str, Callable[[str], MountOption]] = {
     "volume": parse_short_mount,
     "mount": _parse_long_mount,
-    "tmpfs": lambda value: MountOption(MountKind.TMPFS, "", value.partition(":")[0]),
+    "tmpfs": lambda value: MountOption(MountKind.TMPFS, "", value.partition(":")[0], flag="tmpfs"),
 }

@@ -45,11 +45,9 @@ def check_host_ports(definition: Definition, answers: Answers, facts: HostFacts)
 
 
 def _collide(port: WantedPort, other: WantedPort) -> bool:
-    """Whether two containers, or two ports of one, would listen on the same port of the same address."""
-    return (
-        (port.host, port.protocol) == (other.host, other.protocol)
-        and (port.container, port.number) != (other.container, other.number)
-        and (not port.address or not other.address or port.address == other.address)
+    """Whether both would listen on the same port of the same address. Docker refuses also the same thing twice."""
+    return (port.host, port.protocol) == (other.host, other.protocol) and (
+        not port.address or not other.address or port.address == other.address
     )
 
 

@@ -30,6 +30,7 @@ from rockonweb.core.plan import plan
 from rockonweb.core.plan.dependents import Disturbance
 from rockonweb.core.plan.plan import Phases, Plan
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
+from rockonweb.core.preflight.containers import find_stopped_lenders
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation
@@ -88,6 +89,8 @@ def _plan_start(operation: Operation, request: Request, installation: Installati
     containers = docker.list_containers()
     facts = HostFacts(containers=containers, networks=docker.list_networks(containers))
     _refuse_missing_folders(installation, containers)
+    for finding in find_stopped_lenders(definition, facts):
+        raise RockonwebError(finding.sentence, finding.hint)
     complete = all(
         name in containers and containers[name].rockon == installation.name for name in definition.containers
     )

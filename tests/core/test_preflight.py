@@ -12,6 +12,7 @@ from tests.support.samples import (
     NAMES,
     build_definition,
     complete_answers,
+    label_questions,
     load_definition,
     make_host_facts,
     port_question,
@@ -345,6 +346,43 @@ def test_an_address_needs_a_network_whose_subnet_somebody_chose():
         "contains 10.5.0.9."
     ]
     assert found(sample, Answers(), make_host_facts(networks={"lan": NetworkFacts("lan")})) == []
+
+
+@pytest.mark.parametrize("opts", [[["--net", "lan"], ["--ip", "10.6.0.9"]], [["--network", "name=lan,ip=10.6.0.9"]]])
+def test_an_address_is_one_of_the_network_that_exists(opts: list[list[str]]):
+    sample = build_definition({"app": {"opts": opts}})
+
+    def told(*subnets: str) -> list[str]:
+        return found(sample, Answers(), make_host_facts(networks={"lan": NetworkFacts("lan", subnets=subnets)}))
+
+    assert told("10.5.0.0/24", "fd00::/64") == [
+        "block: app is to have the address 10.6.0.9, which is not in the network lan: that is 10.5.0.0/24, fd00::/64. "
+        "Create the network again, under Networks, with a subnet that contains it."
+    ]
+    assert told("10.6.0.0/24") == []
+
+
+def test_a_port_that_a_question_and_an_option_publish_is_wanted_twice():
+    """Docker refuses even the same port twice."""
+    opts = [["-p", "127.0.0.1:9000:9000"]]
+    sample = build_definition({"app": {"ports": {"9000": port_question()}, "opts": opts}})
+    blocking = [one for one in found(sample, complete_answers(sample), make_host_facts()) if one.startswith("block")]
+    assert blocking == [
+        "block: Host port 9000 (tcp) is assigned twice: to app 9000 and to app 9000. Choose another port for one of "
+        "them."
+    ]
+    sample = build_definition({"app": {"opts": [["-p", "9001-9003:1-3"], ["-p", "9002:2"]]}})
+    assert "block: Host port 9002 (tcp) is assigned twice" in found(sample, Answers(), make_host_facts())[0]
+
+
+def test_an_installed_app_whose_share_is_gone_is_not_told_to_create_an_empty_one():
+    """That its folder is missing is told by itself."""
+    sample = build_definition({"app": {"volumes": label_questions({"/data": ""})}})
+    answers = complete_answers(sample, shares={"app": {"/data": "films/new"}})
+    mounting = ContainerFacts("app", rockon="Sample", bind_mounts=("/shares/films/new",))
+    gone = HostFacts(shares_root="/shares", containers={"app": mounting})
+    assert found(sample, answers, gone) == []
+    assert "does not exist" in found(sample, answers, HostFacts(shares_root="/shares", containers={}))[0]
 
 
 def test_other_words_with_a_colon_refer_to_nobody():

@@ -72,6 +72,23 @@ def test_a_start_after_a_stop_brings_back_who_was_cut_off(
     assert not [step.title for step in again.steps if "m-dep" in step.title]
 
 
+@pytest.mark.parametrize("option", [*((one, "container:m-vpn") for one in RELATIONS), ("--link", "m-vpn")], ids=str)
+def test_nothing_is_stopped_or_started_while_what_it_needs_is_stopped(
+    engine: DockerDaemon, instance: Instance, app_image: str, option: tuple[str, str]
+) -> None:
+    vpn, dep = add_pair(instance, app_image, option)
+    instance.perform(Kind.STOP, vpn)
+    started = inspect(engine, "m-dep", "{{.State.StartedAt}} {{.State.Status}}")
+    for kind in (Kind.RESTART, Kind.START):
+        operation = instance.run_operation(operations.submit_operation(dep, blank_request(kind), "me"))
+        assert (operation.progress, operation.steps) == ("failed", [])
+        assert operation.error.endswith('the container "m-vpn", which is not running.')
+        assert operation.hint == "Start that container first: this one can't start without it."
+    assert inspect(engine, "m-dep", "{{.State.StartedAt}} {{.State.Status}}") == started
+    instance.perform(Kind.START, vpn)
+    instance.perform(Kind.START, dep)
+
+
 def test_what_was_stopped_stays_stopped(engine: DockerDaemon, instance: Instance, app_image: str) -> None:
     vpn, dep = add_pair(instance, app_image, ("--network", "container:m-vpn"))
     instance.perform(Kind.STOP, dep)

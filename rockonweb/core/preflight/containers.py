@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.networks import join_refusal
 from rockonweb.core.definition.definition import ContainerSpec, Definition
-from rockonweb.core.docker.run_options import RELATION_VERBS, Relation
+from rockonweb.core.docker.run_options import RELATION_VERBS, Relation, is_ip_address
 from rockonweb.core.facts import UP_STATES, HostFacts, find_container
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
@@ -24,6 +25,31 @@ def check_containers(definition: Definition, answers: Answers, facts: HostFacts)
         yield from _check_references(definition, name, spec, facts)
         yield from _check_network_options(definition, spec, name, facts)
         yield from _check_joined_networks(name, spec, answers)
+    yield from find_stopped_lenders(definition, facts)
+
+
+def find_stopped_lenders(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
+    """Yield a warning for each container of others that is stopped and without which one of these can't start."""
+    for name, spec in definition.launch_order:
+        for reference in spec.run_options.references:
+            lender = find_container(reference.container, facts.containers or {})
+            if (
+                lender
+                and lender.state
+                and lender.state not in UP_STATES
+                and reference.container not in definition.containers
+                and reference.relation is not Relation.VOLUMES
+            ):
+                yield Finding(
+                    "warn",
+                    t(
+                        '%(name)s %(verb)s the container "%(other)s", which is not running.',
+                        name=name,
+                        verb=RELATION_VERBS[reference.relation],
+                        other=reference.container,
+                    ),
+                    t("Start that container first: this one can't start without it."),
+                )
 
 
 def _check_container_name(definition: Definition, name: str, facts: HostFacts) -> Iterator[Finding]:
@@ -90,12 +116,6 @@ def _check_references(definition: Definition, name: str, spec: ContainerSpec, fa
                     ),
                     t("The definition must start that container first: see launch_order."),
                 )
-        elif target and target.state and target.state not in UP_STATES and reference.relation is not Relation.VOLUMES:
-            yield Finding(
-                "warn",
-                t('%(name)s %(verb)s the container "%(other)s", which is not running.', **placeholders),
-                t("Start that container first: this one can't start without it."),
-            )
         elif facts.containers is not None and target is None:
             yield Finding(
                 "block",
@@ -112,21 +132,44 @@ def _check_network_options(
             "note",
             t("%(name)s uses the host network: its ports are the host's ports and can't be mapped.", name=name),
         )
+    yield from _check_address(spec, name, facts)
     available = {*(link.network for link in definition.network_links), *(facts.networks or ())}
+    address = spec.run_options.fixed_address
     for network in spec.run_options.own_networks if facts.networks is not None else ():
         if network in available or not network.isprintable():
             continue
         sentence = t('%(name)s needs the network "%(network)s", which does not exist.', name=name, network=network)
         if network in facts.stored_networks:
             yield Finding("warn", sentence, t("It will be recreated as it is under Networks."))
-        elif spec.run_options.fixed_address:
-            hint = t(
-                "Create it first, under Networks, with a subnet that contains %(address)s.",
-                address=spec.run_options.fixed_address,
-            )
+        elif address:
+            hint = t("Create it first, under Networks, with a subnet that contains %(address)s.", address=address)
             yield Finding("block", sentence, hint)
         else:
             yield Finding("warn", sentence, t("It will be created, with addresses chosen by Docker."))
+
+
+def _check_address(spec: ContainerSpec, name: str, facts: HostFacts) -> Iterator[Finding]:
+    """Yield a finding where the only network that a container names exists and can't have the container's address."""
+    address, networks = spec.run_options.fixed_address, spec.run_options.own_networks
+    present = [facts.networks[network] for network in networks if facts.networks and network in facts.networks]
+    if not address or len(networks) != 1 or not present or _is_within(address, present[0].subnets):
+        return
+    if subnets := ", ".join(present[0].subnets):  # blank where Docker was not asked for them
+        sentence = t(
+            "%(name)s is to have the address %(address)s, which is not in the network %(network)s: that is "
+            "%(subnets)s.",
+            name=name,
+            address=address,
+            network=present[0].name,
+            subnets=subnets,
+        )
+        hint = t("Create the network again, under Networks, with a subnet that contains it.")
+        yield Finding("block", sentence, hint)
+
+
+def _is_within(address: str, subnets: tuple[str, ...]) -> bool:
+    """Whether an address is one of these subnets; what is no address is in none."""
+    return is_ip_address(address) and any(ip_address(address) in ip_network(subnet) for subnet in subnets)
 
 
 def _check_joined_networks(name: str, spec: ContainerSpec, answers: Answers) -> Iterator[Finding]:

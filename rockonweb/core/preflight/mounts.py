@@ -39,8 +39,10 @@ def missing_folder_finding(name: str, path: str) -> Finding:
 def _check_existence(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]
 ) -> Iterator[Finding]:
-    for share in answers.used_shares():
-        if share not in facts.shares and share not in new_shares:
+    own_containers = [item for item in (facts.containers or {}).values() if item.rockon == definition.name]
+    mounted = {path for item in own_containers for path in item.bind_mounts}  # that these are gone is told by itself
+    for share, paths in _paths_by_share(answers, facts).items():
+        if share not in facts.shares and share not in new_shares and not mounted.issuperset(paths):
             yield Finding(
                 "block",
                 t('The share "%(share)s" does not exist.', share=share),
@@ -49,8 +51,6 @@ def _check_existence(
                 else t("Choose another one, or create it: rockonweb share add %(share)s", share=share),
             )
     workers = owners.users_by_path(definition, answers)
-    own_containers = [item for item in (facts.containers or {}).values() if item.rockon == definition.name]
-    mounted = {path for item in own_containers for path in item.bind_mounts}  # that these are gone is told by itself
     for share_path in (share_path for _, share_path in answers.share_mounts if share_path in facts.missing_folders):
         if share_facts(share_path, facts).path in mounted:
             continue
@@ -63,6 +63,14 @@ def _check_existence(
             if has_uid
             else t("Docker creates it, owned by root."),
         )
+
+
+def _paths_by_share(answers: Answers, facts: HostFacts) -> dict[str, set[str]]:
+    """Return by share the paths of the host that are mounted of it."""
+    paths: dict[str, set[str]] = {}
+    for _, share_path in answers.share_mounts:
+        paths.setdefault(split_share_path(share_path)[0], set()).add(share_facts(share_path, facts).path)
+    return paths
 
 
 def _check_owners(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rockonweb.core.docker.run_options import split_flags
@@ -82,13 +82,14 @@ def mount_path(volume: str) -> str:
 
 def _correct_container(path: str, container: Mapping[str, Any], corrections: list[Correction]) -> dict[str, Any]:
     corrected = dict(container)
-    if isinstance(options := container.get("opts"), list):
-        corrected["opts"] = [
-            pair
-            for position, entry in enumerate(options)
-            for pair in _pairs(f"{path}.opts.{position}", entry, corrections)
-        ]
-    if str(container.get("launch_order")).strip() == "0":
+    for part, split in (("opts", _option_pairs), ("cmd_arguments", _argument_pairs)):
+        if isinstance(entries := container.get(part), list):
+            corrected[part] = [
+                pair
+                for position, entry in enumerate(entries)
+                for pair in _pairs(f"{path}.{part}.{position}", entry, split, corrections)
+            ]
+    if (order := _read_number(container.get("launch_order"))) is not None and order < 1:
         corrections.append(Correction(f"{path}.launch_order", t("must be %(ge)s or more", ge=1)))
     if isinstance(ports := container.get("ports"), dict):
         corrected["ports"] = {
@@ -103,24 +104,49 @@ def _correct_container(path: str, container: Mapping[str, Any], corrections: lis
     return corrected
 
 
-def _pairs(path: str, entry: object, corrections: list[Correction]) -> list[object]:
-    """Return the pairs of flag and value that an entry of more than two words means."""
-    if not isinstance(entry, list) or len(entry) <= 2 or not all(isinstance(word, str | None) for word in entry):
+def _read_number(value: object) -> int | None:
+    """Return a whole number, also one that is written as text; None for anything else."""
+    text = str(value).strip()
+    return int(text) if re.fullmatch(r"-?[0-9]{1,20}", text, re.ASCII) else None
+
+
+def _pairs(
+    path: str, entry: object, split: Callable[[list[str]], list[list[str]]], corrections: list[Correction]
+) -> list[Any]:
+    """Return the pairs that an entry means; where nothing says what a word belongs to, the entry as it is."""
+    if not isinstance(entry, list) or not all(isinstance(word, str | None) for word in entry):
         return [entry]
-    words = [word.strip() for word in entry if word and word.strip()]
-    pairs: list[object] = []
-    while words:
-        flag = words.pop(0)
-        if not flag.startswith("-") or not flag.strip("-"):
-            return [entry]  # nothing says what it belongs to
-        takes_value = [*split_flags(flag)][-1].takes_next
-        pairs.append([flag, words.pop(0) if takes_value and words else ""])
+    pairs = split([word for word in entry if word and word.strip()])
+    as_written = [word or "" for word in [*entry, ""][: max(2, len(entry))]]
+    if not pairs or not as_written[0].strip() or pairs == [as_written]:
+        return [entry]
     corrections.append(Correction(path, t("write one flag with its value for each pair")))
+    return [*pairs]
+
+
+def _option_pairs(words: list[str]) -> list[list[str]]:
+    """Return the pairs of flag and value that these words mean, in their order; none where that is not plain."""
+    pairs: list[list[str]] = []
+    while words:
+        flag, _, value = words.pop(0).strip().partition(" ")
+        if not flag.startswith("-") or not flag.strip("-"):
+            return []
+        takes_value = [*split_flags(flag)][-1].takes_next
+        if value and not takes_value:
+            return []
+        pairs.append([flag, value.strip() or (words.pop(0) if takes_value and words else "")])
     return pairs
 
 
+def _argument_pairs(words: list[str]) -> list[list[str]]:
+    """Return the words in pairs; the last one has none where their number is odd."""
+    return [[*words[position : position + 2], ""][:2] for position in range(0, len(words), 2)]
+
+
 def _correct_port(path: str, port: object, corrections: list[Correction]) -> object:
-    if not isinstance(port, dict) or str(port.get("host_default")).strip() != "0":
+    """Return a port without a suggestion that is not a port of a host."""
+    suggested = _read_number(port.get("host_default")) if isinstance(port, dict) else None
+    if not isinstance(port, dict) or suggested is None or 1 <= suggested <= 65535:
         return port
     corrections.append(Correction(f"{path}.host_default", t("a port must be a number from 1 to 65535")))
     return {**port, "host_default": None}

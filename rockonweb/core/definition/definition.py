@@ -28,14 +28,13 @@ from rockonweb.core.secret import is_secret
 from rockonweb.core.text import t
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-# A reference as Docker reads it: github.com/distribution/reference, regexp.go. Only the host may have capitals.
-_HOST = r"(?:[A-Za-z0-9]+(?:[.-]+[A-Za-z0-9]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+# A reference as Docker reads it: github.com/distribution/reference, regexp.go. Only a host may have capitals.
+_HOST = r"(?=[^/]*[.:])(?:[A-Za-z0-9]+(?:[.-]+[A-Za-z0-9]+)*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
 _PATH = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-IMAGE = re.compile(
-    rf"(?:{_HOST}/)?{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?(?:@[A-Za-z0-9]+:[0-9A-Fa-f]+)?", re.ASCII
-)
+_DIGEST = r"(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
+IMAGE = re.compile(rf"(?:{_HOST}/)?{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?(?:@{_DIGEST})?", re.ASCII)
 MAX_IMAGE = 255  # characters
-TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?)?$"
+TAG = rf"^([A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(@{_DIGEST})?)?$"
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
 MAX_HTML = 20_000  # characters; sanitising takes time that grows with the square of the nesting
 LINK_RELATIONS = ("noopener", "noreferrer", "nofollow")  # of links in descriptions
@@ -192,7 +191,7 @@ class ContainerSpec(_DefinitionModel):
 
     image: Annotated[Annotated[str, AfterValidator(_require_image_name)], STRIPPED]
     tag: Tag = None
-    launch_order: Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_coerce_number)]
+    launch_order: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER), BeforeValidator(_coerce_number)]
     uid: Uid = None
     gid: Gid = None
     ports: Entries[PortSpec] = {}

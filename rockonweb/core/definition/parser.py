@@ -28,6 +28,7 @@ from rockonweb.core.text import TranslatableText, fill_template, format_size, jo
 MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_QUESTIONS = 1_000  # of a rock-on; the published one with the most has 32
 MAX_FAULTS = 50
+REQUIRED_KEYS = {key for key, field in Definition.model_fields.items() if field.is_required()} - {"name"}
 VALIDATION_SENTENCES = {  # by pydantic's error type; the error's context fills the placeholders
     "missing": t("is required"),
     "string_type": t("must be text"),
@@ -114,7 +115,8 @@ def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
         raise InvalidDefinition([DefinitionFault("", t("not JSON: %(error)s", error=str(error)))]) from None
     if not isinstance(data, dict) or not data:
         raise InvalidDefinition([DefinitionFault("", t("must be an object whose key is the rock-on's name"))])
-    if sum(not isinstance(body, dict) for body in data.values()) > 1:
+    others = [body for body in data.values() if not isinstance(body, dict)]
+    if len(others) > 1 or not (others or any(REQUIRED_KEYS & body.keys() for body in data.values())):
         sentence = t("is not a rock-on: a definition must be an object whose key is the rock-on's name")
         raise InvalidDefinition([DefinitionFault("", sentence)])
     faults = []

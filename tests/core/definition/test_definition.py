@@ -18,7 +18,7 @@ from tests.support.samples import build_definition, load_definition
         ("busybox:1.36", "1.36", "busybox:1.36"),
         ("localhost:5000/app", None, "localhost:5000/app:latest"),
         ("localhost:5000/app", "2", "localhost:5000/app:2"),
-        ("berg.example/a/b@sha256:0123", None, "berg.example/a/b@sha256:0123"),
+        (f"berg.example/a/b@sha256:{'01' * 32}", None, f"berg.example/a/b@sha256:{'01' * 32}"),
     ],
 )
 def test_an_image_has_one_tag(image: str, tag: str | None, reference: str):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rockonweb.core.containers.argv import command_arguments
 from rockonweb.core.definition.definition import ContainerSpec, Definition, NetworkLink, sort_questions
 from rockonweb.core.definition.parser import (
     InvalidDefinition,
@@ -284,12 +285,10 @@ def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, st
         ({"launch_order": 1.5}, ".launch_order: must be a whole number"),
         ({"launch_order": 10**30}, ".launch_order: must be 2147483647 or less"),
         ({"launch_order": "first"}, ".launch_order: must be a whole number"),
-        ({"launch_order": -1}, ".launch_order: must be 0 or more"),
         ({"opts": ["--privileged"]}, ".opts.0: must be a list"),
         ({"opts": "--privileged"}, ".opts: must be a list"),
         ({"opts": [["-e", "A", "1"]]}, ".opts.0: has more than 2 entries"),
         ({"opts": [["--init", ""], ["", "x"]]}, ".opts.1: the flag is blank"),
-        ({"ports": {"80": port_question(70000)}}, ".ports.80.host_default: must be 65535 or less"),
         ({"ports": {"80": port_question(label=["a"])}}, ".ports.80.label: must be text"),
         ({"ports": {"80": port_question(protocol="icmp")}}, ".ports.80.protocol: must be 'tcp', 'udp' or 'sctp'"),
         ({"ports": {"80": port_question(ui="maybe")}}, ".ports.80.ui: must be true or false"),
@@ -534,6 +533,10 @@ def corrected(container: dict[str, object], **keys: object) -> tuple[ContainerSp
             (("--privileged", ""), ("-it", ""), ("--cap-add", "NET_ADMIN")),
         ),
         (["--init", None, None], (("--init", ""),)),
+        (["--privileged", "-it"], (("--privileged", ""), ("-it", ""))),
+        (["-v /a:/b"], (("-v", "/a:/b"),)),
+        (["--health-cmd curl -f http://localhost", ""], (("--health-cmd", "curl -f http://localhost"),)),
+        ([" --net ", "host"], (("--net", "host"),)),
     ],
 )
 def test_the_words_of_an_option_count_in_their_order(entry: list[str | None], pairs: tuple[tuple[str, str], ...]):
@@ -545,6 +548,17 @@ def test_the_words_of_an_option_count_in_their_order(entry: list[str | None], pa
 @pytest.mark.parametrize("entry", [["-", "a", "b"], ["-e", "A=1", "-"], ["--", "-v", "/a:/b"]])
 def test_a_dash_alone_is_a_fault_and_no_crash(entry: list[str]):
     assert faults(definition_source({"app": {"opts": [entry]}})) == ["containers.app.opts.0: has more than 2 entries"]
+
+
+def test_the_words_of_a_command_count_in_their_order():
+    spec, told = corrected({"cmd_arguments": [["serve", "--port"], ["80", "--log", "info"]]})
+    assert [*command_arguments(spec)] == ["serve", "--port", "80", "--log", "info"]
+    assert told == ["containers.app.cmd_arguments.1: write one flag with its value for each pair"]
+
+
+@pytest.mark.parametrize("value", [None, "", "-v"])
+def test_one_flag_with_its_value_is_no_fault(value: str | None):
+    assert corrected({"opts": [["--tty", ""], ["--entrypoint", "/run me"]], "cmd_arguments": [["a b", value]]})[1] == []
 
 
 def test_a_rock_on_that_stands_twice_is_told():
@@ -581,15 +595,31 @@ def test_zeros_are_read_as_nothing_said():
     ]
 
 
+def test_an_order_below_zero_is_an_order_and_what_is_no_port_of_a_host_is_not_suggested():
+    spec, told = corrected({"launch_order": "-1", "ports": {"80": port_question(host_default=70000)}})
+    assert (spec.launch_order, spec.port_specs[80].host_default) == (-1, None)
+    assert told == [
+        "containers.app.launch_order: must be 1 or more",
+        "containers.app.ports.80.host_default: a port must be a number from 1 to 65535",
+    ]
+
+
 def test_a_volume_may_have_a_mode():
     spec, told = corrected({"volumes": label_questions({"/media:ro": "Media"})})
     assert list(spec.volumes) == ["/media:ro"]
     assert told == ["containers.app.volumes./media:ro: a mode does not belong to the path of a volume"]
 
 
-def test_what_is_no_rock_on_at_all_gets_one_sentence():
-    package = {"name": "x", "version": "1.0", "scripts": {"test": "y"}, "private": True, "license": "MIT"}
-    assert faults(json.dumps(package)) == [
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"name": "x", "version": "1.0", "scripts": {"test": "y"}, "private": True, "license": "MIT"},
+        {"services": {"web": {"image": "nginx"}}, "networks": {}, "volumes": {"data": {}}},
+        {"compilerOptions": {"strict": True}},
+    ],
+)
+def test_what_is_no_rock_on_at_all_gets_one_sentence(data: object):
+    assert faults(json.dumps(data)) == [
         "is not a rock-on: a definition must be an object whose key is the rock-on's name"
     ]
 

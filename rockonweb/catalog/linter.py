@@ -18,9 +18,11 @@ from rockonweb.catalog.metastore import (
     read_definition_file,
     read_local_files,
 )
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.advice import collect_warnings
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import DefinitionFault, InvalidDefinition, parse_definitions
+from rockonweb.core.preflight.options import check_options
 from rockonweb.core.text import t
 from rockonweb.remote.registry import ImageNotFound, LookupFailed, RemoteImage
 
@@ -75,7 +77,9 @@ def check_file(path: Path, body: bytes | None = None, *, requested: bool = True)
         checked.faults = _to_findings(path, [DefinitionFault("", sentence)] if is_root_text(text) else error.faults)
     else:
         checked.rockons = [rockon.definition for rockon in parsed]
-        checked.faults = _to_findings(path, [fault for rockon in parsed for fault in rockon.corrections])
+        checked.faults = _to_findings(
+            path, [fault for rockon in parsed for fault in (*rockon.corrections, *_refused_options(rockon.definition))]
+        )
         checked.advice = _to_findings(
             path,
             [
@@ -85,6 +89,13 @@ def check_file(path: Path, body: bytes | None = None, *, requested: bool = True)
             ],
         )
     return checked
+
+
+def _refused_options(definition: Definition) -> Iterator[DefinitionFault]:
+    """Yield what Docker would refuse whatever a user answers."""
+    shares = {name: dict.fromkeys(spec.volumes, "share") for name, spec in definition.containers.items()}
+    for finding in check_options(definition, Answers(shares=shares)):
+        yield DefinitionFault("containers", finding.full_message)
 
 
 def _to_findings(path: Path, faults: Sequence[DefinitionFault]) -> list[LintFinding]:

@@ -147,7 +147,7 @@ def test_a_file_may_hold_several_rock_ons(app, store):
         ("[" * 200_000, ""),
         ('{"A": 1}', "must be an object"),
         ('{"A": {"version": "\\ud800"}}', "surrogate"),
-        ('{"A": {}, "A": {}}', "is required"),
+        ('{"A": {}, "A": {}}', "is not a rock-on"),
         (app_of("A", container="x/y"), "container's name"),
         (app_of("A") | {"B": {}}, "is required"),
         ({"A": rockon_body({"a1": {"launch_order": 10**30}})}, "launch_order"),

@@ -209,6 +209,19 @@ def advised(text: str) -> list[str]:
     return [each.path for each in collect_warnings(one.definition, json.loads(one.source))]
 
 
+def test_what_docker_refuses_of_the_options_is_a_fault(lint: Lint, tmp_path: Path) -> None:
+    container = {"opts": [["-p", "abc:80"], ["--net", "host"], ["--link", "db"], ["-v", "/a:/data/"]]}
+    volumes = samples.label_questions({"/data": "Data"})
+    (tmp_path / "app.json").write_text(samples.definition_source({"app": {**container, "volumes": volumes}}))
+    answer = lint("app.json", "--json")
+    assert answer.returncode == 1
+    assert [(fault["path"], fault["message"].partition(".")[0]) for fault in found(answer)] == [
+        ("containers", "app mounts more than one thing at /data"),
+        ("containers", "app can't have links: it uses the host network"),
+        ("containers", 'app publishes "abc:80", which are no ports'),
+    ]
+
+
 def test_advice_is_no_fault_and_not_in_the_json(lint: Lint, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(app_named("Alpha", "alpha", wesbite="https://example.org"))
     answer = lint("a.json")

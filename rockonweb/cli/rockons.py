@@ -20,6 +20,7 @@ from rockonweb.core.text import join_texts, t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, db, repository
 from rockonweb.work import operations
+from rockonweb.work.collect_facts import free_port_suggester
 from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, review_request, submit_review
 
 POLL_SECONDS = 0.3
@@ -123,7 +124,7 @@ def _read_answers(installation: Installation, file: Path | None) -> Answers:
     return read_answers(
         installation.current_definition,
         content,
-        repository.port_suggester(installation),
+        free_port_suggester(installation),
         get_host().shares.shares_by_name(),
     )
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from rockonweb.core.answers.answers import Answers, split_share_path
+from rockonweb.core.answers.answers import Answers, SuggestPort, split_share_path
 from rockonweb.core.containers.host_ports import WantedPort, option_ports
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.mounts import missing_folder_finding
+from rockonweb.core.questions import wizard
 from rockonweb.core.text import t
 from rockonweb.host import Engine, Host, get_host
 from rockonweb.models import Container, Installation, Network, Port, State, Volume, db
-from rockonweb.models.repository import load_answers
+from rockonweb.models.repository import load_answers, port_suggester
 
 
 def gather_facts(
@@ -36,6 +37,29 @@ def gather_facts(
         claimed=tuple(claim for claim in claims if claim.rockon != installation.name),
         kept_volumes=collect_volumes(installation, docker, facts.containers),
     )
+
+
+def free_port_suggester(installation: Installation) -> SuggestPort:
+    """Return a function from container and container port to a host port that is free now, as the wizard suggests it.
+
+    The host is asked when the first port is.
+    """
+    suggest = port_suggester(installation)
+    answered = load_answers(installation).ports
+
+    @cache
+    def find_free_ports() -> dict[tuple[str, int], int]:
+        definition = installation.current_definition
+        facts, _ = get_host(installation).call_with_engine(lambda docker: gather_facts(installation, None, docker, ()))
+        places = {item.name: (item.container, int(item.key)) for item in wizard.page_questions(definition, "ports")}
+        preferred = {
+            name: answered.get(container, {}).get(number) or suggest(container, number)
+            for name, (container, number) in places.items()
+        }
+        free_ports = wizard.suggest_host_ports(definition, preferred, facts)
+        return {places[name]: suggestion.port for name, suggestion in free_ports.items()}
+
+    return lambda container, port: find_free_ports().get((container, port)) or suggest(container, port)
 
 
 def collect_volumes(

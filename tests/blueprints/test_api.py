@@ -548,6 +548,25 @@ def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Ins
     assert unchanged(installed, State.INSTALLED)
 
 
+def test_ports_that_are_suggested_are_free_and_an_install_with_them_is_accepted(
+    call: Call, notes: Installation, docker: FakeDocker
+) -> None:
+    docker.published_ports = [PortListener(port, "tcp", "", "the container of somebody") for port in (8080, 8081)]
+    suggested = (call("GET", f"/rockons/ports/{notes.id}").json or {})["results"]
+    assert [(port["containerp"], port["hostp"], port["hostp_default"]) for port in suggested] == [
+        (80, 8082, 8082),
+        (80, 8083, 8083),
+    ]
+    body = {**BODY, "ports": {port["container"]: {port["containerp"]: port["hostp"]} for port in suggested}}
+    assert call("POST", f"/rockons/{notes.id}/install", json=body).status_code == 200
+
+
+def test_ports_that_are_left_out_take_free_ones(call: Call, notes: Installation, docker: FakeDocker) -> None:
+    docker.published_ports = [PortListener(8080, "tcp", "", "the container of somebody")]
+    body = {key: value for key, value in BODY.items() if key != "ports"}
+    assert call("POST", f"/rockons/{notes.id}/install", json=body).status_code == 200
+
+
 def test_what_the_host_speaks_against_is_a_conflict(
     call: Call, notes: Installation, docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

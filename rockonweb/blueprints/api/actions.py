@@ -14,6 +14,7 @@ from rockonweb.core.operations.requests import ChangeRequest, InstallRequest
 from rockonweb.core.text import t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, State, repository
+from rockonweb.work.collect_facts import free_port_suggester
 from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, submit_review
 
 CONFIRM_KEY = "confirm"
@@ -35,7 +36,7 @@ def submit_api_install(installation: Installation, body: bytes, user: str) -> in
         _row_numbers(installation),
         data,
         _stored_answers(installation),
-        repository.port_suggester(installation),
+        free_port_suggester(installation),
         _existing_shares(),
     )
     review = review_or_refuse(installation, InstallRequest(answers))
@@ -56,7 +57,7 @@ def submit_api_change(installation: Installation, body: bytes, user: str) -> int
         _row_numbers(installation),
         data,
         current_answers,
-        repository.port_suggester(installation),
+        free_port_suggester(installation),
         _existing_shares(),
     )
     return submit_review(review_or_refuse(installation, ChangeRequest(new_answers)), user)

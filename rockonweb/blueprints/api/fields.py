@@ -32,6 +32,7 @@ from rockonweb.models import (
 from rockonweb.models.rockon import SuggestedPort
 from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.labels import masked_answer
+from rockonweb.work.collect_facts import free_port_suggester
 
 Fields = dict[str, Any]
 VISIBLE_ROCKONS = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)
@@ -201,17 +202,21 @@ def _network_member_fields(member: NetworkMember, container: Container, _: objec
 
 
 def port_fields(installation: Installation) -> list[Fields]:
-    """Return the ports of a rock-on, published or not."""
+    """Return the ports of a rock-on, published or not; of those that are not, a host port that is free now."""
     specs = installation.current_definition.containers
+    suggest = free_port_suggester(installation)
+
+    def host_port(port: Port, container: Container) -> int:
+        on_host_network = container.name in specs and specs[container.name].on_host_network
+        return port.number if on_host_network else port.host or suggest(container.name, port.number)
+
     return [
         {
             "id": port.id,
             "container": container.id,
             "container_name": container.name,
-            "hostp": _host_port_number(
-                port, on_host_network=container.name in specs and specs[container.name].on_host_network
-            ),
-            "hostp_default": port.suggested,
+            "hostp": host_port(port, container),
+            "hostp_default": port.suggested if port.host else host_port(port, container),
             "containerp": port.number,
             "protocol": port.protocol,
             "uiport": port.ui,

@@ -171,8 +171,12 @@ def suggest_host_ports(
 ) -> dict[str, PortSuggestion]:
     """Return a free host port for each question of the ports page, by field name: the preferred one unless in use."""
     suggestions: dict[str, PortSuggestion] = {}
+    questions = page_questions(definition, "ports")
     taken = {(port.host, port.protocol) for port in option_ports(definition)}
-    for question in page_questions(definition, "ports"):
+    taken |= {
+        (int(question.key), protocol) for question in questions if question.fixed for protocol in question.protocols
+    }
+    for question in questions:
         usual = int(question.key) if question.fixed else preferred[question.name]
         available_port = (
             None

@@ -8,7 +8,7 @@ from rockonweb.core.facts import HostFacts, PortListener
 from rockonweb.core.questions import wizard
 from rockonweb.core.questions.wizard import Question
 from rockonweb.core.secret import MASK
-from tests.support.samples import NAMES, build_definition, complete_answers, load_definition
+from tests.support.samples import NAMES, build_definition, complete_answers, load_definition, port_question
 
 EXPECTED_PAGES = {
     "bare": [],
@@ -145,6 +145,13 @@ def test_two_questions_are_never_given_the_same_port() -> None:
         found["ports-back-80"].why
         == "Port 8080 is already suggested for another question above, so 8081 is suggested here."
     )
+
+
+def test_the_port_of_a_container_on_the_hosts_own_network_is_given_to_nobody_else() -> None:
+    host = {"ports": {"8080": port_question(8080)}, "opts": [["--net=host", ""]]}
+    sample = build_definition({"app": {"ports": {"80": port_question(8080)}}, "hostly": host})
+    found = wizard.suggest_host_ports(sample, {"ports-app-80": 8080, "ports-hostly-8080": 8080}, HostFacts())
+    assert {name: one.port for name, one in found.items()} == {"ports-app-80": 8081, "ports-hostly-8080": 8080}
 
 
 def test_a_port_on_the_hosts_own_network_is_the_containers() -> None:

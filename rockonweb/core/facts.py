@@ -160,6 +160,7 @@ class HostFacts:
     claimed: tuple[PortListener, ...] = ()
     groups: Mapping[str, int] = field(default_factory=dict)
     missing_devices: frozenset[str] = frozenset()
+    missing_paths: frozenset[str] = frozenset()  # of the definition's required_paths
     missing_folders: frozenset[str] = frozenset()
     places: Mapping[str, SharePathFacts] = field(default_factory=dict)
     new_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)

@@ -100,7 +100,7 @@ class Host:
                 claims, containers, docker.list_published_ports() if docker else (), named_ports
             ),
             groups=_group_ids(),
-            missing_devices=frozenset(path for path in answers.device_paths() if not os.path.exists(path)),
+            missing_devices=self.find_missing_paths(answers.device_paths()),
             missing_folders=frozenset(folder for folder in folders if not (self.shares.root / folder).is_dir()),
             places={share_path: self.shares.inspect_path(share_path) for share_path in share_paths},
             containers=containers,
@@ -109,6 +109,10 @@ class Host:
             command_limit=environment.command_limit(),
             certificate=certificate.locate_certificate(self._settings),
         )
+
+    def find_missing_paths(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return those of these paths that do not exist on the host."""
+        return frozenset(path for path in paths if not os.path.exists(path))
 
     def collect_listeners(
         self,

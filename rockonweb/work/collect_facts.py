@@ -28,11 +28,14 @@ def gather_facts(
 ) -> HostFacts:
     """Return the facts for planning with these answers (None: the stored ones); `named`: see `Host.collect_facts`."""
     claims = claimed_ports(db.session())
-    facts = get_host(installation).collect_facts(answers or load_answers(installation), claims, docker, named)
+    host = get_host(installation)
+    facts = host.collect_facts(answers or load_answers(installation), claims, docker, named)
+    specs = installation.current_definition.containers.values()
     source = installation.installed_source or installation.entry.source
     networks = select(Network.name)
     return replace(
         facts,
+        missing_paths=host.find_missing_paths(path for spec in specs for path in spec.run_options.required_paths),
         stored_networks=frozenset(db.session.scalars(networks) if "--net" in source else ()),
         claimed=tuple(claim for claim in claims if claim.rockon != installation.name),
         kept_volumes=collect_volumes(installation, docker, facts.containers),

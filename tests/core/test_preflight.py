@@ -348,6 +348,26 @@ def test_an_address_needs_a_network_whose_subnet_somebody_chose():
     assert found(sample, Answers(), make_host_facts(networks={"lan": NetworkFacts("lan")})) == []
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--device", "/dev/dvb:/dev/tv:rw"], True),
+        (["--mount", "type=bind,src=/dev/dvb,dst=/tv"], True),
+        (["-v", "/dev/dvb:/tv"], False),
+        (["--device", "nvidia.com/gpu=all"], False),
+    ],
+)
+def test_what_an_option_needs_of_the_host_must_be_there(option: list[str], told: bool):
+    """Docker creates what a `-v` lacks, and nothing else."""
+    sample = build_definition({"app": {"opts": [option]}})
+    facts = make_host_facts(missing_paths=frozenset({"/dev/dvb"}))
+    sentences = [
+        "block: /dev/dvb, which app needs, does not exist on this host. Connect or create it first. The definition "
+        "names it by an option and can't use another one."
+    ]
+    assert found(sample, Answers(), facts) == (sentences if told else [])
+
+
 @pytest.mark.parametrize("opts", [[["--net", "lan"], ["--ip", "10.6.0.9"]], [["--network", "name=lan,ip=10.6.0.9"]]])
 def test_an_address_is_one_of_the_network_that_exists(opts: list[list[str]]):
     sample = build_definition({"app": {"opts": opts}})

@@ -45,7 +45,8 @@ def test_a_rock_ons_own_claim_does_not_speak_against_it_but_others_do(instance: 
 
 def test_devices_and_folders_that_are_missing_are_told(instance: Instance) -> None:
     (instance.settings.shares_root / "share" / "there").mkdir(parents=True)
-    app = instance.add_rockon("App", {"app": {"image": "example/app"}})
+    opts = [["--device", "/dev/nowhere"], ["--mount", "type=bind,src=/dev,dst=/d"], ["-v", "/nowhere:/n"]]
+    app = instance.add_rockon("App", {"app": {"image": "example/app", "opts": opts}})
     answers = Answers(
         shares={"app": {"/a": "share", "/b": "share/there", "/c": "share/new/deep"}},
         storage={"app": {"/d": "share/added"}},
@@ -54,6 +55,7 @@ def test_devices_and_folders_that_are_missing_are_told(instance: Instance) -> No
     facts = gather_facts(app, answers, None)
     assert facts.missing_devices == {"/dev/nowhere"}
     assert facts.missing_folders == {"share/new/deep", "share/added"}
+    assert facts.missing_paths == {"/dev/nowhere"}
     assert list(facts.shares) == ["share"]
     assert facts.groups["root"] == 0
     assert (facts.containers, facts.networks) == (None, None)

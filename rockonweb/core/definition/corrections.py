@@ -128,13 +128,11 @@ def _option_pairs(words: list[str]) -> list[list[str]]:
     """Return the pairs of flag and value that these words mean, in their order; none where that is not plain."""
     pairs: list[list[str]] = []
     while words:
-        flag, _, value = words.pop(0).strip().partition(" ")
+        flag = words.pop(0)
         if not flag.startswith("-") or not flag.strip("-"):
             return []
         takes_value = [*split_flags(flag)][-1].takes_next
-        if value and not takes_value:
-            return []
-        pairs.append([flag, value.strip() or (words.pop(0) if takes_value and words else "")])
+        pairs.append([flag, words.pop(0) if takes_value and words else ""])
     return pairs
 
 

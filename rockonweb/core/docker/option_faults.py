@@ -45,6 +45,8 @@ def option_fault(flag: str, value: str) -> str:
 
 def _flag_fault(flag: Flag, argument: str) -> str:
     name = flag.name[:60] if flag.name.startswith("-") else f"--{flag.name[:60]}"  # an unknown short flag has its dash
+    if not flag.takes_next and flag.value[:1].isspace():  # "-v /a:/b" in one word
+        return t('"%(flag)s" is not an option of docker run', flag=f"-{flag.spelling[:60].lstrip('-')}")
     if not flag.is_known:
         return t('"%(flag)s" is not an option of docker run', flag=name)
     if why := FORBIDDEN_FLAGS.get(flag.name):

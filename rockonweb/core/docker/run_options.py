@@ -200,6 +200,12 @@ class DockerOptions:
         return [_MOUNT_PARSERS[flag.name](flag.value.strip()) for flag in self.flags if flag.name in _MOUNT_PARSERS]
 
     @property
+    def required_paths(self) -> list[str]:
+        """The paths of the host that must exist: devices, and what a `--mount` mounts; Docker creates those of `-v`."""
+        sources = [mount.host_path for mount in self.mounts if mount.flag == "mount"]
+        return [path for path in (*self.devices, *sources) if path.startswith("/")]
+
+    @property
     def published_ports(self) -> list[PublishedPort]:
         """The ports that it publishes on ports of the host which it names; of others Docker picks free ones."""
         return [port for value in self.flag_values("publish") for port in parse_published_ports(value)]

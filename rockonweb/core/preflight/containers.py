@@ -21,6 +21,7 @@ def check_containers(definition: Definition, answers: Answers, facts: HostFacts)
     for name, spec in definition.launch_order:
         yield from _check_container_name(definition, name, facts)
         yield from _check_devices(name, answers, facts)
+        yield from _check_required_paths(name, spec, facts)
         yield from _check_user(name, spec, facts)
         yield from _check_references(definition, name, spec, facts)
         yield from _check_network_options(definition, spec, name, facts)
@@ -76,6 +77,16 @@ def _check_devices(name: str, answers: Answers, facts: HostFacts) -> Iterator[Fi
                 "block",
                 t("The device %(path)s for %(name)s does not exist on this host.", path=path, name=name),
                 t("Plug it in, choose another one, or leave the field blank."),
+            )
+
+
+def _check_required_paths(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
+    for path in dict.fromkeys(spec.run_options.required_paths):
+        if path in facts.missing_paths:
+            yield Finding(
+                "block",
+                t("%(path)s, which %(name)s needs, does not exist on this host.", path=path, name=name),
+                t("Connect or create it first. The definition names it by an option and can't use another one."),
             )
 
 

@@ -534,9 +534,6 @@ def corrected(container: dict[str, object], **keys: object) -> tuple[ContainerSp
         ),
         (["--init", None, None], (("--init", ""),)),
         (["--privileged", "-it"], (("--privileged", ""), ("-it", ""))),
-        (["-v /a:/b"], (("-v", "/a:/b"),)),
-        (["--health-cmd curl -f http://localhost", ""], (("--health-cmd", "curl -f http://localhost"),)),
-        ([" --net ", "host"], (("--net", "host"),)),
     ],
 )
 def test_the_words_of_an_option_count_in_their_order(entry: list[str | None], pairs: tuple[tuple[str, str], ...]):

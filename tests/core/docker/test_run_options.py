@@ -55,6 +55,7 @@ def file(opts: list[Any], **more: Any) -> str:
         (["-itv", None], '"-itv" needs a value and would use the next word as its value'),
         (["-v=", ""], '"-=" is not an option of docker run'),
         (["--bogus", "x"], '"--bogus" is not an option of docker run'),
+        (["-v /a:/b", ""], '"-v /a:/b" is not an option of docker run'),
         (["--cap-add NET_ADMIN", ""], '"--cap-add NET_ADMIN" is not an option of docker run'),
         (["-itZ", ""], '"-Z" is not an option of docker run'),
         (["--name", "nextcloud"], '"--name" is not allowed in definitions: a container is named after its key'),

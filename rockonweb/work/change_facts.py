@@ -50,7 +50,7 @@ def gather_change_facts(
     Raises EngineError where a given engine fails.
     """
     ports = host_ports(new.definition, new.answers)
-    facts = gather_facts(installation, new.answers, docker, ports)
+    facts = gather_facts(installation, new.answers, docker, ports, new.definition)
     host = get_host(installation)
     facts = rename_in_facts(facts, installation.name, new.definition.name)
     used = {*old.answers.used_shares(), *new.answers.used_shares()}

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from rockonweb.core.answers.answers import Answers, SuggestPort, split_share_path
 from rockonweb.core.containers.host_ports import WantedPort, option_ports
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
@@ -24,13 +25,20 @@ from rockonweb.models.repository import load_answers, port_suggester
 
 
 def gather_facts(
-    installation: Installation, answers: Answers | None, docker: Engine | None, named: Collection[int] | None = None
+    installation: Installation,
+    answers: Answers | None,
+    docker: Engine | None,
+    named: Collection[int] | None = None,
+    definition: Definition | None = None,
 ) -> HostFacts:
-    """Return the facts for planning with these answers (None: the stored ones); `named`: see `Host.collect_facts`."""
+    """Return the facts for planning with these answers (None: the stored ones); `named`: see `Host.collect_facts`.
+
+    What the options of `definition` need of the host is looked for.
+    """
     claims = claimed_ports(db.session())
     host = get_host(installation)
     facts = host.collect_facts(answers or load_answers(installation), claims, docker, named)
-    specs = installation.current_definition.containers.values()
+    specs = definition.containers.values() if definition else ()
     source = installation.installed_source or installation.entry.source
     networks = select(Network.name)
     return replace(

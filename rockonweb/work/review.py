@@ -205,7 +205,8 @@ def _review_install(
 ) -> Review:
     definition = installation.parse_definition(request.source or installation.entry.source)
     answers = request.answers or repository.load_answers(installation)
-    facts = gather_facts(installation, answers, docker, host_ports(definition, resolve_host_ports(definition, answers)))
+    named_ports = host_ports(definition, resolve_host_ports(definition, answers))
+    facts = gather_facts(installation, answers, docker, named_ports, definition)
     if preview:  # the result of the answers alone, independent of containers that exist
         facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:

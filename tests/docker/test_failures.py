@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -213,13 +214,18 @@ def test_a_device_that_is_not_there_is_named_before_anything_is_touched(
     assert containers(engine) == []
 
 
-def test_a_device_of_the_definition_that_is_not_there_is_told_as_a_device(instance: Instance, app_image: str) -> None:
-    rockon = instance.add_rockon(
-        "Dev", {"dev": {"image": app_image, "tag": "", "opts": [["--device", "/dev/nowhere"]]}}
-    )
-    operation = fail(instance, instance.submit_review(instance.prepare_install(rockon)))
-    assert "device" in operation.error
-    assert "/dev/nowhere" in describe_steps(operation)
+def test_a_device_of_the_definition_that_is_not_there_is_told_before_and_when_it_goes(
+    instance: Instance, app_image: str, tmp_path: Path
+) -> None:
+    device = tmp_path / "stick"
+    device.touch()
+    opts = [["--mount", f"type=bind,src={device},dst=/stick"]]
+    rockon = instance.add_rockon("Dev", {"dev": {"image": app_image, "tag": "", "opts": opts}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
+    device.unlink()
+    told = f"{device}, which dev needs, does not exist on this host."
+    assert fail(instance, operation_id).error == told
+    assert [str(one.sentence) for one in instance.prepare_install(rockon).blocking_findings] == [told]
 
 
 def test_a_share_that_was_deleted_after_the_review_is_named_and_not_made_by_docker(

@@ -52,7 +52,7 @@ def test_devices_and_folders_that_are_missing_are_told(instance: Instance) -> No
         storage={"app": {"/d": "share/added"}},
         devices={"app": {"A": "/dev/null", "B": "/dev/nowhere:/dev/x:rwm", "C": ""}},
     )
-    facts = gather_facts(app, answers, None)
+    facts = gather_facts(app, answers, None, definition=app.current_definition)
     assert facts.missing_devices == {"/dev/nowhere"}
     assert facts.missing_folders == {"share/new/deep", "share/added"}
     assert facts.missing_paths == {"/dev/nowhere"}

@@ -182,7 +182,9 @@ def test_another_shape_of_that_name_is_launched_as_any_other(containers: dict[st
     )
 
 
-@pytest.mark.parametrize("image", ["postgres", "postgres:13", "library/postgres", "box.example/pg/postgres:9@sha256:0"])
+@pytest.mark.parametrize(
+    "image", ["postgres", "postgres:13", "library/postgres", "box.example/pg/postgres:9@sha256:" + "0" * 64]
+)
 def test_the_database_is_known_by_its_image(image: str):
     sample = build_definition({"db": {**DATABASE, "image": image}, "owncloud": APP}, "OWNCLOUD", custom_config=ACCOUNT)
     assert handlers.find_handler(sample) is handlers.HANDLERS["owncloud"]

@@ -72,9 +72,10 @@ def verify_code(user: User, code: str) -> bool:
     """Whether a code is valid. This uses it up: none is accepted twice, even in concurrent requests."""
     with transaction() as session:
         row = session.get_one(User, user.id)
-        if row.totp_since is None or not row.totp_secret:
+        if row.totp_since is None:
             return False
-        counter = _match_counter(row.totp_secret, code, row.totp_counter, utc_now())
+        key = row.totp_secret  # blank where it can't be read: then recovery codes alone are valid
+        counter = _match_counter(key, code, row.totp_counter, utc_now()) if key else None
         if counter is not None:
             statement = update(User).where(User.id == row.id, User.totp_counter < counter).values(totp_counter=counter)
             return _affected_one_row(session.execute(statement))

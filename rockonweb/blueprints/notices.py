@@ -123,9 +123,11 @@ def _render_new_target(way: NoticeChannel, form: EventsForm) -> str:
 
 
 def _render_target(target: NoticeTarget, form: EventsForm) -> str:
-    name = WAY_LABELS[NoticeChannel(target.way)]
+    name = WAY_LABELS.get(NoticeChannel(target.way)) if target.channel else target.way
     return render_template("notices/edit.html", form=form, target=target, shown=_masked_address(target), name=name)
 
 
 def _masked_address(target: NoticeTarget) -> str:
-    return core.mask_target(NoticeChannel(target.way), target.address_parts)
+    if target.channel is None:
+        return str(_("Its address can't be read in the database: remove it and add it again."))
+    return core.mask_target(target.channel, target.address_parts)

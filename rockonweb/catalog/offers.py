@@ -99,6 +99,9 @@ def load_metastore(source: Source, stored: Mapping[str, FileContent]) -> LoadedM
 def load_remote(source: Source, stored: Mapping[str, FileContent]) -> LoadedMetastore:
     """Fetch a remote metastore; a blank address gives an empty one."""
     metastore = LoadedMetastore(source.origin)
+    if source.unreadable:
+        metastore.complete, metastore.faults[source.origin] = False, t("its address can't be read in the database")
+        return metastore
     if not source.place:
         return metastore  # none is configured: its earlier rock-ons are removed
     remote = RemoteMetastore(source.place, stored)

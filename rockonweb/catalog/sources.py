@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, update
 
 from rockonweb.config import Config
 from rockonweb.core.errors import BadInput
+from rockonweb.core.packed import UnreadableText
 from rockonweb.core.secret import without_password
 from rockonweb.core.text import t
 from rockonweb.models import Installation, Metastore, MetastoreFile, RockOn, State, db, transaction
@@ -32,6 +33,7 @@ class Source:
     place: str  # a URL or the absolute path of a folder; blank: none
     id: int | None = None
     enabled: bool = True
+    unreadable: bool = False  # its place in the database can't be read
 
     @property
     def configured(self) -> bool:
@@ -143,7 +145,7 @@ def metastore_rockons(origin: str) -> tuple[list[str], list[str]]:
 
 def source_from_row(row: Metastore) -> Source:
     """Return the source of a row."""
-    return Source(f"metastore-{row.id}", row.place, row.id, row.enabled)
+    return Source(f"metastore-{row.id}", row.place, row.id, row.enabled, isinstance(row.place, UnreadableText))
 
 
 def _normalize_address(place: str) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlsplit, urlunsplit
 
 MASK = "********"
+EVERY = "*"
+EVERYTHING_SECRET = {EVERY: {EVERY: True}}  # stands in for choices that can't be read
 _SECRET_KEY_WORDS = {
     "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PW", "PWD", "PSK", "KEY", "APIKEY", "AUTHKEY",
     "CREDENTIAL", "CREDENTIALS",
@@ -44,6 +46,11 @@ def is_secret(key: str, label: str = "") -> bool:
     if any(word in _SECRET_KEY_WORDS or _SECRET_SUFFIX.search(word) for word in key_words):
         return True
     return bool(_SECRET_LABEL.search(label) or _CONNECTION_URL.search("_".join(key_words)))
+
+
+def is_chosen_secret(choices: Mapping[str, Mapping[str, bool]], container: str, key: str, label: str = "") -> bool:
+    """Whether an answer is a secret: by the users' choices (see `Definition`), else by name and label."""
+    return choices.get(container, {}).get(key, EVERY in choices or is_secret(key, label))
 
 
 def reveal_argv(argv: Iterable[str]) -> list[str]:

@@ -96,7 +96,7 @@ def from_stored(stored: str) -> str:
         return stored
     try:
         return _text_from_json(json.loads(stored))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return stored
 
 
@@ -127,4 +127,6 @@ def _text_from_json(data: dict[str, Any]) -> TranslatableText:
     values = {
         key: _text_from_json(value) if isinstance(value, dict) else value for key, value in data["values"].items()
     }
-    return _make_text(data["template"], values)
+    if not isinstance(template := data["template"], str):
+        raise TypeError("a template is text")
+    return _make_text(template, values)

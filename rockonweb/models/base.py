@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import base64
+import enum
 import hashlib
+import logging
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, MetaData, Text, event
+from sqlalchemy import JSON, DateTime, Enum, MetaData, Text, event
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull, RockonwebError
-from rockonweb.core.packed import pack, unpack
+from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull
+from rockonweb.core.packed import UnreadableText, check_type, pack, unpack
 from rockonweb.core.text import from_stored, t, to_stored
 
 # Names for constraints, so that migrations can drop them on SQLite too.
@@ -34,6 +37,11 @@ NAMING_CONVENTION = {
 }
 WRITER_LOCK = 0x726F636B  # key of PostgreSQL's advisory lock for writers
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+UNREADABLE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionError, InvalidToken)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+V = TypeVar("V")
+E = TypeVar("E", bound=enum.Enum)
+logger = logging.getLogger(__name__)
 _in_transaction: ContextVar[bool] = ContextVar("writing", default=False)
 _durable: ContextVar[bool] = ContextVar("durable", default=True)
 
@@ -152,27 +160,75 @@ def _refuse_untracked_writes(session: Session, _context: object, _instances: obj
         raise RuntimeError("rows were changed outside writing()")
 
 
-class EncryptedText(TypeDecorator[str]):
-    """Text that is stored encrypted with the instance's key."""
+class StoredType(TypeDecorator[V]):
+    """Base of the types of columns that are parsed when they are read.
 
-    impl = Text
+    A value that can't be read becomes what `unreadable_value` says, so that no single row takes down every page that
+    lists it. `rockonweb doctor` names such rows; the log only says that there are some.
+    """
+
     cache_ok = True
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], V | None] | None:
+        """Return a function from the stored value to the value of the attribute; it raises no error."""
+        read = self.strict_processor(dialect, coltype)
+
+        def read_or_default(stored: Any) -> V | None:
+            try:
+                return read(stored)
+            except UNREADABLE_ERRORS:
+                _log_unreadable(type(self).__name__, hash(str(stored)))
+                return self.unreadable_value(stored)
+
+        return read_or_default
+
+    def strict_processor(self, dialect: Dialect, coltype: object = None) -> Callable[[Any], V | None]:
+        """Return a function from the stored value to that of the attribute. It raises one of UNREADABLE_ERRORS."""
+        return super().result_processor(dialect, coltype) or (lambda stored: stored)
+
+    def unreadable_value(self, stored: Any) -> V | None:
+        """Return what stands in for a stored value that can't be read."""
+        return None
+
+
+@lru_cache(1_000)
+def _log_unreadable(kind: str, _value: int) -> None:
+    """Log once for each value that one can't be read."""
+    logger.warning("a stored value (%s) can't be read: `rockonweb doctor` names its row", kind)
+
+
+class StoredEnum(StoredType[E]):
+    """A member of an enum, stored by its name; `unreadable` stands in for an unknown name."""
+
+    impl = Enum
+
+    def __init__(self, kind: type[E], length: int, unreadable: E) -> None:
+        super().__init__(kind, native_enum=False, length=length)
+        self.kind, self.length, self.unreadable = kind, length, unreadable
+
+    def unreadable_value(self, stored: Any) -> E:
+        """Return the member for unknown names."""
+        return self.unreadable
+
+
+class EncryptedText(StoredType[str]):
+    """Text that is stored encrypted with the instance's key; `UnreadableText` where the key does not match."""
+
+    impl = Text
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Encrypt the text."""
+        """Encrypt the text; one that could not be read is left as it is."""
+        if isinstance(value, UnreadableText):
+            return value.stored
         return None if value is None else _get_fernet().encrypt(value.encode()).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Decrypt the text. Raises RockonwebError where the key does not match."""
-        if value is None:
-            return None
-        try:
-            return _get_fernet().decrypt(value.encode()).decode()
-        except InvalidToken:
-            raise RockonwebError(
-                t("A stored secret can't be read with this instance's key."),
-                t("Restore the file secret.key that belongs to this database."),
-            ) from None
+        """Decrypt the text."""
+        return None if value is None else _get_fernet().decrypt(value.encode()).decode()
+
+    def unreadable_value(self, stored: Any) -> str:
+        """Return a blank text that is known as unreadable."""
+        return UnreadableText(str(stored))
 
 
 class TranslatableString(TypeDecorator[str]):
@@ -190,15 +246,17 @@ class TranslatableString(TypeDecorator[str]):
         return None if value is None else from_stored(value)
 
 
-class PackedJSON(TypeDecorator[Any]):
-    """A value of the type `kind`, such as a dataclass, stored as JSON by `pack` and `unpack`."""
+class PackedJSON(StoredType[Any]):
+    """A value of the type `kind`, such as a dataclass, stored as JSON by `pack` and `unpack`.
+
+    `unreadable` returns what stands in for anything else.
+    """
 
     impl = Text
-    cache_ok = True
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: Any, unreadable: Callable[[], Any]) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind, self.unreadable = kind, unreadable
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the value as JSON."""
@@ -208,16 +266,41 @@ class PackedJSON(TypeDecorator[Any]):
         """Return the value of JSON."""
         return None if value is None else unpack(self.kind, value)
 
+    def unreadable_value(self, stored: Any) -> Any:
+        """Return what stands in for it."""
+        return self.unreadable()
 
-class UTCDateTime(TypeDecorator[datetime]):
-    """A time in UTC; SQLite does not store time zones."""
+
+class TypedJSON(StoredType[Any]):
+    """JSON of the type `kind`, in a column of the database's own JSON; `unreadable` as for `PackedJSON`."""
+
+    impl = JSON
+
+    def __init__(self, kind: Any, unreadable: Callable[[], Any], *, none_as_null: bool = False) -> None:
+        super().__init__(none_as_null=none_as_null)
+        self.kind, self.unreadable, self.none_as_null = kind, unreadable, none_as_null
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Return the value, of the right type."""
+        return None if value is None else check_type(self.kind, value)
+
+    def unreadable_value(self, stored: Any) -> Any:
+        """Return what stands in for it."""
+        return self.unreadable()
+
+
+class UTCDateTime(StoredType[datetime]):
+    """A time in UTC; SQLite does not store time zones. One that can't be read is long ago: what it limits has ended."""
 
     impl = DateTime(timezone=True)
-    cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Add the time zone where the database has none."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+    def unreadable_value(self, stored: Any) -> datetime:
+        """Return the beginning of 1970."""
+        return LONG_AGO
 
 
 def _get_fernet() -> Fernet:

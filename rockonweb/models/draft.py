@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.packed import unpack_or
 from rockonweb.models.base import EncryptedText, NumberedBase, UTCDateTime, utc_now
+
+
+@dataclass(frozen=True)
+class WizardData:
+    """What web/drafts.py stores."""
+
+    values: dict[str, str]
+    done: list[str]
+    new_shares: list[str]
+
+
+@dataclass(frozen=True)
+class PendingData:
+    """What blueprints/settings/pending_changes.py stores."""
+
+    wanted: Answers
+    base: Answers
+    wanted_shares: list[str]
+
 
 IS_INSTALL = text("installation_id IS NULL")
 
@@ -41,9 +63,9 @@ class Draft(NumberedBase):
 
     @property
     def typed_values(self) -> dict[str, Any]:
-        """The draft's JSON data, with the keys of web/drafts.py or blueprints/settings/pending_changes.py."""
-        data: dict[str, Any] = json.loads(self.content)
-        return data
+        """The draft's JSON data: that of a wizard, or of pending changes; blank where it can't be read."""
+        data: WizardData | PendingData | None = unpack_or(WizardData | PendingData, self.content, None)
+        return vars(data) if data else {}
 
     @typed_values.setter
     def typed_values(self, value: dict[str, Any]) -> None:

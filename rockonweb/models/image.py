@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, String, Text
+from sqlalchemy import BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.docker.image_diff import ImageDifference, unpack_differences
 from rockonweb.core.status.updates import UpdateStatus
-from rockonweb.models.base import Base, NumberedBase, TranslatableString, UTCDateTime, utc_now
+from rockonweb.models.base import Base, NumberedBase, StoredEnum, TranslatableString, UTCDateTime, utc_now
 from rockonweb.models.container import Container
 
 
@@ -22,7 +22,7 @@ class ContainerImage(NumberedBase):
     container_id: Mapped[int] = mapped_column(ForeignKey("container.id", ondelete="CASCADE"), unique=True)
     reference: Mapped[str] = mapped_column(Text)
     outcome: Mapped[UpdateStatus] = mapped_column(
-        Enum(UpdateStatus, native_enum=False, length=40), default=UpdateStatus.UNKNOWN
+        StoredEnum(UpdateStatus, 40, UpdateStatus.UNKNOWN), default=UpdateStatus.UNKNOWN
     )
     said: Mapped[str] = mapped_column(
         TranslatableString, default=""

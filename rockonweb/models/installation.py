@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Enum, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ColumnElement, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import definition_digest, definition_from_source
 from rockonweb.core.operations.lifecycle import State
-from rockonweb.core.secret import SecretWord, is_secret
+from rockonweb.core.packed import UnreadableText
+from rockonweb.core.secret import EVERY, EVERYTHING_SECRET, SecretWord, is_chosen_secret, is_secret
 from rockonweb.core.status.status import Status
-from rockonweb.models.base import EncryptedText, NumberedBase, TranslatableString, UTCDateTime
+from rockonweb.models.base import EncryptedText, NumberedBase, StoredEnum, TranslatableString, TypedJSON, UTCDateTime
 from rockonweb.models.container import Container, Environment, QuestionRow
 from rockonweb.models.rockon import RockOn
 
@@ -40,11 +42,13 @@ class Installation(NumberedBase):
     # The definition of the last install that was submitted, kept for the next one; see work/review.py.
     last_source: Mapped[str | None] = mapped_column(Text)
     # Users' choices whether a variable is a secret, by container (blank: the whole rock-on) and variable.
-    secret_choices: Mapped[dict[str, dict[str, bool]] | None] = mapped_column(JSON)
+    secret_choices: Mapped[dict[str, dict[str, bool]] | None] = mapped_column(
+        TypedJSON(dict[str, dict[str, bool]], lambda: EVERYTHING_SECRET)
+    )
     ignored: Mapped[str] = mapped_column(String(32), default="")  # digest of a newer definition that an owner ignored
 
-    state: Mapped[State] = mapped_column(Enum(State, native_enum=False, length=40), default=State.AVAILABLE, index=True)
-    status: Mapped[Status] = mapped_column(Enum(Status, native_enum=False, length=40), default=Status.STOPPED)
+    state: Mapped[State] = mapped_column(StoredEnum(State, 40, State.INSTALLED), default=State.AVAILABLE, index=True)
+    status: Mapped[Status] = mapped_column(StoredEnum(Status, 40, Status.STOPPED), default=Status.STOPPED)
     exit_code: Mapped[int | None]
     status_error: Mapped[str] = mapped_column(TranslatableString, default="")
     error: Mapped[str | None] = mapped_column(TranslatableString)  # the sentence of its last failed operation
@@ -92,8 +96,57 @@ class Installation(NumberedBase):
 
     @property
     def current_definition(self) -> Definition:
-        """The installed definition, or the catalogue's where it is not installed."""
-        return self.parse_definition(self.installed_source or self.entry.source)
+        """The installed definition, or the catalogue's where it is not installed.
+
+        Where the text of an installed one can't be read, it is `unreadable`, and has what the rows say of it.
+        """
+        definition = self.parse_definition(self.installed_source or self.entry.source)
+        if not definition.unreadable or not self.is_installed:
+            return definition
+        stand_in = Definition.for_unreadable(self.name, definition.unreadable, self.describe_rows())
+        return stand_in.with_secrets(self.secret_choices or {})
+
+    @property
+    def unreadable_answers(self) -> list[str]:
+        """The names of variables and settings whose stored value can't be read."""
+        rows: list[Any] = [
+            *self.custom_config,
+            *(row for container in self.containers for row in container.environment),
+        ]
+        return [row.key for row in rows if isinstance(row.value, UnreadableText)]
+
+    def describe_rows(self) -> dict[str, Any]:
+        """Return what the rows say of the definition, as a JSON object of a file; options and links are missing."""
+
+        def describe_questions(rows: Iterable[Any], key: str) -> dict[str, Any]:
+            return {getattr(row, key): {"label": row.label, "description": row.description} for row in rows}
+
+        return {
+            "description": "",
+            "version": "",
+            "website": "",
+            "containers": {
+                container.name: {
+                    "image": container.image,
+                    "launch_order": container.launch_order,
+                    "ports": {
+                        str(port.number): {
+                            "label": port.label,
+                            "description": port.description,
+                            "host_default": port.default,
+                            "protocol": port.protocol,
+                            "ui": port.ui,
+                        }
+                        for port in container.ports
+                    },
+                    "volumes": describe_questions((row for row in container.volumes if not row.added), "destination"),
+                    "environment": describe_questions((row for row in container.environment if not row.added), "key"),
+                    "devices": describe_questions(container.devices, "name"),
+                }
+                for container in self.containers
+            },
+            "custom_config": describe_questions(self.custom_config, "key"),
+        }
 
     def parse_definition(self, source: str, name: str = "") -> Definition:
         """Return a parsed definition of it, or of its replacement `name`, with the users' choices of secrets."""
@@ -110,14 +163,13 @@ class Installation(NumberedBase):
 
     def is_secret_answer(self, row: Environment | CustomConfig, container: str = "") -> bool:
         """Whether an answer is a secret."""
-        choices = (self.secret_choices or {}).get(container, {})
-        return choices.get(row.key, is_secret(row.key, row.label))
+        return is_chosen_secret(self.secret_choices or {}, container, row.key, row.label)
 
     def set_secret(self, container: str, key: str, label: str, *, secret: bool) -> None:
         """Store whether an answer is a secret, unless its name and label already say so."""
         choices = {name: dict(by_key) for name, by_key in (self.secret_choices or {}).items()}
         choices.setdefault(container, {}).pop(key, None)
-        if secret != is_secret(key, label):
+        if EVERY in choices or secret != is_secret(key, label):
             choices[container][key] = secret
         self.secret_choices = {name: by_key for name, by_key in choices.items() if by_key}
 
@@ -132,6 +184,13 @@ class Installation(NumberedBase):
         if self.status is Status.EXITED:
             return f"exitcode: {self.exit_code} error: {self.status_error}"
         return self.status.value
+
+
+def in_state(*states: State) -> ColumnElement[bool]:
+    """Return the SQL condition that an app is in one of these states; one that can't be read counts as installed."""
+    if State.INSTALLED not in states:
+        return Installation.state.in_(states)
+    return Installation.state.not_in([state for state in State if state not in states])
 
 
 class CustomConfig(QuestionRow):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from rockonweb.core.packed import unpack_or
 from rockonweb.core.text import from_stored, map_strings
 from rockonweb.models.base import Base, EncryptedText, NumberedBase, UTCDateTime, utc_now
 
@@ -30,6 +31,41 @@ class MetastoreFile(Base):
     body: Mapped[str] = mapped_column(Text)
 
 
+@dataclass(frozen=True)
+class FaultyEntry:
+    """A file that could not be used."""
+
+    file: str
+    reasons: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportCounts:
+    """The changes of a refresh as they are stored; see catalog/report.py."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    faulty: list[FaultyEntry] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetastoreCounts(ReportCounts):
+    """Those of one metastore."""
+
+    origin: str
+    place: str
+    rockons: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredReport(ReportCounts):
+    """Those of all metastores."""
+
+    metastores: list[MetastoreCounts] = field(default_factory=list)
+
+
 class RefreshReport(NumberedBase):
     """The outcome of a refresh of the catalogue."""
 
@@ -38,8 +74,9 @@ class RefreshReport(NumberedBase):
 
     @property
     def report_data(self) -> dict[str, Any]:
-        """The report: `added`, `changed`, `removed`, `unchanged`, `faulty`, `metastores`."""
-        data: dict[str, Any] = map_strings(json.loads(self.content), from_stored)
+        """The report as a `StoredReport`; one without changes where it can't be read."""
+        stored: StoredReport = unpack_or(StoredReport, self.content, StoredReport())
+        data: dict[str, Any] = map_strings(asdict(stored), from_stored)
         return data
 
     @classmethod

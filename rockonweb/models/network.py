@@ -20,7 +20,7 @@ class Network(NumberedBase):
     gateway: Mapped[str] = mapped_column(Text, default="")
     ip_range: Mapped[str] = mapped_column(Text, default="")
     aux_addresses: Mapped[tuple[tuple[str, str], ...]] = mapped_column(
-        PackedJSON(tuple[tuple[str, str], ...]), default=()
+        PackedJSON(tuple[tuple[str, str], ...], tuple), default=()
     )
     host_binding: Mapped[str] = mapped_column(Text, default="")
     mtu: Mapped[int | None]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from rockonweb.core.instance.notifications import NoticeChannel
+from rockonweb.core.packed import unpack_or
 from rockonweb.languages import ENGLISH
 from rockonweb.models.base import EncryptedText, NumberedBase, TranslatableString, UTCDateTime, utc_now
 
@@ -29,9 +30,14 @@ class NoticeTarget(NumberedBase):
 
     @property
     def address_parts(self) -> dict[str, str]:
-        """The parts of the address."""
-        parts: dict[str, str] = json.loads(self.address)
+        """The parts of the address; none where it can't be read."""
+        parts: dict[str, str] = unpack_or(dict[str, str], self.address, {})
         return parts
+
+    @property
+    def channel(self) -> NoticeChannel | None:
+        """The way of the target; None where it or the address can't be read, so that nothing can be sent."""
+        return NoticeChannel(self.way) if self.way in [*NoticeChannel] and self.address_parts else None
 
 
 class NoticeMessage(NumberedBase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, Enum, ForeignKey, Index, String, Text, select, text
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
@@ -16,7 +16,9 @@ from rockonweb.models.base import (
     EncryptedText,
     NumberedBase,
     PackedJSON,
+    StoredEnum,
     TranslatableString,
+    TypedJSON,
     UTCDateTime,
     new_uid,
     utc_now,
@@ -44,16 +46,18 @@ class Operation(NumberedBase):
     uid: Mapped[str] = mapped_column(String(32), default=new_uid, unique=True)  # in labels of what it creates
     installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     network: Mapped[str | None] = mapped_column(String(255), index=True)  # the name of the network that it is on
-    kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=False, length=40))
-    progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
+    kind: Mapped[Kind] = mapped_column(StoredEnum(Kind, 40, Kind.UNREADABLE))
+    progress: Mapped[Progress] = mapped_column(StoredEnum(Progress, 40, Progress.FAILED), default=Progress.QUEUED)
     user: Mapped[str] = mapped_column(String(100), default="")
     created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     started: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # The `docker run` lines that the user reviewed, masked; None without a review.
-    reviewed: Mapped[list[str] | None] = mapped_column(PackedJSON(list[str]))
+    reviewed: Mapped[list[str] | None] = mapped_column(PackedJSON(list[str], list))
     parameters: Mapped[str] = mapped_column(EncryptedText, default="{}")  # the request
-    notes: Mapped[Notes] = mapped_column("noted", PackedJSON(Notes), default=Notes())  # recorded during the operation
+    notes: Mapped[Notes] = mapped_column(
+        "noted", PackedJSON(Notes, lambda: Notes(running=())), default=Notes()
+    )  # made by it
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str] = mapped_column(TranslatableString, default="")  # a sentence; blank unless it failed
     hint: Mapped[str] = mapped_column(TranslatableString, default="")
@@ -89,7 +93,7 @@ class Operation(NumberedBase):
 
     @property
     def request(self) -> Request:
-        """The request it was submitted with."""
+        """The request it was submitted with; `UnreadableRequest` where it can't be read."""
         return request_from_json(self.kind, self.parameters)
 
     @property
@@ -134,11 +138,13 @@ class OperationStep(NumberedBase):
     operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
     kind: Mapped[str] = mapped_column(String(40), default="")  # that of a core.steps.Step, or one of the runner's own
-    data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    memory: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: nothing to undo
+    data: Mapped[dict[str, Any]] = mapped_column(TypedJSON(dict[str, Any], dict), default=dict)
+    memory: Mapped[dict[str, Any] | None] = mapped_column(
+        TypedJSON(dict[str, Any], lambda: None, none_as_null=True)
+    )  # None: nothing to undo
     title: Mapped[str] = mapped_column(TranslatableString)
     why: Mapped[str] = mapped_column(TranslatableString, default="")
-    progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
+    progress: Mapped[Progress] = mapped_column(StoredEnum(Progress, 40, Progress.FAILED), default=Progress.QUEUED)
     started: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished: Mapped[datetime | None] = mapped_column(UTCDateTime)
     current: Mapped[int | None] = mapped_column(BigInteger)  # bytes pulled so far

@@ -13,7 +13,7 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.host_ports import may_suggest_port, option_ports
 from rockonweb.core.definition import catalogue_columns
 from rockonweb.core.definition.definition import ContainerSpec, Definition, sort_questions
-from rockonweb.core.definition.parser import InvalidDefinition, definition_from_source
+from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import Conflict
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.text import t
@@ -96,9 +96,8 @@ def describe_outdated(session: Session) -> None:
     entries = [*session.scalars(query.options(undefer(RockOn.ports)))]
     suggestions = PortSuggestions.load_taken(session) if entries else PortSuggestions()
     for entry in entries:
-        try:
-            definition = definition_from_source(entry.name, entry.source)
-        except InvalidDefinition:  # an older version accepted it
+        definition = definition_from_source(entry.name, entry.source)
+        if definition.unreadable:
             entry.sort_name = entry.search = entry.name.casefold()
             continue
         describe_entry(entry, definition)
@@ -190,14 +189,11 @@ def offered_installation(entry: RockOn, former: Installation | None = None) -> I
     fields = ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices", "last_source")
     for field in fields if former else ():
         setattr(installation, field, getattr(former, field))
-    try:
-        sync_children(
-            installation,
-            installation.current_definition,
-            {path: row.id for path, row in _iter_answer_rows(former)} if former else {},
-        )
-    except InvalidDefinition:  # an older version accepted it; its page shows the faults
-        return installation
+    sync_children(
+        installation,
+        installation.current_definition,
+        {path: row.id for path, row in _iter_answer_rows(former)} if former else {},
+    )
     if former:
         store_answers(installation, load_answers(former))
         installation.kept_volumes = [

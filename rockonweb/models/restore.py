@@ -18,4 +18,6 @@ class Restore(NumberedBase):
     begun: Mapped[datetime | None] = mapped_column(UTCDateTime)
     user: Mapped[str] = mapped_column(String(100), default="")
     content: Mapped[str] = mapped_column(EncryptedText)  # the backup as JSON, with the decrypted or entered secrets
-    outcome: Mapped[RestoreOutcome] = mapped_column(PackedJSON(RestoreOutcome), default=RestoreOutcome())
+    outcome: Mapped[RestoreOutcome] = mapped_column(
+        PackedJSON(RestoreOutcome, RestoreOutcome), default=RestoreOutcome()
+    )

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple
 
 from sqlalchemy import JSON, ColumnElement, Dialect, Index, String, Text, literal, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.models.base import NumberedBase
+from rockonweb.core.definition.badges import Badge
+from rockonweb.core.definition.categories import Category
+from rockonweb.core.packed import check_type
+from rockonweb.models.base import NumberedBase, StoredType
 
 
 class WordList(TypeDecorator[tuple[str, ...]]):
-    """An ordered list of words, stored as text separated by spaces."""
+    """An ordered list of words, stored as text separated by spaces; with a `kind`, only the values of that enum."""
 
     impl = Text
     cache_ok = True
+
+    def __init__(self, kind: type[enum.StrEnum] | None = None) -> None:
+        super().__init__()
+        self.kind = kind
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
         """Join the words."""
@@ -23,7 +31,8 @@ class WordList(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
         """Split the words."""
-        return tuple((value or "").split())
+        words = (value or "").split()
+        return tuple(words if self.kind is None else (word for word in words if word in [*self.kind]))
 
 
 def has_word(column: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:
@@ -51,11 +60,10 @@ class SuggestedPort(NamedTuple):
         return expand_protocol(self.protocol)
 
 
-class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):
-    """The suggested ports of a rock-on, stored as JSON."""
+class SuggestedPorts(StoredType[tuple[SuggestedPort, ...]]):
+    """The suggested ports of a rock-on, stored as JSON; none where it can't be read."""
 
     impl = JSON
-    cache_ok = True
 
     def process_bind_param(self, value: tuple[SuggestedPort, ...] | None, dialect: Dialect) -> list[list[object]]:
         """Return them as lists for JSON."""
@@ -63,7 +71,12 @@ class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):
 
     def process_result_value(self, value: list[list[object]] | None, dialect: Dialect) -> tuple[SuggestedPort, ...]:
         """Return them from the lists of JSON."""
-        return tuple(SuggestedPort(*port) for port in value or ())  # type: ignore[arg-type]
+        ports: tuple[SuggestedPort, ...] = check_type(tuple[SuggestedPort, ...], value or ())
+        return ports
+
+    def unreadable_value(self, stored: object) -> tuple[SuggestedPort, ...]:
+        """Return none."""
+        return ()
 
 
 class RockOn(NumberedBase):
@@ -98,7 +111,7 @@ class RockOn(NumberedBase):
     sort_name: Mapped[str] = mapped_column(Text, default="", index=True)
     search: Mapped[str] = mapped_column(Text, default="", deferred=True)
     summary: Mapped[str] = mapped_column(Text, default="")  # the start of the description, without markup
-    badges: Mapped[tuple[str, ...]] = mapped_column(WordList, default=())
-    categories: Mapped[tuple[str, ...]] = mapped_column(WordList, default=())
+    badges: Mapped[tuple[str, ...]] = mapped_column(WordList(Badge), default=())
+    categories: Mapped[tuple[str, ...]] = mapped_column(WordList(Category), default=())
     containers: Mapped[tuple[str, ...]] = mapped_column(WordList, default=(), deferred=True)  # their names
     icon: Mapped[str] = mapped_column(Text, default="")  # the URL in the definition

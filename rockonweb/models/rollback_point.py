@@ -24,10 +24,12 @@ class RollbackPoint(NumberedBase):
     definition: Mapped[str] = mapped_column(Text)  # canonical JSON
     answers: Mapped[str] = mapped_column(EncryptedText)  # JSON
     kept: Mapped[dict[str, PreviousImage]] = mapped_column(
-        "containers", PackedJSON(dict[str, PreviousImage]), default=dict
+        "containers", PackedJSON(dict[str, PreviousImage], dict), default=dict
     )
     # The shares with a snapshot, with the names of the rock-on's containers that use each.
-    shares: Mapped[dict[str, list[str]]] = mapped_column("snapshots", PackedJSON(dict[str, list[str]]), default=dict)
+    shares: Mapped[dict[str, list[str]]] = mapped_column(
+        "snapshots", PackedJSON(dict[str, list[str]], dict), default=dict
+    )
     ran: Mapped[bool] = mapped_column(default=False)  # whether its containers have run, or it replaced data
 
     installation: Mapped[Installation] = relationship()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Enum, ForeignKey, String
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import NumberedBase, UTCDateTime, utc_now
+from rockonweb.models.base import NumberedBase, StoredEnum, UTCDateTime, utc_now
 from rockonweb.models.user import Role, User
 
 LABEL_LENGTH = 100  # characters
@@ -19,7 +19,7 @@ class Token(NumberedBase):
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     hash: Mapped[str] = mapped_column(String(64), unique=True)
     label: Mapped[str] = mapped_column(String(LABEL_LENGTH), default="")
-    role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20), default=Role.OWNER)
+    role: Mapped[Role] = mapped_column(StoredEnum(Role, 20, Role.VIEWER), default=Role.OWNER)
     expires: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 

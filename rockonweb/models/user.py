@@ -6,10 +6,10 @@ import enum
 from datetime import datetime
 
 from flask_login import UserMixin
-from sqlalchemy import Enum, ForeignKey, String
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.models.base import EncryptedText, NumberedBase, UTCDateTime
+from rockonweb.models.base import EncryptedText, NumberedBase, StoredEnum, UTCDateTime
 
 
 class Role(enum.StrEnum):
@@ -30,7 +30,7 @@ class User(NumberedBase, UserMixin):  # type: ignore[misc]
 
     name: Mapped[str] = mapped_column(String(100), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
-    role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20), default=Role.OWNER)
+    role: Mapped[Role] = mapped_column(StoredEnum(Role, 20, Role.VIEWER), default=Role.OWNER)
     last_login: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # Two-factor authentication. Its secrets are deferred, so that they are decrypted only where needed.
     totp_since: Mapped[datetime | None] = mapped_column(UTCDateTime)  # None: it is off

@@ -34,7 +34,7 @@ from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, RockOn, State, Status, db
-from rockonweb.models.installation import is_newer_definition
+from rockonweb.models.installation import in_state, is_newer_definition
 from rockonweb.models.repository import blank_installation
 from rockonweb.models.rockon import has_word
 from rockonweb.web import ui_link
@@ -143,7 +143,7 @@ class RockonCard:
     """A rock-on of the list: its installation and what the card needs besides.
 
     `link` is the URL of the app's own page, `operation` the id of the one that waits or runs, `icon` the version of its
-    icon, `newer` whether a newer definition is available.
+    icon, `newer` whether a newer definition is available, `unreadable` why its installed definition can't be read.
     """
 
     rockon: Installation
@@ -151,6 +151,7 @@ class RockonCard:
     operation: int | None
     icon: str
     newer: bool = False
+    unreadable: str = ""
 
     @property
     def cache_key(self) -> tuple[object, ...] | None:
@@ -195,7 +196,7 @@ class CatalogueListing:
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
              card.rockon.error, card.rockon.entry.version, card.rockon.entry.summary, card.rockon.entry.badges,
              card.icon, card.link, card.operation, card.newer, card.rockon.entry.in_catalogue,
-             card.rockon.has_newer_image)
+             card.rockon.has_newer_image, card.unreadable)
             for card in self.cards
         ]  # fmt: skip
         counts = (self.match_count, self.installed_count, self.total_count, self.update_count)
@@ -298,14 +299,14 @@ class _TraitsGroup(NamedTuple):
 @lru_cache(maxsize=10_000)
 def _traits_of(state: str | None, status: str | None, categories: str, badges: str, newer: int | None) -> _RockonTraits:
     """Return the traits for stored column values, some of which are None where it was never installed."""
-    rockon_state = State[state] if state else State.AVAILABLE
+    rockon_state = State.__members__.get(state, State.INSTALLED) if state else State.AVAILABLE
     installed = rockon_state in INSTALLED_OR_PENDING
     return _RockonTraits(
         installed=installed,
         newer=installed and bool(newer),
-        condition=condition_of(rockon_state, Status[status] if status else Status.STOPPED),
+        condition=condition_of(rockon_state, Status.__members__.get(status or "", Status.STOPPED)),
         categories=tuple(categories.split()),
-        badges=tuple(badges.split()),
+        badges=tuple(badge for badge in badges.split() if badge in [*Badge]),
     )
 
 
@@ -355,14 +356,14 @@ def _search_condition(search_words: Sequence[str]) -> ColumnElement[bool]:
 def _query_conditions(query: CatalogueQuery) -> Iterator[ColumnElement[bool]]:
     """Yield the SQL conditions for the tab and for `_RockonTraits.matches_query`."""
     if query.tab != ALL:
-        yield Installation.state.in_(INSTALLED_OR_PENDING)
+        yield in_state(*INSTALLED_OR_PENDING)
     if query.category:
         yield has_word(RockOn.categories, query.category)
     yield from (has_word(RockOn.badges, badge) for badge in query.badges)
     if query.condition:
         yield _condition_clause(query.condition)
     if query.update:
-        yield and_(Installation.newer_images, Installation.state.in_(INSTALLED_OR_PENDING))
+        yield and_(Installation.newer_images, in_state(*INSTALLED_OR_PENDING))
 
 
 def _condition_clause(condition: Condition) -> ColumnElement[bool]:
@@ -370,7 +371,7 @@ def _condition_clause(condition: Condition) -> ColumnElement[bool]:
     return or_(
         Installation.id.is_(None) if condition is Condition.AVAILABLE else false(),
         *(
-            and_(Installation.state == state, Installation.status.in_(statuses))
+            and_(in_state(state), Installation.status.in_(statuses))
             for state in State
             if (statuses := [status for status in Status if condition_of(state, status) is condition])
         ),
@@ -468,6 +469,7 @@ def _build_cards(ids: list[int], hostname: str) -> list[RockonCard]:
             operations.get(app.id),
             icons.icon_version(folder, app.entry.icon),
             newer[app.entry.id],
+            ui_link.parse_cached(app.name, app.installed_source or "").unreadable if app.is_installed else "",
         )
         for app in (rockons[entry_id] for entry_id in ids if entry_id in rockons)
     ]

@@ -108,9 +108,9 @@ def _draft_installation_id(installation: Installation) -> int | None:
 
 
 def _read_stored_draft(row: Draft | None, installation: Installation, definition: Definition) -> StoredDraft:
-    if row is None:
+    data, questions = row.typed_values if row else {}, wizard.all_questions(definition)
+    if row is None or "values" not in data:
         return StoredDraft()
-    data, questions = row.typed_values, wizard.all_questions(definition)
     # Older versions stored one answer for two questions with the same joined name: it belongs to neither.
     ambiguous_names = {
         plain_field_name(question.page, question.container, question.key)

@@ -10,6 +10,7 @@ from flask import abort, render_template, request
 from sqlalchemy import Select, select
 
 from rockonweb.catalog import icons, replacements
+from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.questions import migrate_answers
 from rockonweb.models import Container, Installation, Kind, Operation, Progress, State, Status, db, repository
 from rockonweb.models.repository import find_installation
@@ -17,6 +18,7 @@ from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.labels import status_age
 from rockonweb.web.partials import fingerprint_of, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, user_has_role
+from rockonweb.work import operations
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
 # The kinds of operations that may have led to a status.
@@ -55,6 +57,7 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "renamed": db.session.execute(_renamed_containers(installation)).all() if installation.is_installed else [],
         "again": installation.state is State.AVAILABLE and was_answered_before(installation),
         "since": _state_since(installation, last),
+        "unreadable": operations.find_unreadable(installation, ChangeRequest()) if installation.is_installed else None,
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
     }
     return {**context, "head_mark": _head_fingerprint(context)}
@@ -80,7 +83,10 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
     candidates = [rockon_item.name for rockon_item in context["succession"].candidates]
     predecessors = [(rockon_item.id, rockon_item.name) for rockon_item in context["predecessors"]]
     plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since", "renamed")]
-    return fingerprint_of(rockon_values, candidates, predecessors, plain_values, failed and failed.id, status_age())
+    unreadable = context["unreadable"] and str(context["unreadable"])
+    return fingerprint_of(
+        rockon_values, candidates, predecessors, plain_values, failed and failed.id, unreadable, status_age()
+    )
 
 
 def available_tabs(installation: Installation) -> list[str]:

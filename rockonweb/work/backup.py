@@ -8,12 +8,14 @@ from sqlalchemy import select
 
 from rockonweb.catalog import local
 from rockonweb.config import Config
+from rockonweb.core.definition.parser import canonical_json, definition_from_source, shorten_markup
 from rockonweb.core.errors import EngineError
 from rockonweb.core.formats import backup as core
 from rockonweb.core.formats.backup import Backup, SavedMetastore, SavedRockOn, SavedShare, SavedVolume
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Network, State, Status, db, repository, utc_now
 from rockonweb.models import Metastore as MetastoreRow
+from rockonweb.models.installation import in_state
 from rockonweb.work.backup_encryption import seal_secrets
 
 BACKED_UP_STATES = (State.INSTALLED, State.PENDING_UPDATE)
@@ -36,7 +38,7 @@ def create_backup(settings: Config, program: str, passphrase: str | None) -> tup
 def collect_backup(settings: Config, program: str, docker: Engine | None) -> Backup:
     """Return everything that a backup contains, secrets in plain text."""
     installations = db.session.scalars(
-        select(Installation).where(Installation.state.in_(BACKED_UP_STATES)).order_by(Installation.id)
+        select(Installation).where(in_state(*BACKED_UP_STATES)).order_by(Installation.id)
     )
     metastores = db.session.scalars(select(MetastoreRow).order_by(MetastoreRow.position))
     backup = Backup(
@@ -48,7 +50,7 @@ def collect_backup(settings: Config, program: str, docker: Engine | None) -> Bac
             SavedShare(name, facts.uid, facts.gid) for name, facts in get_host().shares.shares_by_name().items()
         ),
         definitions=local_definitions(settings),
-        metastores=tuple(SavedMetastore(row.place, row.enabled) for row in metastores),
+        metastores=tuple(SavedMetastore(row.place, row.enabled) for row in metastores if row.place),
     )
     db.session.rollback()
     return (
@@ -63,15 +65,27 @@ def local_definitions(settings: Config) -> dict[str, str]:
 
 
 def _save_rockon(installation: Installation) -> SavedRockOn:
+    source = saved_source(installation)
+    newest_unreadable = definition_from_source(installation.name, installation.entry.source).unreadable
     return SavedRockOn(
         installation.name,
         installation.status not in STOPPED_STATUSES,
-        installation.installed_source or installation.entry.source,
-        installation.entry.source,
+        source,
+        source if newest_unreadable else shorten_markup(installation.entry.source),
         repository.load_answers(installation).to_dict(),
         tuple(SavedVolume(volume.container, volume.volume, volume.destination) for volume in installation.kept_volumes),
         installation.secret_choices or {},
     )
+
+
+def saved_source(installation: Installation) -> str:
+    """Return the text of an app's definition for a backup, as a restore accepts it.
+
+    Where the installed one can't be read, what the rows say of it.
+    """
+    if installation.current_definition.unreadable:
+        return canonical_json(installation.describe_rows())
+    return shorten_markup(installation.installed_source or installation.entry.source)
 
 
 def _add_volumes(rockon: SavedRockOn, docker: Engine) -> SavedRockOn:

@@ -21,6 +21,7 @@ from rockonweb.core.questions import wizard
 from rockonweb.core.text import t
 from rockonweb.host import Engine, Host, get_host
 from rockonweb.models import Container, Installation, Network, Port, State, Volume, db
+from rockonweb.models.installation import in_state
 from rockonweb.models.repository import load_answers, port_suggester
 
 
@@ -96,7 +97,7 @@ def claimed_ports(session: Session) -> list[PortListener]:
         select(Port, Installation.name)
         .join(Port.container)
         .join(Container.installation)
-        .where(Installation.state.in_(INSTALLED_OR_PENDING), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
+        .where(in_state(*INSTALLED_OR_PENDING), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
     )
     answered = [
         PortListener(host, protocol, "", t("the rock-on %(name)s", name=name), name)
@@ -107,7 +108,7 @@ def claimed_ports(session: Session) -> list[PortListener]:
     ]
     sources = session.execute(
         select(Installation.name, Installation.installed_source).where(
-            Installation.state.in_(INSTALLED_OR_PENDING), Installation.installed_source.contains('"opts"')
+            in_state(*INSTALLED_OR_PENDING), Installation.installed_source.contains('"opts"')
         )
     )
     return answered + [
@@ -136,7 +137,7 @@ def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, l
     )
     rows = db.session.execute(
         query.join(Installation, Container.installation_id == Installation.id)
-        .where(Volume.share.is_not(None), Installation.state.in_(states))
+        .where(Volume.share.is_not(None), in_state(*states))
         .distinct()
         .order_by(Installation.name)
     )

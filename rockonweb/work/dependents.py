@@ -22,6 +22,7 @@ from rockonweb.core.plan.plan import Phases
 from rockonweb.core.preflight import Finding
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, db
+from rockonweb.models.installation import in_state
 from rockonweb.models.repository import load_answers
 from rockonweb.work.change_facts import gather_change_facts, pin_images
 from rockonweb.work.collect_facts import missing_folder_findings
@@ -35,7 +36,7 @@ def find_dependents(installation: Installation) -> list[Installation]:
     """
     query = select(Installation).where(
         Installation.id != installation.id,
-        Installation.state.in_(INSTALLED_OR_PENDING),
+        in_state(*INSTALLED_OR_PENDING),
         Installation.installed_source.contains('"opts"'),
     )
     others = [*db.session.scalars(query.order_by(Installation.id))]

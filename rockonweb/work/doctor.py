@@ -51,6 +51,7 @@ from rockonweb.models import (
 )
 from rockonweb.models.address import mask_password, open_read_only, parse_database_url
 from rockonweb.models.base import make_cipher, wrap_database_error
+from rockonweb.models.installation import in_state
 from rockonweb.remote import http_client
 from rockonweb.work import heartbeat, mastership, queue
 from rockonweb.work.collect_facts import claimed_ports
@@ -315,16 +316,12 @@ class _InstanceProbe:
         with Session(self._db_engine) as session:
             pending = set(session.scalars(select(Installation.name).where(Installation.state.in_(PENDING_STATES))))
             states = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
-            query = (
-                select(Installation.name, Container.name)
-                .join(Container.installation)
-                .where(Installation.state.in_(states))
-            )
+            query = select(Installation.name, Container.name).join(Container.installation).where(in_state(*states))
             expected = {(container, rockon) for rockon, container in session.execute(query)}
             known_uids = set(session.scalars(select(Operation.uid)))
             # Columns alone: whole apps have secrets, which are decrypted within an application only.
             sources = session.execute(
-                select(Installation.name, Installation.installed_source).where(Installation.state.in_(states))
+                select(Installation.name, Installation.installed_source).where(in_state(*states))
             ).all()
             networks: dict[str, dict[str, list[str]]] = {}
             members = select(Installation.name, Container.name, NetworkMember.network)

@@ -18,6 +18,7 @@ KIND_TITLES = {
     Kind.CREATE_NETWORK: t("Create network"),
     Kind.CHANGE_NETWORK: t("Change network"),
     Kind.REMOVE_NETWORK: t("Remove network"),
+    Kind.UNREADABLE: t("An operation that can't be read"),
 }
 ROLLBACK_TITLE = t("Roll back")
 # By outcome: done, failed.
@@ -34,6 +35,7 @@ ENDED_TITLES = {
     Kind.CREATE_NETWORK: (t("The network %(name)s was created"), t("The network %(name)s could not be created")),
     Kind.CHANGE_NETWORK: (t("The network %(name)s was changed"), t("The network %(name)s could not be changed")),
     Kind.REMOVE_NETWORK: (t("The network %(name)s was removed"), t("The network %(name)s could not be removed")),
+    Kind.UNREADABLE: (t("An operation of %(name)s can't be read"),) * 2,
 }
 INSTALLED_UNHEALTHY_TITLE = t("%(name)s was installed, but is not healthy")
 ENDED_ROLLBACK_TITLES = (t("%(name)s was rolled back"), t("%(name)s could not be rolled back"))

@@ -23,7 +23,6 @@ from rockonweb.core.docker.disk_usage import LOW_SPACE
 from rockonweb.core.errors import QueueUnreachable, RockonwebError
 from rockonweb.core.instance import notifications
 from rockonweb.core.instance.notifications import (
-    NoticeChannel,
     NoticeContent,
     NoticeEvent,
     RenderedNotice,
@@ -173,9 +172,11 @@ def send_message(message_id: int) -> None:
         if message is None or utc_now() < message.due <= utc_now() + LONGEST_DELAY:
             return
         message.due, message.tries = utc_now() + timedelta(seconds=LEASE_SECONDS), message.tries + 1
-        way, parts, tries = NoticeChannel(message.target.way), message.target.address_parts, message.tries
+        channel, parts, tries = message.target.channel, message.target.address_parts, message.tries
         notice_text = RenderedNotice(message.title, message.body)
-    failure = notification_sender.deliver_message(way, parts, notice_text)
+    failure: str = t("its address can't be read in the database")
+    if channel:
+        failure = notification_sender.deliver_message(channel, parts, notice_text)
     with transaction() as session:
         message = session.get(NoticeMessage, message_id)
         if message is None:

@@ -11,7 +11,7 @@ from rockonweb.accounts import audit
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import resolve_host_ports
 from rockonweb.core.containers.host_ports import port_conflict, wanted_ports
-from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.definition import UNREADABLE_HINT, Definition, describe_unreadable
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.lifecycle import (
@@ -25,12 +25,21 @@ from rockonweb.core.operations.lifecycle import (
     State,
     decide_admission,
 )
-from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, NetworkRequest, Request, RestartRequest
+from rockonweb.core.operations.requests import (
+    ChangeRequest,
+    InstallRequest,
+    NetworkRequest,
+    Request,
+    RestartRequest,
+    UnreadableRequest,
+)
 from rockonweb.core.status.status import Status
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db, repository, transaction
 from rockonweb.work import mastership, network_operations, queue, scheduler, sync_status
 from rockonweb.work.collect_facts import claimed_ports
+
+NEEDS_READABLE = (Kind.CHANGE, Kind.UPDATE, Kind.ACTION)
 
 
 def submit_operation(
@@ -157,11 +166,56 @@ def retry_operation(operation_id: int, user: str) -> int:
     request, installation = operation.request, operation.installation
     if isinstance(request, NetworkRequest):
         return network_operations.submit_again(request, user) or operation_id
-    if installation is None:
+    if installation is None and not isinstance(request, UnreadableRequest):
         return submit_refresh(user)
-    if installation.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed_states:
+    if (
+        installation
+        and installation.state is State.INSTALLED
+        and State.INSTALLED not in operation.transition.allowed_states
+    ):
         return submit_operation(installation, RestartRequest(), user)  # its install is complete, but not healthy
+    if installation is None or isinstance(request, UnreadableRequest):
+        raise unreadable_request_error()
     return submit_operation(installation, request, user, operation.reviewed)
+
+
+def unreadable_request_error() -> Conflict:
+    """Return the error for an operation whose stored request can't be read."""
+    return Conflict(
+        t("What this operation was to do can't be read in the database, so nothing was done."),
+        t("Submit it again on the page of its app."),
+    )
+
+
+def refuse_unreadable(installation: Installation, request: Request) -> None:
+    """Raise Conflict where an installed rock-on's definition or answers can't be read, and the request needs them.
+
+    A start, a stop and an uninstall only need its containers; a change to another definition does not need this one,
+    and a rollback has answers of its own.
+    """
+    if (
+        request.kind in NEEDS_READABLE
+        and installation.is_installed
+        and (error := find_unreadable(installation, request))
+    ):
+        raise error
+
+
+def find_unreadable(installation: Installation, request: Request) -> Conflict | None:
+    """Return what a request needs of an installed rock-on and can't be read; None where there is nothing."""
+    change = request if isinstance(request, ChangeRequest) else ChangeRequest()
+    if installation.unreadable_answers and change.point is None:
+        return Conflict(
+            t(
+                "Answers of %(name)s can't be read in the database: %(keys)s.",
+                name=installation.name,
+                keys=", ".join(installation.unreadable_answers),
+            ),
+            t("Uninstall it and install it again with new answers: its shares are kept."),
+        )
+    if (why := installation.current_definition.unreadable) and not change.source:
+        return Conflict(describe_unreadable(installation.name, why), UNREADABLE_HINT)
+    return None
 
 
 def _insert_operation(session: Session, installation: Installation, request: Request, user: str) -> Operation:
@@ -185,6 +239,7 @@ def _insert_operation(session: Session, installation: Installation, request: Req
             t("%(name)s is %(state)s.", name=installation.name, state=STATE_LABELS[installation.state]),
             t("In this state, this is not possible: %(kind)s.", kind=KIND_LABELS[kind]),
         )
+    refuse_unreadable(installation, request)
     operation = Operation(
         kind=kind, installation_id=installation.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from difflib import ndiff
 from typing import Any
 
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.errors import Conflict, RockonwebError
 from rockonweb.core.facts import UP_STATES, ContainerFacts, HostFacts
 from rockonweb.core.operations.lifecycle import Kind
@@ -38,6 +39,7 @@ from rockonweb.models.repository import load_answers
 from rockonweb.work import handler_tasks, network_operations
 from rockonweb.work.collect_facts import missing_folder_findings
 from rockonweb.work.dependents import dependent_warnings, plan_dependents
+from rockonweb.work.operations import unreadable_request_error
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
 
 # With the request of its kind, and the app; None for an operation on a network.
@@ -84,9 +86,9 @@ def _plan_update(operation: Operation, request: UpdateRequest, installation: Ins
 
 def _plan_start(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:
     """Plan a start, or a restart; what is missing of containers and networks is created before."""
-    definition = installation.current_definition
-    stops = plan.plan_stop(definition).steps if isinstance(request, RestartRequest) else ()
     containers = docker.list_containers()
+    definition = _known_definition(installation, containers)
+    stops = plan.plan_stop(definition).steps if isinstance(request, RestartRequest) else ()
     facts = HostFacts(containers=containers, networks=docker.list_networks(containers))
     _refuse_missing_folders(installation, containers)
     for finding in find_stopped_lenders(definition, facts):
@@ -94,8 +96,9 @@ def _plan_start(operation: Operation, request: Request, installation: Installati
     complete = all(
         name in containers and containers[name].rockon == installation.name for name in definition.containers
     )
-    incomplete = find_stale_containers(definition, facts) or find_missing_memberships(
-        definition, load_answers(installation), facts
+    incomplete = not definition.unreadable and (
+        find_stale_containers(definition, facts)
+        or find_missing_memberships(definition, load_answers(installation), facts)
     )
     if complete and not incomplete:
         restarted = {name for name in definition.containers if stops or containers[name].state not in UP_STATES}
@@ -107,7 +110,7 @@ def _plan_start(operation: Operation, request: Request, installation: Installati
 
 
 def _plan_stop(operation: Operation, request: StopRequest, installation: Installation, docker: Engine) -> Plan:
-    stop_plan = plan.plan_stop(installation.current_definition)
+    stop_plan = plan.plan_stop(_known_definition(installation, docker.list_containers()))
     return replace(stop_plan, findings=dependent_warnings(installation))
 
 
@@ -120,6 +123,15 @@ def _plan_uninstall(
     return replace(uninstall_plan, findings=dependent_warnings(installation))
 
 
+def _known_definition(installation: Installation, containers: Mapping[str, ContainerFacts]) -> Definition:
+    """Return the definition; where it can't be read, one with the containers that Docker says are the rock-on's."""
+    definition = installation.current_definition
+    if not definition.unreadable:
+        return definition
+    own = {name: facts.image for name, facts in containers.items() if facts.rockon == installation.name}
+    return definition.with_unnamed_containers(own)
+
+
 def _plan_handler_task(operation: Operation, request: TaskRequest, installation: Installation, docker: Engine) -> Plan:
     """Plan a task of the rock-on's handler, by the current text of its files."""
     return handler_tasks.plan_task(installation, request, docker)
@@ -127,6 +139,11 @@ def _plan_handler_task(operation: Operation, request: TaskRequest, installation:
 
 def _plan_network(operation: Operation, request: NetworkRequest, _installation: None, docker: Engine) -> Plan:
     return network_operations.plan_operation(operation, request, docker)
+
+
+def _refuse_unreadable(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:
+    """Raise Conflict: what this operation was to do can't be read."""
+    raise unreadable_request_error()
 
 
 PLANNERS: dict[Kind, tuple[Planner, ...]] = {
@@ -141,6 +158,7 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.CREATE_NETWORK: (_plan_network,),
     Kind.CHANGE_NETWORK: (_plan_network,),
     Kind.REMOVE_NETWORK: (_plan_network,),
+    Kind.UNREADABLE: (_refuse_unreadable,),
 }
 
 

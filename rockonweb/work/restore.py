@@ -173,8 +173,14 @@ def create_restore(content: bytes, passphrase: str, user: str) -> int:
 
 
 def stored_backup(restore: Restore) -> Backup:
-    """Return the backup of a restore, with the secrets that were decrypted or entered."""
-    return core.read_backup(restore.content)
+    """Return the backup of a restore, with the secrets that were decrypted or entered. Raises Conflict."""
+    try:
+        return core.read_backup(restore.content)
+    except BadInput as error:
+        raise Conflict(
+            t("The uploaded backup can't be read in the database: %(why)s", why=error.sentence),
+            t("Upload its file again."),
+        ) from None
 
 
 def plan_restore(archive: Backup) -> RestorePlan:

@@ -20,7 +20,7 @@ from rockonweb.core.containers.argv import resolve_host_ports, share_facts
 from rockonweb.core.containers.host_ports import host_ports
 from rockonweb.core.definition.comparison import compare_definitions
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.definition.parser import InvalidDefinition
+from rockonweb.core.definition.parser import find_input_fault
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
@@ -134,10 +134,10 @@ def has_changed_since(installation: Installation) -> bool:
 
 def last_definition(installation: Installation) -> Definition | None:
     """Return the definition of the last install of a rock-on, None where it is unknown or no longer understood."""
-    try:
-        return installation.parse_definition(installation.last_source) if installation.last_source else None
-    except InvalidDefinition:  # an older version accepted it
+    if not installation.last_source:
         return None
+    definition = installation.parse_definition(installation.last_source)
+    return None if definition.unreadable else definition
 
 
 def refuse_unconfirmed(review: Review, confirmation: str, how: TranslatableText, *, as_last_time: bool) -> None:
@@ -203,7 +203,10 @@ def _review_install(
     *,
     preview: bool,
 ) -> Review:
-    definition = installation.parse_definition(request.source or installation.entry.source)
+    source = request.source or installation.entry.source
+    if fault := find_input_fault(installation.name, source):
+        raise _unusable_definition(installation.name, fault)
+    definition = installation.parse_definition(source)
     answers = request.answers or repository.load_answers(installation)
     named_ports = host_ports(definition, resolve_host_ports(definition, answers))
     facts = gather_facts(installation, answers, docker, named_ports, definition)
@@ -217,6 +220,13 @@ def _review_install(
         request,
         install_plan,
         missing_shares=_missing_shares(request.answers or answers, request.new_shares),
+    )
+
+
+def _unusable_definition(name: str, why: str) -> Conflict:
+    return Conflict(
+        t("The definition of %(name)s can't be used: %(why)s.", name=name, why=why),
+        t("Refresh the catalogue; its author may have corrected it."),
     )
 
 
@@ -241,6 +251,7 @@ def _review_change(
 ) -> Review:
     """Prepare a change, an update or a start: all plan the difference to the rock-on as if newly installed."""
     change_request = request if isinstance(request, ChangeRequest) else ChangeRequest()
+    operations.refuse_unreadable(installation, change_request)  # of an update and a start too: they may recreate
     old = DesiredState(installation.current_definition, repository.load_answers(installation))
     name = _replacement_name(change_request.successor) if change_request.successor else installation.name
     definition = (
@@ -248,6 +259,8 @@ def _review_change(
         if change_request.source
         else installation.current_definition
     )
+    if definition.unreadable:
+        raise _unusable_definition(name, definition.unreadable)
     new = DesiredState(definition, resolve_host_ports(definition, change_request.answers or old.answers))
     facts = gather_change_facts(installation, old, new, docker)
     recreate_reasons: Mapping[str, str] = {}
@@ -262,7 +275,7 @@ def _review_change(
     else:
         recreate_reasons = (
             {name: t("it was requested") for name in installation.current_definition.containers}
-            if change_request.rebuild
+            if change_request.rebuild or old.definition.unreadable  # then nothing tells what stays the same
             else {}
         )
         facts = pin_images(old.definition, new.definition, facts, docker, registry_seconds) if docker else facts

@@ -28,6 +28,7 @@ from rockonweb.models import (
     State,
     db,
 )
+from rockonweb.models.installation import in_state
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _joined_containers() -> dict[str, list[tuple[str, str]]]:
         select(NetworkMember.network, Container.name, Installation.name)
         .join(Container, NetworkMember.container_id == Container.id)
         .join(Installation, Container.installation_id == Installation.id)
-        .where(Installation.state.in_(INSTALLED_OR_PENDING))
+        .where(in_state(*INSTALLED_OR_PENDING))
         .order_by(Container.name)
     )
     members: dict[str, list[tuple[str, str]]] = {}

@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Iterator
 from sqlalchemy import select
 
 from rockonweb.config import current_config
-from rockonweb.core.answers.answers import Answers, answers_from_json
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import Conflict, RockonwebError, UndoSkipped
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.steps import CreateContainer, RenameOld, RestoreSnapshot, Step, TakeSnapshot
+from rockonweb.core.packed import unpack_or
 from rockonweb.core.plan.rollback import PreviousImage, RollbackTarget, restorable_scopes
 from rockonweb.core.preflight import Finding
 from rockonweb.core.text import t
@@ -44,8 +45,14 @@ def get_point(installation: Installation, point_id: int) -> RollbackPoint:
 
 
 def load_point(point: RollbackPoint) -> tuple[Definition, Answers]:
-    """Return the definition and the answers of a point."""
-    return point.installation.parse_definition(point.definition), answers_from_json(json.loads(point.answers))
+    """Return the definition and the answers of a point. Raises Conflict where they can't be read."""
+    definition = point.installation.parse_definition(point.definition)
+    answers: Answers | None = unpack_or(Answers, point.answers, None)
+    if definition.unreadable or answers is None:
+        raise Conflict(
+            t("This rollback point can't be read in the database."), t("Choose another one, or change the app.")
+        )
+    return definition, answers
 
 
 def build_target(

@@ -278,8 +278,9 @@ def _perform_operation(operation_id: int) -> None:
     with _open_executor(operation) as executor:
         _note_running(operation_id, executor.engine)
         renamed = _restored_names(operation, executor.engine)
-        for planner in PLANNERS[operation.kind]:
-            plan = planner(operation, operation.request, operation.installation, executor.engine)
+        request = operation.request
+        for planner in PLANNERS[request.kind]:
+            plan = planner(operation, request, operation.installation, executor.engine)
             executor.secret_answers  # noqa: B018 - cached now, while the answers are loaded
             db.session.rollback()
             _note_warnings(operation_id, plan)

@@ -38,6 +38,7 @@ from rockonweb.models import (
     transaction,
     utc_now,
 )
+from rockonweb.models.installation import in_state
 from rockonweb.remote import registry
 from rockonweb.work import operations, queue
 
@@ -113,7 +114,7 @@ def refresh_after_operation(operation_id: int) -> None:
 
 def _inspect_local_images(rockon_id: int) -> list[LocalImage]:
     query = select(Container.id, Installation.name, Container.name, Container.image).join(Container.installation)
-    query = query.where(Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE)))
+    query = query.where(in_state(State.INSTALLED, State.PENDING_UPDATE))
     if rockon_id != ALL_ROCKONS:
         query = query.where(Installation.id == rockon_id)
     rows = db.session.execute(query).all()
@@ -348,7 +349,7 @@ class InstalledImages:
 
 def installed_images() -> list[InstalledImages]:
     """Return the stored results of all installed rock-ons, by name, with two statements."""
-    installed = Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE))
+    installed = in_state(State.INSTALLED, State.PENDING_UPDATE)
     rockons = list(
         db.session.scalars(
             select(Installation).join(Installation.entry).where(installed).order_by(RockOn.sort_name, RockOn.name)

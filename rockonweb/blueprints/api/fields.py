@@ -14,7 +14,6 @@ from sqlalchemy.orm import raiseload
 
 from rockonweb.blueprints.api.envelope import PageSlice
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.definition.parser import InvalidDefinition
 from rockonweb.models import (
     Container,
     CustomConfig,
@@ -78,27 +77,23 @@ def _ports_by_key(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
     return {(rockon_id, name, port.number): port for rockon_id, name, port in port_rows}
 
 
-def _parsed_definition(installation: Installation) -> Definition | None:
-    """Return the current definition; None for one that an older version of Rockonweb accepted and this one does not."""
-    try:
-        return ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
-    except InvalidDefinition:
-        return None
+def _parsed_definition(installation: Installation) -> Definition:
+    return ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
 
 
 def _format_rockon(
     installation: Installation,
-    definition: Definition | None,
+    definition: Definition,
     task: int | None,
     ports: Mapping[tuple[int, str, int], Port],
 ) -> Fields:
-    ui_port_key = definition.ui_port if definition else None
+    ui_port_key = definition.ui_port
     ui_port = (
         (ports.get((installation.id, *ui_port_key)) or _catalogue_port(installation, ui_port_key))
         if ui_port_key
         else None
     )
-    specs = definition.containers if definition else {}
+    specs = definition.containers
     on_host_network = ui_port_key is not None and specs[ui_port_key[0]].on_host_network
     return {
         "id": installation.id,
@@ -108,7 +103,7 @@ def _format_rockon(
         "state": str(installation.state),
         "status": installation.status_text,
         "taskid": None if task is None else str(task),
-        "link": definition.ui.slug or None if definition else None,
+        "link": definition.ui.slug or None,
         "website": installation.entry.website,
         "https": bool(definition and definition.ui.https),
         "icon": installation.entry.icon or None,

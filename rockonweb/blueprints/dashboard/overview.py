@@ -106,6 +106,7 @@ def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> Insta
         has_fallen=wanted and installation.status is Status.STOPPED,
         newer_images=installation.has_newer_image,
         newer_definition=card.newer,
+        unreadable=card.unreadable,
     )
 
 

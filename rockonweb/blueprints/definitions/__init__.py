@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from rockonweb.blueprints.definitions import preview
 from rockonweb.catalog import local
 from rockonweb.catalog.metastore import UnusableFile
 from rockonweb.config import current_config
-from rockonweb.core.definition.parser import DefinitionFault, InvalidDefinition, parse_definitions
+from rockonweb.core.definition.parser import DefinitionFault, InvalidDefinition, format_source, parse_definitions
 from rockonweb.forms.definition import DefinitionForm
 from rockonweb.languages import translate
 from rockonweb.models import Installation, RockOn, Role, State, db
@@ -49,7 +48,7 @@ def new() -> str:
     if copied and rockon is None:
         abort(404)
     if rockon:
-        form.text.data = json.dumps({rockon.name: json.loads(rockon.source)}, indent=2, ensure_ascii=False) + "\n"
+        form.text.data = format_source(rockon.source, lambda body: {rockon.name: body}) + "\n"
     else:
         form.text.data = render_template("definitions/example.json") + "\n"
     return _render_editor(form, copied=rockon)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from flask import Blueprint, render_template, request
@@ -12,6 +11,7 @@ from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
 from rockonweb.blueprints.rockon import container_logs, resource_charts
+from rockonweb.core.definition.parser import format_source
 from rockonweb.core.invisible import escape_invisible
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Role, concerns_rockon, db
 from rockonweb.web import rockon_page
@@ -124,5 +124,5 @@ def _read_log_query(installation: Installation) -> container_logs.LogQuery:
 
 
 def _definition_source(installation: Installation) -> str:
-    body = json.loads(installation.installed_source or installation.entry.source)
-    return json.dumps({installation.name: body}, indent=4, ensure_ascii=False) + "\n"
+    source = installation.installed_source or installation.entry.source
+    return format_source(source, lambda body: {installation.name: body}, indent=4) + "\n"

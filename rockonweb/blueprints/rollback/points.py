@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.plan.rollback import PreviousImage, SnapshotScope, restorable_scopes
 from rockonweb.core.text import t
@@ -15,13 +16,16 @@ from rockonweb.work.collect_facts import other_users
 
 @dataclass(frozen=True)
 class RollbackRow:
-    """A rollback point; `was_rollback` says that the change after it was itself a rollback."""
+    """A rollback point; `was_rollback` says that the change after it was itself a rollback, `unreadable` that there is
+    no rolling back to it.
+    """
 
     point: RollbackPoint
     version: str
     was_rollback: bool
     images: tuple[tuple[str, PreviousImage], ...]
     shares: tuple[str, ...]
+    unreadable: bool = False
 
 
 def list_rollback_rows(installation: Installation) -> list[RollbackRow]:
@@ -33,9 +37,13 @@ def list_rollback_rows(installation: Installation) -> list[RollbackRow]:
 
 def build_rollback_row(point: RollbackPoint) -> RollbackRow:
     """Return the row of a rollback point."""
-    definition, _ = rollback.load_point(point)
+    try:
+        version, unreadable = rollback.load_point(point)[0].version, False
+    except Conflict:
+        version, unreadable = "", True
     was_rollback = point.operation is not None and point.operation.is_rollback
-    return RollbackRow(point, definition.version, was_rollback, tuple(point.kept.items()), tuple(sorted(point.shares)))
+    images, shares = tuple(point.kept.items()), tuple(sorted(point.shares))
+    return RollbackRow(point, version, was_rollback, images, shares, unreadable)
 
 
 def snapshot_scopes_of(point: RollbackPoint) -> list[SnapshotScope]:

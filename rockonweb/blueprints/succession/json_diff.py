@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import starmap, zip_longest
+
+from rockonweb.core.definition.parser import format_source
 
 CONTEXT_LINES = 3  # unchanged lines shown before and after each difference
 
@@ -33,7 +34,7 @@ def diff_json(old: str, new: str) -> list[JsonDiffRow]:
 
 
 def _pretty_lines(text: str) -> list[str]:
-    return json.dumps(json.loads(text), indent=2, ensure_ascii=False).splitlines()
+    return format_source(text).splitlines()
 
 
 def _diff_rows(old: list[str], new: list[str]) -> Iterator[JsonDiffRow]:

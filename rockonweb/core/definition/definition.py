@@ -7,7 +7,8 @@ Unambiguous values of another type are converted, a number written as text for e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
+from contextlib import suppress
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,13 +20,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationError,
+    ValidationInfo,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 
 from rockonweb.core.docker import run_options
 from rockonweb.core.invisible import INVISIBLE_CHARACTERS
-from rockonweb.core.secret import is_secret
-from rockonweb.core.text import t
+from rockonweb.core.secret import is_chosen_secret
+from rockonweb.core.text import TranslatableText, t
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 # A reference as Docker reads it: github.com/distribution/reference, regexp.go. Only a host may have capitals.
@@ -34,14 +38,57 @@ _PATH = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _DIGEST = r"(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
 IMAGE = re.compile(rf"(?:{_HOST}/)?{_PATH}(?:/{_PATH})*(?::\w[\w.-]{{0,127}})?(?:@{_DIGEST})?", re.ASCII)
 MAX_IMAGE = 255  # characters
-TAG = rf"^([A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(@{_DIGEST})?)?$"
+TAG = rf"([A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(@{_DIGEST})?)?"
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
 MAX_HTML = 20_000  # characters; sanitising takes time that grows with the square of the nesting
+HTML_KEYS = ("description", "more_info")
 LINK_RELATIONS = ("noopener", "noreferrer", "nofollow")  # of links in descriptions
 MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
 MAX_SIZE = 2**63 - 1  # in bytes
 HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # an image would make the reader's browser contact a third party
 URL_SCHEMES = {"http", "https", "mailto"}
+STORED = {"stored": True}  # the context of validation for what was accepted once: the rules of input are left out
+
+
+def _is_input(info: ValidationInfo) -> bool:
+    return info.context is not STORED
+
+
+def _input_rule(check: Callable[[Any], object]) -> AfterValidator:
+    """A rule for new files alone: a stored definition stays readable, whatever was allowed when it was accepted."""
+
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        if value is not None and _is_input(info):
+            check(value)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _in_range(least: int, most: int) -> AfterValidator:
+    def check(number: int) -> None:
+        if number < least:
+            raise PydanticKnownError("greater_than_equal", {"ge": least})
+        if number > most:
+            raise PydanticKnownError("less_than_equal", {"le": most})
+
+    return _input_rule(check)
+
+
+def _at_most(most: int) -> AfterValidator:
+    def check(entries: Sized) -> None:
+        if (count := len(entries)) > most:
+            raise PydanticKnownError("too_long", {"field_type": "List", "max_length": most, "actual_length": count})
+
+    return _input_rule(check)
+
+
+def _matches(pattern: str) -> AfterValidator:
+    def check(text: str) -> None:
+        if not re.fullmatch(pattern, text):
+            raise PydanticKnownError("string_pattern_mismatch", {"pattern": pattern})
+
+    return _input_rule(check)
 
 
 def _coerce_text(value: object) -> object:
@@ -93,10 +140,23 @@ def _sanitize_url(value: object) -> object:
     return value.strip() if url.scheme in ("http", "https") and url.netloc else ""
 
 
-def _sanitize_html(text: str) -> str:
-    if len(text) > MAX_HTML:
+def _sanitize_html(value: object, info: ValidationInfo) -> object:
+    text = _coerce_text(value)
+    if not isinstance(text, str):
+        return text
+    if len(text) > MAX_HTML and _is_input(info):
         raise ValueError(t("has more than %(most)s characters", most=MAX_HTML))
-    return nh3.clean(_strip_unseen(text), tags=HTML_TAGS, url_schemes=URL_SCHEMES, link_rel=" ".join(LINK_RELATIONS))
+    return nh3.clean(
+        _strip_unseen(without_long_markup(text)),
+        tags=HTML_TAGS,
+        url_schemes=URL_SCHEMES,
+        link_rel=" ".join(LINK_RELATIONS),
+    )
+
+
+def without_long_markup(text: str) -> str:
+    """Return HTML as it is, or only its text where it is longer than new files may have it."""
+    return text if len(text) <= MAX_HTML else re.sub(r"<[^<>]*>?", " ", text)
 
 
 def _normalize_protocol(text: str) -> str | None:
@@ -104,7 +164,7 @@ def _normalize_protocol(text: str) -> str | None:
     return None if lowered in ("", "both", "tcp/udp", "tcp+udp", "udp/tcp") else lowered
 
 
-def _require_image_name(image: str) -> str:
+def _require_image_name(image: str) -> None:
     if len(image) > MAX_IMAGE or not IMAGE.fullmatch(image):
         raise ValueError(
             t(
@@ -112,7 +172,6 @@ def _require_image_name(image: str) -> str:
                 image=image[:60],
             )
         )
-    return image
 
 
 def _default_empty(value: object) -> object:
@@ -138,18 +197,25 @@ def _normalize_pairs(value: object) -> object:
 OR_BLANK = BeforeValidator(lambda value: "" if value is None else value)
 STRIPPED = _text_validator(str.strip)
 PlainText = Annotated[str, _text_validator(_strip_unseen)]
-Html = Annotated[str, _text_validator(_sanitize_html), OR_BLANK]
+Html = Annotated[str, BeforeValidator(_sanitize_html), OR_BLANK]
 Url = Annotated[str, BeforeValidator(_sanitize_url), OR_BLANK]
 Flag = Annotated[bool, BeforeValidator(lambda value: False if value in (None, "") else value), STRIPPED]
-# Limits are in the inner Annotated, so that pydantic checks them after the outer BeforeValidator has converted.
-PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_coerce_number)]
-Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_coerce_number)]
-Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_coerce_number)]
-Tag = Annotated[Annotated[str, Field(pattern=TAG)] | None, STRIPPED]
-Pairs = Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_ENTRIES), BeforeValidator(_normalize_pairs)]
+PortNumber = Annotated[int | None, _in_range(1, 65535), BeforeValidator(_coerce_number)]
+Uid = Annotated[int | None, _in_range(-1, MAX_NUMBER), BeforeValidator(_coerce_number)]
+Gid = Annotated[int | None, _in_range(-2, MAX_NUMBER), BeforeValidator(_coerce_number)]
+Tag = Annotated[str | None, _matches(TAG), STRIPPED]
+Pairs = Annotated[tuple[tuple[str, str], ...], _at_most(MAX_ENTRIES), BeforeValidator(_normalize_pairs)]
 Protocol = Literal["tcp", "udp", "sctp"]
 V = TypeVar("V")
-Entries = Annotated[dict[str, V], Field(max_length=MAX_ENTRIES), BeforeValidator(_default_empty)]
+Entries = Annotated[dict[str, V], _at_most(MAX_ENTRIES), BeforeValidator(_default_empty)]
+
+
+UNREADABLE_HINT = t("Change to the newest definition of the catalogue, or uninstall it: its shares are kept.")
+
+
+def describe_unreadable(name: str, why: str) -> TranslatableText:
+    """Return the sentence for an installed rock-on whose stored definition can't be read."""
+    return t("The definition of %(name)s can't be read in the database: %(why)s.", name=name, why=why)
 
 
 class _DefinitionModel(BaseModel):
@@ -189,9 +255,9 @@ class VolumeSpec(QuestionSpec):
 class ContainerSpec(_DefinitionModel):
     """One container of a rock-on."""
 
-    image: Annotated[Annotated[str, AfterValidator(_require_image_name)], STRIPPED]
+    image: Annotated[str, _input_rule(_require_image_name), STRIPPED]
     tag: Tag = None
-    launch_order: Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER), BeforeValidator(_coerce_number)]
+    launch_order: Annotated[int, _in_range(-MAX_NUMBER, MAX_NUMBER), BeforeValidator(_coerce_number)]
     uid: Uid = None
     gid: Gid = None
     ports: Entries[PortSpec] = {}
@@ -202,8 +268,8 @@ class ContainerSpec(_DefinitionModel):
     cmd_arguments: Pairs = ()
 
     @model_validator(mode="after")
-    def _check_single_tag(self) -> ContainerSpec:
-        if self.tag and self._has_tag and not self.image.endswith(f":{self.tag}"):
+    def _check_single_tag(self, info: ValidationInfo) -> ContainerSpec:
+        if _is_input(info) and self.tag and self._has_tag and not self.image.endswith(f":{self.tag}"):
             raise ValueError(
                 t(
                     'the image "%(image)s" already includes a tag, but "tag" is "%(tag)s"',
@@ -260,7 +326,7 @@ class NetworkLink(NamedTuple):
 class LinkSpec(_DefinitionModel):
     """An entry of `container_links`, under the target's name."""
 
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")]
+    name: Annotated[str, _matches(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")]
     source_container: str
 
 
@@ -282,10 +348,34 @@ class Definition(_DefinitionModel):
     more_info: Html = ""
     ui: Annotated[UiSpec, BeforeValidator(_default_empty)] = UiSpec()
     volume_add_support: Flag = False
-    containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
+    containers: Annotated[dict[str, ContainerSpec], Field(min_length=1), _at_most(100)]
     container_links: Entries[tuple[LinkSpec, ...]] = {}
     custom_config: Entries[QuestionSpec] = {}
     _secrets: SecretChoices = PrivateAttr(default_factory=dict)  # chosen by users; not of the file
+    _unreadable: str = PrivateAttr("")
+
+    @property
+    def unreadable(self) -> str:
+        """Why its text, which is stored, can't be read: then this has what else is known of its containers."""
+        return self._unreadable
+
+    @classmethod
+    def for_unreadable(cls, name: str, why: str, known: Mapping[str, Any]) -> Definition:
+        """Return what stands in for a stored definition that can't be read: `known` is a JSON object as of a file."""
+        definition = cls.model_construct(name=name, description="", version="", website="", containers={})
+        with suppress(ValidationError):
+            definition = cls.model_validate({**known, "name": name}, context=STORED)
+        definition._unreadable = why
+        return definition
+
+    def with_unnamed_containers(self, images: Mapping[str, str]) -> Definition:
+        """Return a copy with containers that it does not have, by name with their images."""
+        more = {
+            name: ContainerSpec.model_construct(image=image, launch_order=1)
+            for name, image in images.items()
+            if name not in self.containers
+        }
+        return self.model_copy(update={"containers": {**self.containers, **more}})
 
     def with_secrets(self, choices: SecretChoices) -> Definition:
         """Return a copy with the users' choices of what is a secret and what is not."""
@@ -295,7 +385,7 @@ class Definition(_DefinitionModel):
 
     def hides_answer(self, container: str, key: str, label: str = "") -> bool:
         """Whether an answer is a secret: by choice, else by name and label. A blank container is the whole rock-on."""
-        return self._secrets.get(container, {}).get(key, is_secret(key, label))
+        return is_chosen_secret(self._secrets, container, key, label)
 
     @property
     def launch_order(self) -> list[tuple[str, ContainerSpec]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,15 @@ from rockonweb.core.definition.corrections import (
     find_repeated_keys,
     mount_path,
 )
-from rockonweb.core.definition.definition import CONTAINER_NAME, Definition, is_mount_point
+from rockonweb.core.definition.definition import (
+    CONTAINER_NAME,
+    HTML_KEYS,
+    MAX_HTML,
+    STORED,
+    Definition,
+    is_mount_point,
+    without_long_markup,
+)
 from rockonweb.core.docker.option_faults import option_fault
 from rockonweb.core.invisible import INVISIBLE_CHARACTERS, escape_invisible, one_line
 from rockonweb.core.text import TranslatableText, fill_template, format_size, join_texts, map_text_values, t
@@ -29,6 +37,7 @@ MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_QUESTIONS = 1_000  # of a rock-on; the published one with the most has 32
 MAX_FAULTS = 50
 REQUIRED_KEYS = {key for key, field in Definition.model_fields.items() if field.is_required()} - {"name"}
+BLANK_TEXTS = {"description": "", "version": "", "website": ""}  # for stored definitions that lack one
 VALIDATION_SENTENCES = {  # by pydantic's error type; the error's context fills the placeholders
     "missing": t("is required"),
     "string_type": t("must be text"),
@@ -179,15 +188,56 @@ def definition_from_body(name: str, body: Mapping[str, Any]) -> Definition:
             DefinitionFault(".".join(map(str, details["loc"])), describe_validation_error(details))
             for details in error.errors()
         ]
-    faults += _check_body(body)
+    faults += [*_check_body(body), *_check_references(body)]
     if definition is None or faults:
         raise InvalidDefinition(faults)
     return definition
 
 
 def definition_from_source(name: str, source: str) -> Definition:
-    """Return the definition from the canonical text that `parse_definitions` returned."""
-    return definition_from_body(name, load_json(source))
+    """Return the definition from a stored text that `parse_definitions` once returned, without the rules of input.
+
+    One that can't be read at all is `unreadable` and has no containers.
+    """
+    try:
+        body = load_json(source)
+        definition = Definition.model_validate({**BLANK_TEXTS, **body, "name": name}, context=STORED)
+        if not (faults := _check_references(body)):
+            return definition
+        why = faults[0].message_with_path
+    except ValidationError as error:
+        details = error.errors()[0]
+        path = ".".join(map(str, details["loc"]))
+        why = DefinitionFault(path, describe_validation_error(details)).message_with_path
+    except (ValueError, TypeError, RecursionError) as error:
+        why = t("not JSON: %(error)s", error=str(error))
+    return Definition.for_unreadable(name, map_text_values(why, one_line), {})
+
+
+def find_input_fault(name: str, source: str) -> str:
+    """Return why today's rules would refuse a stored text as a new file; blank where they would not."""
+    try:
+        definition_from_body(name, load_json(source))
+    except InvalidDefinition as error:
+        return error.faults[0].message_with_path
+    except (ValueError, TypeError, RecursionError):
+        return definition_from_source(name, source).unreadable
+    return ""
+
+
+def shorten_markup(source: str) -> str:
+    """Return a stored definition without the markup of texts that are longer than new files may have them."""
+    body = load_json(source)
+    texts = {key: without_long_markup(body[key])[:MAX_HTML] for key in HTML_KEYS if isinstance(body.get(key), str)}
+    return source if all(body[key] == text for key, text in texts.items()) else canonical_json({**body, **texts})
+
+
+def format_source(source: str, wrap: Callable[[Any], Any] = lambda body: body, *, indent: int = 2) -> str:
+    """Return a stored text indented, to be read by people; one that is no JSON as it is."""
+    try:
+        return json.dumps(wrap(json.loads(source)), indent=indent, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return source
 
 
 def load_json(text: str | bytes, object_pairs_hook: Any = None) -> Any:
@@ -250,6 +300,18 @@ def _check_body(body: Mapping[str, Any]) -> list[DefinitionFault]:
             fault = t("a container's name must consist of two or more letters, digits, dots, dashes or underscores")
             faults.append(DefinitionFault(path, fault))
         faults += _check_container_keys(path, _as_object(container))
+    return faults
+
+
+def _check_references(body: Mapping[str, Any]) -> list[DefinitionFault]:
+    """Return the faults without whose absence a definition means nothing: numbers of ports, and what links refer to."""
+    containers = _as_object(body.get("containers"))
+    faults = [
+        DefinitionFault(f"containers.{name}.ports.{port}", t("a port must be a number from 1 to 65535"))
+        for name, container in containers.items()
+        for port in _as_object(_as_object(container).get("ports"))
+        if not re.fullmatch(r"[0-9]{1,5}", port)
+    ]
     for target, entries in _as_object(body.get("container_links")).items():
         if target not in containers:
             faults.append(DefinitionFault(f"container_links.{target}", t("is not a container of this rock-on")))
@@ -269,7 +331,9 @@ def _as_object(value: Any) -> Mapping[str, Any]:
 def _check_container_keys(prefix: str, container: Mapping[str, Any]) -> Iterator[DefinitionFault]:
     numbers: set[int] = set()
     for port in _as_object(container.get("ports")):
-        if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        if not re.fullmatch(r"[0-9]{1,5}", port):
+            continue  # see `_check_references`
+        if not 1 <= int(port) <= 65535:
             yield DefinitionFault(f"{prefix}.ports.{port}", t("a port must be a number from 1 to 65535"))
         elif int(port) in numbers:
             yield DefinitionFault(f"{prefix}.ports.{port}", t("this port is listed twice"))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
+from rockonweb.core.packed import unpack_or
 from rockonweb.core.secret import MASK, is_secret
 from rockonweb.core.text import TranslatableText, t
 
@@ -27,6 +28,7 @@ _PART_LABELS: dict[str, tuple[TranslatableText, TranslatableText, TranslatableTe
     "folder": (t("working directory added"), t("working directory removed"), t("working directory changed")),
     "health": (t("health check added"), t("health check removed"), t("health check changed")),
 }
+DifferenceRow = tuple[ImageDifferenceKind, str, str, str]  # as it is stored
 _PART_ORDER = list(_PART_LABELS)
 
 
@@ -66,8 +68,9 @@ def pack_differences(differences: Iterable[ImageDifference]) -> str:
 
 
 def unpack_differences(text: str) -> list[ImageDifference]:
-    """Return the differences of a text of `pack_differences`; none of a blank one."""
-    return [ImageDifference(*fields) for fields in json.loads(text or "[]")]
+    """Return the differences of a text of `pack_differences`; none of any other text."""
+    rows: list[DifferenceRow] = unpack_or(list[DifferenceRow], text, [])
+    return [ImageDifference(*row) for row in rows if row[1] in _PART_LABELS]
 
 
 def _comparable_values(image: Mapping[str, Any]) -> dict[tuple[str, str], str]:

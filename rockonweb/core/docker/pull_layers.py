@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from rockonweb.core.packed import unpack_or
+
 MINUTE = 60  # seconds
 UNPACKING_LIMIT = 15 * MINUTE
 
@@ -118,5 +120,6 @@ def pack_layers(layers: Sequence[Layer]) -> str:
 
 
 def unpack_layers(text: str) -> list[Layer]:
-    """Return the layers of a text of `pack_layers`; none of a blank one."""
-    return [Layer(key, LayerState(state), current, total) for key, state, current, total in json.loads(text or "[]")]
+    """Return the layers of a text of `pack_layers`; none of any other text."""
+    layers: list[Layer] = unpack_or(list[Layer], text, [])
+    return layers

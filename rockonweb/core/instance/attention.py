@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rockonweb.core.definition.definition import UNREADABLE_HINT, describe_unreadable
 from rockonweb.core.text import join_texts, t
 
 LOW_BYTES = 10 * 10**9  # bytes; a few more images or films fill it
@@ -60,7 +61,7 @@ class Capacity:
 @dataclass(frozen=True)
 class InstalledApp:
     """An app that is installed, or failed to install. `exit_reason` is why it ended unexpectedly, blank for others;
-    `has_fallen`: it is stopped, though a person last asked it to run.
+    `has_fallen`: it is stopped, though a person last asked it to run; `unreadable`: why its definition can't be read.
     """
 
     id: int
@@ -69,6 +70,7 @@ class InstalledApp:
     has_fallen: bool = False
     newer_images: bool = False
     newer_definition: bool = False
+    unreadable: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,9 @@ def _failure_alerts(facts: AlertFacts) -> Iterable[Alert]:
 def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
     reported = {failure.rockon_id for failure in facts.failures} | facts.busy_rockons
     for app in facts.apps:
+        if app.unreadable:
+            sentence = describe_unreadable(app.name, app.unreadable)
+            yield Alert(Severity.WARNING, sentence, UNREADABLE_HINT, AlertTarget.ROCKON, app.id)
         if app.exit_reason and app.id not in reported:
             hint = t("Check its logs, then start it again.")
             why = app.exit_reason if app.exit_reason.endswith(".") else join_texts("", (app.exit_reason, "."))

@@ -44,6 +44,7 @@ class Kind(enum.StrEnum):
     CREATE_NETWORK = "create_network"
     CHANGE_NETWORK = "change_network"  # it is recreated, with its containers
     REMOVE_NETWORK = "remove_network"
+    UNREADABLE = "unreadable"  # stands in for a stored kind that can't be read
 
 
 class Progress(enum.StrEnum):
@@ -80,6 +81,7 @@ KIND_LABELS = {
     Kind.CREATE_NETWORK: t("create a network"),
     Kind.CHANGE_NETWORK: t("change a network"),
     Kind.REMOVE_NETWORK: t("remove a network"),
+    Kind.UNREADABLE: t("an operation that can't be read"),
 }
 
 
@@ -164,6 +166,7 @@ TRANSITIONS = {
     Kind.CREATE_NETWORK: _NETWORK,
     Kind.CHANGE_NETWORK: _NETWORK,
     Kind.REMOVE_NETWORK: _NETWORK,
+    Kind.UNREADABLE: Transition(tuple(State)),  # it is run to fail with a sentence
 }
 QUICK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.is_quick)
 ROLLBACK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.rolls_back)

@@ -12,7 +12,7 @@ from typing import ClassVar, dataclass_transform
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.operations.lifecycle import Kind, State
-from rockonweb.core.packed import StoredSentence, pack, unpack
+from rockonweb.core.packed import StoredSentence, pack, unpack_or
 from rockonweb.core.status.status import Status
 
 Owner = tuple[int, int]  # uid and gid
@@ -131,9 +131,13 @@ class RemoveNetworkRequest(Request, kind=Kind.REMOVE_NETWORK):
 NetworkRequest = CreateNetworkRequest | ChangeNetworkRequest | RemoveNetworkRequest
 
 
+class UnreadableRequest(Request, kind=Kind.UNREADABLE):
+    """Stands in for a stored request that can't be read: there is nothing to do or to repeat."""
+
+
 def request_from_json(kind: Kind, text: str) -> Request:
-    """Return the request that `Request.to_json` wrote. Raises ValueError for anything else."""
-    request: Request = unpack(_REQUEST_TYPES[kind], text)
+    """Return the request that `Request.to_json` wrote, `UnreadableRequest` for anything else."""
+    request: Request = unpack_or(_REQUEST_TYPES[kind], text, UnreadableRequest())
     return request
 
 

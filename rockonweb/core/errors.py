@@ -69,6 +69,16 @@ class Conflict(RockonwebError):
     """The state of the rock-on or other object does not allow this now."""
 
 
+class UnreadableDefinition(Conflict):
+    """The stored definition of an installed rock-on can't be read, and is needed."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            t("The definition of %(name)s can't be read in the database: %(why)s.", name=name, why=why),
+            t("Change to the newest definition of the catalogue, or uninstall it: its shares are kept."),
+        )
+
+
 class UndoSkipped(RockonwebError):
     """An undo was skipped for a permanent reason: there is nothing to retry."""
 

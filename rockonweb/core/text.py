@@ -128,5 +128,5 @@ def _text_from_json(data: dict[str, Any]) -> TranslatableText:
         key: _text_from_json(value) if isinstance(value, dict) else value for key, value in data["values"].items()
     }
     if not isinstance(template := data["template"], str):
-        raise TypeError("a template is text")
+        raise TypeError
     return _make_text(template, values)

@@ -167,8 +167,6 @@ class StoredType(TypeDecorator[V]):
     lists it. `rockonweb doctor` names such rows; the log only says that there are some.
     """
 
-    cache_ok = True
-
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], V | None] | None:
         """Return a function from the stored value to the value of the attribute; it raises no error."""
         read = self.strict_processor(dialect, coltype)
@@ -201,6 +199,7 @@ class StoredEnum(StoredType[E]):
     """A member of an enum, stored by its name; `unreadable` stands in for an unknown name."""
 
     impl = Enum
+    cache_ok = True
 
     def __init__(self, kind: type[E], length: int, unreadable: E) -> None:
         super().__init__(kind, native_enum=False, length=length)
@@ -215,6 +214,7 @@ class EncryptedText(StoredType[str]):
     """Text that is stored encrypted with the instance's key; `UnreadableText` where the key does not match."""
 
     impl = Text
+    cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Encrypt the text; one that could not be read is left as it is."""
@@ -253,6 +253,7 @@ class PackedJSON(StoredType[Any]):
     """
 
     impl = Text
+    cache_ok = True
 
     def __init__(self, kind: Any, unreadable: Callable[[], Any]) -> None:
         super().__init__()
@@ -275,6 +276,7 @@ class TypedJSON(StoredType[Any]):
     """JSON of the type `kind`, in a column of the database's own JSON; `unreadable` as for `PackedJSON`."""
 
     impl = JSON
+    cache_ok = True
 
     def __init__(self, kind: Any, unreadable: Callable[[], Any], *, none_as_null: bool = False) -> None:
         super().__init__(none_as_null=none_as_null)
@@ -293,6 +295,7 @@ class UTCDateTime(StoredType[datetime]):
     """A time in UTC; SQLite does not store time zones. One that can't be read is long ago: what it limits has ended."""
 
     impl = DateTime(timezone=True)
+    cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Add the time zone where the database has none."""

@@ -64,8 +64,10 @@ class Draft(NumberedBase):
     @property
     def typed_values(self) -> dict[str, Any]:
         """The draft's JSON data: that of a wizard, or of pending changes; blank where it can't be read."""
-        data: WizardData | PendingData | None = unpack_or(WizardData | PendingData, self.content, None)
-        return vars(data) if data else {}
+        if unpack_or(WizardData | PendingData, self.content, None) is None:
+            return {}
+        data: dict[str, Any] = json.loads(self.content)
+        return data
 
     @typed_values.setter
     def typed_values(self, value: dict[str, Any]) -> None:

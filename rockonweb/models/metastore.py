@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -73,10 +74,15 @@ class RefreshReport(NumberedBase):
     content: Mapped[str] = mapped_column(Text)  # JSON; see catalog/report.py
 
     @property
+    def is_readable(self) -> bool:
+        """Whether the report can be read."""
+        return unpack_or(StoredReport, self.content, None) is not None
+
+    @property
     def report_data(self) -> dict[str, Any]:
-        """The report as a `StoredReport`; one without changes where it can't be read."""
-        stored: StoredReport = unpack_or(StoredReport, self.content, StoredReport())
-        data: dict[str, Any] = map_strings(asdict(stored), from_stored)
+        """The report with the keys of `StoredReport`; one without changes where it can't be read."""
+        stored = json.loads(self.content) if self.is_readable else asdict(StoredReport())
+        data: dict[str, Any] = map_strings(stored, from_stored)
         return data
 
     @classmethod

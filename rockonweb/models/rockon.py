@@ -64,6 +64,7 @@ class SuggestedPorts(StoredType[tuple[SuggestedPort, ...]]):
     """The suggested ports of a rock-on, stored as JSON; none where it can't be read."""
 
     impl = JSON
+    cache_ok = True
 
     def process_bind_param(self, value: tuple[SuggestedPort, ...] | None, dialect: Dialect) -> list[list[object]]:
         """Return them as lists for JSON."""

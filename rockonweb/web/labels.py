@@ -116,6 +116,7 @@ CHECK_LABELS = {
     "containers": _l("containers"),
     "catalogue": _l("catalogue"),
     "secrets": _l("secrets"),
+    "stored data": _l("stored data"),
     "certificate": _l("certificate"),
     "settings": _l("settings"),
 }

@@ -55,6 +55,7 @@ from rockonweb.models.installation import in_state
 from rockonweb.remote import http_client
 from rockonweb.work import heartbeat, mastership, queue
 from rockonweb.work.collect_facts import claimed_ports
+from rockonweb.work.unreadable_rows import find_unreadable_rows
 
 MAX_ANSWER_BYTES = 100_000  # of the web server
 DOCKER_SECONDS = 2.5  # for each answer of Docker
@@ -81,6 +82,7 @@ def examine_instance(settings: config.Config, version: str) -> list[CheckResult]
     )
     dependent_checks: tuple[tuple[str, Callable[[], Findings]], ...] = (  # on the above, which report what is down
         ("secrets", probe.inspect_secrets),
+        ("stored data", probe.inspect_stored_data),
         ("operations", probe.inspect_operations),
         ("ports", probe.inspect_ports),
         ("copies", probe.inspect_copies),
@@ -214,22 +216,32 @@ class _InstanceProbe:
         facts = diagnosis.DatabaseFacts(kind, location, str(version), str(encoding), damage, dangling)
         return [diagnosis.diagnose_database(facts), diagnosis.diagnose_schema(revision, upgrade.known_revisions())]
 
+    def inspect_stored_data(self) -> CheckResult:
+        """Check whether each stored value can be read, and name the rows of those that can't."""
+        with Session(self._db_engine) as session:
+            return diagnosis.diagnose_stored_data([*find_unreadable_rows(session, self._stored_key())])
+
+    def _stored_key(self) -> str:
+        path = self.settings.key_file
+        return path.read_text().strip() if path.is_file() else ""
+
     def inspect_secrets(self) -> CheckResult:
         """Check whether the instance's key decrypts the stored secrets."""
-        path = self.settings.instance / "secret.key"
-        key = path.read_text().strip() if path.is_file() else ""
-        total = unreadable = 0
+        key = self._stored_key()
+        cipher, total = make_cipher(key), 0
+        unreadable: list[str] = []
         with Session(self._db_engine) as session:
             tables = set(inspect(session.connection()).get_table_names())
             for column in instance_key.encrypted_columns():
                 if column.table.name not in tables:
                     continue
-                for ciphertext in session.scalars(select(type_coerce(column, Text)).where(column.is_not(None))):
+                stored = select(column.table.c.id, type_coerce(column, Text)).where(column.is_not(None))
+                for row, ciphertext in session.execute(stored):
                     total += 1
                     try:
-                        make_cipher(key).decrypt(ciphertext.encode())
+                        cipher.decrypt(ciphertext.encode())
                     except InvalidToken:
-                        unreadable += 1
+                        unreadable.append(f"{column.table.name} {row} ({column.name})")
         return diagnosis.diagnose_secrets(total, unreadable, key=bool(key))
 
     def inspect_queue(self) -> CheckResult:

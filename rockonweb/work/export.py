@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -16,6 +17,9 @@ from rockonweb.models import Installation, Network, db
 from rockonweb.models.repository import load_answers
 from rockonweb.work.collect_facts import gather_facts
 
+LACKING_OPTIONS = """\
+# The definition of this rock-on can't be read in Rockonweb's database. This is made from its settings: further options
+# of its containers are missing. `docker inspect` shows them."""
 COMPOSE_FILE, ENV_FILE = "compose.yaml", ".env"
 
 
@@ -35,7 +39,10 @@ def build_export(installation: Installation) -> compose.ComposeExport:
     network_commands = {
         row.name: compose.network_command(row.network_spec) for row in db.session.scalars(select(Network))
     }
-    return compose.export_compose(planned, plan.link_networks(definition), network_commands)
+    exported = compose.export_compose(planned, plan.link_networks(definition), network_commands)
+    if not definition.unreadable:
+        return exported
+    return replace(exported, document=f"{LACKING_OPTIONS}\n{exported.document}")
 
 
 def compose_files(exported: compose.ComposeExport, *, reveal: bool) -> dict[str, str]:

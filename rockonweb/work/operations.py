@@ -11,8 +11,8 @@ from rockonweb.accounts import audit
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import resolve_host_ports
 from rockonweb.core.containers.host_ports import port_conflict, wanted_ports
-from rockonweb.core.definition.definition import UNREADABLE_HINT, Definition, describe_unreadable
-from rockonweb.core.errors import Conflict
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.errors import Conflict, UnreadableDefinition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.lifecycle import (
     INSTALLED_OR_PENDING,
@@ -214,7 +214,7 @@ def find_unreadable(installation: Installation, request: Request) -> Conflict | 
             t("Uninstall it and install it again with new answers: its shares are kept."),
         )
     if (why := installation.current_definition.unreadable) and not change.source:
-        return Conflict(describe_unreadable(installation.name, why), UNREADABLE_HINT)
+        return UnreadableDefinition(installation.name, why)
     return None
 
 

@@ -1,5 +1,6 @@
 """The database: units of work, no lost updates, secrets as ciphertext."""
 
+import json
 import multiprocessing
 import sqlite3
 import threading
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, text
+from sqlalchemy import Text, func, select, text, type_coerce
 from sqlalchemy.exc import IntegrityError
 
-from rockonweb.core.errors import RockonwebError
+from rockonweb.core.packed import UnreadableText
 from rockonweb.models import (
     Container,
     CustomConfig,
@@ -224,6 +225,7 @@ def test_four_processes_that_count_at_once_lose_nothing(tmp_path: Path):
 
 
 SECRET = "correct-horse-battery"
+DRAFT = {"values": {"pw": SECRET}, "done": [], "new_shares": []}
 
 
 def add_secrets(rockon_id: int) -> None:
@@ -234,7 +236,7 @@ def add_secrets(rockon_id: int) -> None:
         user = User(name="anna", password_hash="", role=Role.OWNER)
         session.add_all([container, user, CustomConfig(installation_id=rockon_id, key="db_pw", value=SECRET)])
         session.flush()
-        session.add(Draft(user_id=user.id, rockon_id=rockon_id, definition_hash="", content=f'{{"pw": "{SECRET}"}}'))
+        session.add(Draft(user_id=user.id, rockon_id=rockon_id, definition_hash="", content=json.dumps(DRAFT)))
         session.add(Operation(installation_id=rockon_id, kind=Kind.INSTALL, parameters=f'{{"pw": "{SECRET}"}}'))
 
 
@@ -242,7 +244,7 @@ def test_secrets_are_ciphertext_in_the_file_and_text_for_us(app: Flask):
     add_secrets(add())
     assert db.session.scalars(select(Environment.value).order_by(Environment.id)).all() == [SECRET, None]
     assert db.session.scalars(select(CustomConfig.value)).one() == SECRET
-    assert db.session.scalars(select(Draft)).one().typed_values == {"pw": SECRET}
+    assert db.session.scalars(select(Draft)).one().typed_values == DRAFT
     assert db.session.scalars(select(Operation)).one().parameters == f'{{"pw": "{SECRET}"}}'
     db.session.remove()
     written = b"".join(path.read_bytes() for path in file(app).parent.glob("rockonweb.db*"))
@@ -261,12 +263,17 @@ def test_another_process_with_the_same_key_reads_them(app: Flask, tmp_path: Path
     assert app.secret_key
 
 
-def test_a_secret_of_another_key_is_an_error_with_a_sentence(app: Flask, tmp_path: Path):
+def test_a_secret_of_another_key_is_blank_known_as_unreadable_and_left_as_it_is(app: Flask, tmp_path: Path):
     add_secrets(add())
+    ciphertext = db.session.scalars(select(type_coerce(CustomConfig.value, Text))).one()
     db.session.remove()
     (file(app).parent / "secret.key").write_text("another-key" * 3 + "another-ke")
-    with make_app(tmp_path).app_context(), pytest.raises(RockonwebError, match=r"secret\.key"):
-        db.session.scalars(select(CustomConfig.value)).one()
+    with make_app(tmp_path).app_context():
+        value = db.session.scalars(select(CustomConfig.value)).one()
+        assert (value, type(value)) == ("", UnreadableText)
+        with transaction() as session:
+            session.scalars(select(CustomConfig)).one().value = UnreadableText(value.stored)
+        assert db.session.scalars(select(type_coerce(CustomConfig.value, Text))).one() == ciphertext
 
 
 # Other columns and rules

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_login import current_user
 
-from rockonweb.core.answers.answers import Answers, answers_equal, rebase_answers
+from rockonweb.core.answers.answers import Answers, answers_equal, answers_from_json, rebase_answers
 from rockonweb.models import Draft, Installation, State, db, repository, transaction
 from rockonweb.web import drafts
 
@@ -71,6 +71,7 @@ def _read_pending(row: Draft | None, installation: Installation) -> PendingChang
     data: dict[str, Any] = row.typed_values if row else {}
     if "wanted" not in data:
         return PendingChanges(current, current)
+    base_answers, pending_answers = answers_from_json(data["base"]), answers_from_json(data["wanted"])
     return PendingChanges(
-        rebase_answers(data["base"], data["wanted"], current), current, frozenset(data["wanted_shares"])
+        rebase_answers(base_answers, pending_answers, current), current, frozenset(data["wanted_shares"])
     )

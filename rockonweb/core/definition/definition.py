@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sized
-from contextlib import suppress
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,12 +23,11 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import PydanticKnownError
 
 from rockonweb.core.docker import run_options
 from rockonweb.core.invisible import INVISIBLE_CHARACTERS
 from rockonweb.core.secret import is_chosen_secret
-from rockonweb.core.text import TranslatableText, t
+from rockonweb.core.text import t
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 # A reference as Docker reads it: github.com/distribution/reference, regexp.go. Only a host may have capitals.
@@ -68,17 +66,17 @@ def _input_rule(check: Callable[[Any], object]) -> AfterValidator:
 def _in_range(least: int, most: int) -> AfterValidator:
     def check(number: int) -> None:
         if number < least:
-            raise PydanticKnownError("greater_than_equal", {"ge": least})
+            raise ValueError(t("must be %(ge)s or more", ge=least))
         if number > most:
-            raise PydanticKnownError("less_than_equal", {"le": most})
+            raise ValueError(t("must be %(le)s or less", le=most))
 
     return _input_rule(check)
 
 
 def _at_most(most: int) -> AfterValidator:
     def check(entries: Sized) -> None:
-        if (count := len(entries)) > most:
-            raise PydanticKnownError("too_long", {"field_type": "List", "max_length": most, "actual_length": count})
+        if len(entries) > most:
+            raise ValueError(t("has more than %(max_length)s entries", max_length=most))
 
     return _input_rule(check)
 
@@ -86,7 +84,7 @@ def _at_most(most: int) -> AfterValidator:
 def _matches(pattern: str) -> AfterValidator:
     def check(text: str) -> None:
         if not re.fullmatch(pattern, text):
-            raise PydanticKnownError("string_pattern_mismatch", {"pattern": pattern})
+            raise ValueError(t('"%(given)s" is not allowed here', given=text[:60]))
 
     return _input_rule(check)
 
@@ -208,14 +206,6 @@ Pairs = Annotated[tuple[tuple[str, str], ...], _at_most(MAX_ENTRIES), BeforeVali
 Protocol = Literal["tcp", "udp", "sctp"]
 V = TypeVar("V")
 Entries = Annotated[dict[str, V], _at_most(MAX_ENTRIES), BeforeValidator(_default_empty)]
-
-
-UNREADABLE_HINT = t("Change to the newest definition of the catalogue, or uninstall it: its shares are kept.")
-
-
-def describe_unreadable(name: str, why: str) -> TranslatableText:
-    """Return the sentence for an installed rock-on whose stored definition can't be read."""
-    return t("The definition of %(name)s can't be read in the database: %(why)s.", name=name, why=why)
 
 
 class _DefinitionModel(BaseModel):
@@ -362,9 +352,10 @@ class Definition(_DefinitionModel):
     @classmethod
     def for_unreadable(cls, name: str, why: str, known: Mapping[str, Any]) -> Definition:
         """Return what stands in for a stored definition that can't be read: `known` is a JSON object as of a file."""
-        definition = cls.model_construct(name=name, description="", version="", website="", containers={})
-        with suppress(ValidationError):
+        try:
             definition = cls.model_validate({**known, "name": name}, context=STORED)
+        except ValidationError:
+            definition = cls.model_construct(name=name, description="", version="", website="", containers={})
         definition._unreadable = why
         return definition
 

@@ -121,5 +121,5 @@ def pack_layers(layers: Sequence[Layer]) -> str:
 
 def unpack_layers(text: str) -> list[Layer]:
     """Return the layers of a text of `pack_layers`; none of any other text."""
-    layers: list[Layer] = unpack_or(list[Layer], text, [])
-    return layers
+    rows: list[tuple[str, LayerState, int, int]] = unpack_or(list[tuple[str, LayerState, int, int]], text, [])
+    return [Layer(*row) for row in rows]

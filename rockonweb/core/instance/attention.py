@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rockonweb.core.definition.definition import UNREADABLE_HINT, describe_unreadable
+from rockonweb.core.errors import UnreadableDefinition
 from rockonweb.core.text import join_texts, t
 
 LOW_BYTES = 10 * 10**9  # bytes; a few more images or films fill it
@@ -141,8 +141,8 @@ def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
     reported = {failure.rockon_id for failure in facts.failures} | facts.busy_rockons
     for app in facts.apps:
         if app.unreadable:
-            sentence = describe_unreadable(app.name, app.unreadable)
-            yield Alert(Severity.WARNING, sentence, UNREADABLE_HINT, AlertTarget.ROCKON, app.id)
+            error = UnreadableDefinition(app.name, app.unreadable)
+            yield Alert(Severity.WARNING, error.sentence, error.hint, AlertTarget.ROCKON, app.id)
         if app.exit_reason and app.id not in reported:
             hint = t("Check its logs, then start it again.")
             why = app.exit_reason if app.exit_reason.endswith(".") else join_texts("", (app.exit_reason, "."))

@@ -488,14 +488,31 @@ def diagnose_catalogue(day: str, age: float, faulty: Sequence[str]) -> CheckResu
     return make_result("warn", sentence, hint) if outdated else make_result("ok", sentence)
 
 
-def diagnose_secrets(total: int, unreadable: int, *, key: bool) -> CheckResult:
-    """Check whether stored secrets can be read with the instance's key."""
-    make_result = partial(CheckResult, "secrets", facts={"stored": total, "unreadable": unreadable, "key": key})
+def diagnose_stored_data(unreadable: Sequence[str]) -> CheckResult:
+    """Check whether stored values can be read; `unreadable` names the rows of those that can't."""
+    make_result = partial(CheckResult, "stored data", facts={"unreadable": [*unreadable]})
+    if not unreadable:
+        return make_result("ok", t("All of it can be read."))
+    return make_result(
+        "warn",
+        t("Some stored values can't be read: %(rows)s.", rows=_list_first(unreadable)),
+        t("What they belong to can still be stopped, removed and entered again."),
+    )
+
+
+def diagnose_secrets(total: int, unreadable: Sequence[str], *, key: bool) -> CheckResult:
+    """Check whether stored secrets can be read with the instance's key; `unreadable` names the rows of those that can't
+    be.
+    """
+    make_result = partial(CheckResult, "secrets", facts={"stored": total, "unreadable": len(unreadable), "key": key})
     if not key:
         level: Level = "fail" if total else "warn"
         return make_result(level, t("The instance's key, secret.key, is missing."), _KEY_HINT)
     if unreadable:
-        sentence = t("%(bad)s of %(total)s can't be read with the instance's key.", bad=unreadable, total=total)
+        sentence = t("%(bad)s of %(total)s can't be read with the instance's key.", bad=len(unreadable), total=total)
+        if len(unreadable) < total:  # the key is right, then, and the rows are damaged
+            rows = t("Affected: %(rows)s.", rows=_list_first(unreadable))
+            return make_result("fail", join_texts(" ", (sentence, rows)), t("Enter these values again."))
         return make_result("fail", sentence, _KEY_HINT)
     if not total:
         return make_result("ok", t("None is stored yet."))

@@ -16,6 +16,7 @@ from rockonweb.core.operations.requests import (
     RestartRequest,
     TaskRequest,
     UninstallRequest,
+    UnreadableRequest,
     UpdateRequest,
     blank_request,
     request_from_json,
@@ -55,9 +56,9 @@ def test_each_kind_has_a_request_that_asks_for_nothing_in_particular(kind: Kind)
     assert blank_request(kind).to_json() == "{}"
 
 
-def test_what_is_no_request_is_refused() -> None:
-    with pytest.raises(ValueError, match="only_pull"):
-        request_from_json(Kind.UPDATE, '{"only_pull": "perhaps"}')
+@pytest.mark.parametrize("stored", ['{"only_pull": "perhaps"}', "{broken", "[5]", ""])
+def test_what_is_no_request_is_an_unreadable_one(stored: str) -> None:
+    assert request_from_json(Kind.UPDATE, stored) == UnreadableRequest()
 
 
 @pytest.mark.parametrize(

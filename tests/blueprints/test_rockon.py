@@ -248,6 +248,8 @@ def test_containers_of_other_rock_ons_stand_on_both_pages(app: Flask, owner_clie
     assert [one.connections for one in connections.list_connections(vpn)] == [
         [ContainerConnection("container", "m-dep of M dep", "uses its network")]
     ]
+    assert "m-dep of M dep uses the network of m-vpn." in owner_client.get(f"/rockons/{vpn.id}/uninstall").text
+    assert "notice-warning" not in owner_client.get(f"/rockons/{dep.id}/uninstall").text
     for rockon, said in ((vpn, ("m-dep of M dep", "uses its network")), (dep, ("m-vpn", "uses the network of"))):
         text = owner_client.get(f"/rockons/{rockon.id}").text
         assert all(word in text for word in said)

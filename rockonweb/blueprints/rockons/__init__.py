@@ -25,6 +25,7 @@ from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations
+from rockonweb.work.dependents import dependent_warnings
 from rockonweb.work.review import has_changed_since, review_or_refuse, submit_review
 
 blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
@@ -124,6 +125,7 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
         rockon=installation,
         networks=networks,
         leftovers=uninstall_preview.preview_uninstall(installation),
+        dependents=dependent_warnings(installation),
     )
 
 

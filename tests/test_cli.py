@@ -12,10 +12,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from rockonweb import config, create_app
 from rockonweb.cli import COMMANDS, LIMITER, register_commands
+from rockonweb.models import Kind, Metastore, Network, Operation, Progress, db, transaction
+from tests.support.app import mark_installed
 from tests.support.command_line import PROGRAM, CommandLine
+from tests.support.instance import Instance
 from tests.support.samples import definition_source, port_question
 
 ANSWERS = '{"shares": {"files": {"/srv": "pictures"}}}'
@@ -266,3 +270,46 @@ def test_a_full_disk_is_a_sentence(command_line: CommandLine, monkeypatch: pytes
 def test_a_worker_without_its_queue_is_a_sentence(command_line: CommandLine) -> None:
     done = command_line.run("worker")
     assert (done.returncode, "The job queue does not answer." in done.stderr) == (3, True)
+
+
+# Rows that can't be read
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "needs"),
+    [
+        ("UPDATE installation SET installed_source = '{broken'", "The definition of Notes can't be read"),
+        ("UPDATE installation SET state = 'NONSENSE'", ""),
+        ("UPDATE installation SET status = 'NONSENSE', images_looked = 'yesterday', secret_choices = '[5]'", ""),
+        ("UPDATE environment SET value = 'no ciphertext'", "Answers of Notes can't be read in the database: KEY."),
+        ("UPDATE rockon SET source = '{broken', ports = '[5]', badges = 'x', categories = 'x'", ""),
+        ("UPDATE network SET aux_addresses = '{broken'", ""),
+        ("UPDATE metastore SET place = 'no ciphertext'", ""),
+        ("UPDATE operation SET kind = 'NONSENSE', noted = '[', parameters = 'x', created = 'yesterday'", ""),
+    ],
+)
+def test_no_row_that_can_not_be_read_takes_a_command_down(
+    instance: Instance, tmp_path: Path, spoilt: str, needs: str
+) -> None:
+    rockon = mark_installed(instance.add_rockon("Notes", {"notes": {"image": "a", "environment": {"KEY": {}}}}))
+    with transaction() as session:
+        rockon.containers[0].environment[0].value = "word"
+        network, store = Network(name="family"), Metastore(place="/srv/rock-ons", position=1)
+        session.add_all([network, store, Operation(installation_id=rockon.id, kind=Kind.STOP, progress=Progress.DONE)])
+        session.flush()
+        session.execute(text(spoilt))
+    db.session.remove()
+    command_line = CommandLine(tmp_path)
+    command_line.environ["REDIS_URL"] = instance.environ["REDIS_URL"]
+    listed = command_line.run("catalog", "list")
+    assert (listed.returncode, "Notes" in listed.stdout) == (0, True), listed.stderr
+    saved = command_line.run("backup", "-")
+    assert (saved.returncode, [one["name"] for one in json.loads(saved.stdout)["rockons"]]) == (0, ["Notes"])
+    assert command_line.run("answers", "Notes").returncode == 0
+    assert command_line.run("export", "Notes", "--directory", str(tmp_path)).returncode == 0
+    assert "stored data: " in command_line.run("doctor").stdout
+    refused = command_line.run("update", "Notes")
+    assert (refused.returncode, needs in refused.stderr) == (1 if needs else 0, True)
+    for command in ("stop", "uninstall"):
+        done = command_line.run(command, "Notes")
+        assert (done.returncode, "is queued" in done.stdout) == (0, True), done.stderr

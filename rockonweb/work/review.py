@@ -115,6 +115,7 @@ def review_or_refuse(installation: Installation, request: ReviewableRequest, hin
     """Return a review to submit without showing it. Raises EngineError where Docker does not answer, and Conflict with
     the blocking findings and this `hint`.
     """
+    operations.refuse_unreadable(installation, request)  # before Docker is asked
     with get_host(installation).connect_docker() as docker:
         review = prepare_review(installation, request, docker)
     if review.blocking_findings:

@@ -42,9 +42,9 @@ def _reader(column: Column[Any], session: Session, key: str) -> Read | None:
     read_content = CONTENTS.get(f"{column.table.name}.{column.name}")
     if isinstance(column.type, EncryptedText):
         return _decrypting(key, read_content) if key and read_content else None
-    if isinstance(column.type, StoredType):
-        return column.type.strict_processor(session.get_bind().dialect)
-    return read_content
+    dialect = session.get_bind().dialect
+    type_here = column.type.dialect_impl(dialect)
+    return type_here.strict_processor(dialect) if isinstance(type_here, StoredType) else read_content
 
 
 def _decrypting(key: str, read: Read) -> Read:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import text
 
 from rockonweb import config
 from rockonweb.core.instance.diagnosis import CheckResult
@@ -45,7 +46,7 @@ from tests.support.samples import label_questions, port_question
 NOWHERE = "tcp://127.0.0.1:1"
 PARTS = {
     *("program", "files", "room", "database", "queue", "web", "workers", "watcher", "Docker", "clock", "ports"),
-    *("containers", "copies", "operations", "catalogue", "secrets"),
+    *("containers", "copies", "operations", "catalogue", "secrets", "stored data"),
 }
 Examine = Callable[..., subprocess.CompletedProcess[str]]
 SPEC = {"image": "box.example/app", "environment": label_questions(KEY="")}
@@ -183,6 +184,38 @@ def test_rows_that_refer_to_nothing_are_found(instance: Instance) -> None:
         )
         file.commit()
     assert "Rows refer to rows that do not exist: 1" in look(instance)["database"].sentence
+
+
+def test_rows_that_can_not_be_read_are_named_without_what_they_say(instance: Instance) -> None:
+    rockon = instance.add_rockon("App", {"app": SPEC})
+    with transaction() as session:
+        operation = Operation(kind=Kind.REFRESH, progress=Progress.DONE)
+        session.add(operation)
+        variable = rockon.containers[0].environment[0]
+        variable.value = "a secret"
+    assert look(instance)["stored data"].sentence == "All of it can be read."
+    with transaction() as session:
+        for statement in (
+            "UPDATE installation SET installed_source = '{hunter2', state = 'HUNTER2', secret_choices = '[2]'",
+            "UPDATE operation SET kind = 'HUNTER2', noted = 'hunter2', finished = 'hunter2'",
+            "UPDATE environment SET value = 'hunter2'",
+        ):
+            session.execute(text(statement))
+    found = look(instance)
+    assert found["secrets"].level == "fail"
+    assert (
+        f"1 of 2 can't be read with the instance's key. Affected: environment {variable.id}"
+        in found["secrets"].sentence
+    )
+    stored = found["stored data"]
+    assert stored.level == "warn"
+    assert stored.facts == {
+        "unreadable": [
+            *(f"installation {rockon.id} ({column})" for column in ("installed_source", "secret_choices", "state")),
+            *(f"operation {operation.id} ({column})" for column in ("kind", "finished", "noted")),
+        ]
+    }
+    assert "hunter2" not in str([*found.values()]).lower()
 
 
 def test_another_key_than_the_databases_is_found(instance: Instance) -> None:

@@ -177,6 +177,7 @@ def _load_settings_context(rockon_id: int, page: str = settings.REVIEW_PAGE) -> 
     operations.refuse_unchangeable(
         installation, t("Install it first; you answer its questions during the installation.")
     )
+    operations.refuse_unreadable(installation, ChangeRequest())
     return SettingsContext(installation, definition, page, pending_changes.load_pending(installation, current_user.id))
 
 

@@ -206,7 +206,7 @@ class _ComposeDocument:
                         service.body["depends_on"] = {previous: {"condition": condition}}
                     previous, condition = name, "service_started"
                 case ConnectNetwork(network=network, container=name) if name in self.services:
-                    self.services[name].joined.setdefault(self._network_key(network), {})
+                    self._join_network(self.services[name], network)
                 case AwaitEnd(container=name) if name == previous:
                     condition = "service_completed_successfully"
                 case AwaitAnswer(container=name, command=command) if name == previous:
@@ -314,6 +314,12 @@ class _ComposeDocument:
         service.body.setdefault("deploy", {})["resources"] = devices
 
     # -- networks -----------------------------------------------------------------------------------------------
+
+    def _join_network(self, service: _Service, network: str) -> None:
+        try:
+            service.joined.setdefault(self._network_key(network), {})
+        except ValueError:
+            self._note_unsupported(service, "network", network)
 
     def _network_key(self, network: str) -> str:
         if not COMPOSE_KEY.fullmatch(network):

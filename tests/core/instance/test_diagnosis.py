@@ -181,7 +181,18 @@ def test_catalogue() -> None:
     [(3, 0, True, "ok"), (3, 1, True, "fail"), (3, 3, False, "fail"), (0, 0, False, "warn")],
 )
 def test_secrets(total: int, bad: int, key: bool, level: str) -> None:
-    assert diagnosis.diagnose_secrets(total, bad, key=key).level == level
+    assert diagnosis.diagnose_secrets(total, ["row"] * bad, key=key).level == level
+
+
+def test_the_rows_of_secrets_are_named_where_only_some_can_not_be_read() -> None:
+    assert "Affected: draft 7 (content)." in diagnosis.diagnose_secrets(3, ["draft 7 (content)"], key=True).sentence
+    assert "Affected" not in diagnosis.diagnose_secrets(1, ["draft 7 (content)"], key=True).sentence
+
+
+def test_stored_data() -> None:
+    assert diagnosis.diagnose_stored_data([]).level == "ok"
+    found = diagnosis.diagnose_stored_data([f"rockon {number} (ports)" for number in range(7)])
+    assert (found.level, "rockon 4 (ports), 2 more." in found.sentence) == ("warn", True)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,10 @@ def submit_operation(
 
 def _store_install(session: Session, installation: Installation, request: InstallRequest) -> None:
     """Store definition and answers of an install, reserve its ports, and delete its drafts. Raises Conflict."""
-    installation.installed_source = installation.last_source = request.source or installation.entry.source
+    source = request.source or installation.entry.source
+    if why := installation.parse_definition(source).unreadable:
+        raise UnreadableDefinition(installation.name, why)
+    installation.installed_source = installation.last_source = source
     repository.sync_children(installation, installation.current_definition)
     answers = resolve_host_ports(
         installation.current_definition, request.answers or repository.load_answers(installation)

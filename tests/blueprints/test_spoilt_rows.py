@@ -49,8 +49,9 @@ def fill_all(app: Flask) -> None:
 
 
 def pages_with(app: Flask, client: FormClient, table: str) -> list[str]:
-    """The addresses that show something, and ask this table for it."""
+    """The addresses that show something, and ask this table for it: of each route and page of a wizard the first."""
     statements: list[str] = []
+    routes, found = app.url_map.bind("localhost"), set()
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         statements.append(statement)
@@ -58,9 +59,16 @@ def pages_with(app: Flask, client: FormClient, table: str) -> list[str]:
     event.listen(engine_of(app), "before_cursor_execute", note)
     pages = []
     for path in sorted({path for path in list_addresses(app) if not path.startswith(FOREIGN)}):
+        endpoint, values = routes.match(path)
+        route = (endpoint, str(values.get("page")))
         statements.clear()
-        if client.get(path).status_code == 200 and re.search(rf"\b{table}\b", " ".join(statements)):
+        if (
+            route not in found
+            and client.get(path).status_code == 200
+            and re.search(rf"\b{table}\b", " ".join(statements))
+        ):
             pages.append(path)
+            found.add(route)
     event.remove(engine_of(app), "before_cursor_execute", note)
     return pages
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from rockonweb.core.containers.argv import Argv
 from rockonweb.core.containers.networks import Endpoint, NetworkSpec
+from rockonweb.core.packed import check_type
 from rockonweb.core.secret import format_command
 from rockonweb.core.text import TranslatableText, fill_template, t
 
@@ -292,10 +293,15 @@ class RemoveImage(Step, kind="remove_image"):
 
 
 def step_from_data(kind: str, data: dict[str, Any]) -> Step | None:
-    """Return the step that was stored, without its `why` and its command line; None for an unknown kind."""
+    """Return the step that was stored, without its `why` and its command line; None for an unknown kind, and where its
+    data can't be read.
+    """
     step_class = _STEP_CLASSES.get(kind)
     if step_class is None:
         return None
     blanks = {"why": "", **({"argv": ()} if "argv" in step_class.__dataclass_fields__ else {})}
-    step: Step = TypeAdapter(step_class).validate_python(data | blanks)
+    try:
+        step: Step = check_type(step_class, data | blanks)
+    except ValueError:
+        return None
     return step

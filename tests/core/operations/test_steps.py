@@ -49,3 +49,8 @@ def test_a_step_is_read_as_it_was_but_for_its_reason_and_its_command(step: Step)
 def test_what_is_no_step_is_none() -> None:
     assert step_from_data("fetch_catalogue", {}) is None
     assert step_from_data("", {}) is None
+
+
+def test_a_step_whose_data_can_not_be_read_is_none() -> None:
+    assert step_from_data("create_container", {}) is None
+    assert step_from_data("create_container", {"container": 5}) is None

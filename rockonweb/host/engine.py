@@ -262,7 +262,9 @@ class Engine(Networks, Images, Leases):
             if required or not self.has_image(image):
                 raise
             fallback_note = t("The image that is on this host is used instead.")
-            yield PullProgress(outcome=join_texts("\n", (error.output or error.sentence, fallback_note)))
+            yield PullProgress(
+                outcome=join_texts("\n", (error.output or error.sentence, fallback_note)), is_pulled=False
+            )
 
     def _pull_layers(self, image: str, silent_seconds: float) -> Iterator[PullProgress]:
         repository, tag = parse_repository_tag(image)
@@ -321,30 +323,34 @@ class Engine(Networks, Images, Leases):
             raise _command_error(result.stderr.strip(), result.returncode, argv, runs=True)
         return result.stdout
 
-    def start_container(self, name: str) -> None:
-        """Start a container of the rock-on. Raises PortTaken.
+    def start_container(self, name: str) -> bool:
+        """Start a container of the rock-on. Returns False where it was running already. Raises PortTaken.
 
         A port may be in use briefly by an outgoing connection, or by what was stopped just before: hence the attempts.
         """
-        container_id = self._require_own_container(name).id
+        container = self._require_own_container(name)
         for attempt in range(PORT_ATTEMPTS):
             try:
                 with translate_errors(name):
-                    self.waiter.call(lambda: self._api.start(container_id))
-                return
+                    self.waiter.call(lambda: self._api.start(container.id))
+                break
             except PortTaken:
                 if attempt == PORT_ATTEMPTS - 1:
                     raise
             time.sleep(PORT_PAUSE)
             self.waiter.poll()
+        return container.state != "running"
 
-    def stop_container(self, name: str) -> None:
-        """Stop a container of the rock-on, if it exists and runs."""
-        if container := self.inspect_container(name):
-            self._require_own(container)
-            with translate_errors(name):
-                container_id = container.id
-                self.waiter.call(lambda: self._api.stop(container_id, timeout=STOP_GRACE))
+    def stop_container(self, name: str) -> bool:
+        """Stop a container of the rock-on. Returns False where it does not exist or did not run."""
+        container = self.inspect_container(name)
+        if container is None:
+            return False
+        self._require_own(container)
+        with translate_errors(name):
+            container_id = container.id
+            self.waiter.call(lambda: self._api.stop(container_id, timeout=STOP_GRACE))
+        return container.state in UP_STATES
 
     def remove_container(self, name: str) -> None:
         """Remove a container of the rock-on, if it exists, running or not, but never its volumes."""

@@ -12,7 +12,7 @@ from rockonweb.core.containers.argv import INSTANCE_LABEL, OPERATION_LABEL
 from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
-from rockonweb.core.text import t
+from rockonweb.core.text import TranslatableText, t
 from rockonweb.host.connection import Connection
 from rockonweb.host.docker_errors import translate_errors
 
@@ -130,23 +130,28 @@ class Networks(Connection):
             self._api.disconnect_container_from_network(container.id, network, force=True)
         return True
 
-    def remove_network(self, name: str) -> bool:
-        """Remove a managed network that no container is connected to. Returns whether it no longer exists."""
+    def remove_network(self, name: str) -> TranslatableText | None:
+        """Remove a managed network that no container is connected to.
+
+        Returns None where it was removed, else what was done instead and why.
+        """
         details = self._find_network(name)
-        if details is None or not self._is_managed(details.get("Labels") or {}):
-            return details is None
-        if any(
-            name in facts.networks for facts in self.list_containers().values()
-        ):  # also stopped ones, which could not start without it
-            return False
+        if details is None:
+            return t("network %(network)s does not exist any more", network=name)
+        if not self._is_managed(details.get("Labels") or {}):
+            return t("leave network %(network)s: it was not created by this Rockonweb", network=name)
+        # also stopped ones, which could not start without it
+        users = sorted(facts.name for facts in self.list_containers().values() if name in facts.networks)
+        if users:
+            return t("leave network %(network)s: still used by %(names)s", network=name, names=", ".join(users))
         with translate_errors(name):
             try:
                 self._api.remove_network(details["Id"])
             except APIError as error:
                 if error.status_code == 403:  # Docker refuses: something is connected
-                    return False
+                    return t("leave network %(network)s: Docker says that it is still used", network=name)
                 raise
-        return True
+        return None
 
     # -- helpers ------------------------------------------------------------------------------------------------
 

@@ -95,7 +95,8 @@ class Executor(StepContext):
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 if committed and isinstance(error, RockonwebError):
-                    output = t("It is kept for now: %(why)s", why=output or error.sentence)
+                    self.retitle_step(row_id, t("not done: %(step)s", step=step.title))
+                    output = output or error.sentence
                 else:
                     self._fail_step(step, row_id, error, output)
                     raise

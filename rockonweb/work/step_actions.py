@@ -49,7 +49,7 @@ from rockonweb.core.operations.steps import (
     StopContainer,
     TakeSnapshot,
 )
-from rockonweb.core.text import t
+from rockonweb.core.text import TranslatableText, t
 from rockonweb.host import Engine, Host
 from rockonweb.models import (
     Installation,
@@ -99,6 +99,12 @@ class StepContext:
         with transaction(durable=False) as session:
             session.get_one(OperationStep, row_id).output = message
 
+    def retitle_step(self, row_id: int, title: str) -> None:
+        """Replace a step's title, which says what it is going to do, by what it did instead."""
+        with transaction() as session:
+            if row := session.get(OperationStep, row_id):
+                row.title = title
+
     def show_progress(self, row_id: int, image_layers: Sequence[Layer]) -> None:
         """Store the progress of a pull. Raises Cancelled."""
         self.stop_if_cancelled()
@@ -107,11 +113,16 @@ class StepContext:
             step.current, step.total = pull_layers.sum_layer_bytes(image_layers)
             step.layers = pull_layers.pack_layers(image_layers)
 
-    def remove_own_container(self, name: str) -> None:
-        """Remove a container of the rock-on, if it exists; its anonymous volumes are kept for its replacement."""
+    def remove_own_container(self, name: str) -> TranslatableText | None:
+        """Remove a container of the rock-on; its anonymous volumes are kept for its replacement.
+
+        Returns None where it was removed, else what was done instead and why.
+        """
         facts = self.engine.inspect_container(name)
-        if facts is None or not self.engine.acts_on(facts):
-            return
+        if facts is None:
+            return t("container %(container)s does not exist any more", container=name)
+        if not self.engine.acts_on(facts):
+            return t("leave container %(container)s: it does not belong to this rock-on", container=name)
         base_name, mounts = name.removesuffix(RENAMED_SUFFIX), self.engine.anonymous_volumes(name)
         with transaction() as session:
             installation = session.scalar(select(Installation).where(Installation.name == facts.rockon))
@@ -124,6 +135,7 @@ class StepContext:
                     for mount in mounts
                 ]
         self.engine.remove_container(name)
+        return None
 
     def note_run(self, name: str) -> None:
         """Mark the rollback point if a container that this operation created has run: it may have changed data."""
@@ -207,6 +219,7 @@ class _CreateShareAction(StepAction[CreateShare]):
 
     def do(self, context: StepContext, step: CreateShare, row_id: int) -> str:
         if step.share in context.host.shares.shares_by_name():
+            context.retitle_step(row_id, t("use share %(share)s, which exists already", share=step.share))
             return ""
         context.host.shares.create_share(step.share)
         if step.owner and (why := context.host.shares.change_owner(step.share, *step.owner)):
@@ -246,8 +259,9 @@ class _SetShareModeAction(StepAction[SetShareMode]):
 
 @_register_for(CreateCertificate)
 class _CreateCertificateAction(StepAction[CreateCertificate]):
-    def do(self, context: StepContext, step: CreateCertificate, row_id: int) -> str:
-        return "" if context.host.make_certificate() else t("It already exists.")
+    def do(self, context: StepContext, step: CreateCertificate, row_id: int) -> None:
+        if not context.host.make_certificate():
+            context.retitle_step(row_id, t("use the certificate %(path)s, which exists already", path=step.path))
 
 
 @_register_for(TakeSnapshot)
@@ -287,6 +301,8 @@ class _PullImageAction(StepAction[PullImage]):
         ):  # only images that were pulled here are offered for removal
             with transaction() as session:
                 session.merge(PulledImage(id=image_id, reference=step.image, pulled=utc_now()))
+        if not progress.is_pulled:
+            context.retitle_step(row_id, t("use the image %(image)s that is on this host", image=step.image))
         return progress.outcome
 
 
@@ -303,19 +319,32 @@ def _describe_silence(minutes: int, limit: int) -> str:
 
 @_register_for(RemoveImage)
 class _RemoveImageAction(StepAction[RemoveImage]):
-    def do(self, context: StepContext, step: RemoveImage, row_id: int) -> str:
-        return "" if context.engine.remove_image(step.image) else t("It is kept: a container uses it.")
+    def do(self, context: StepContext, step: RemoveImage, row_id: int) -> None:
+        image_id = context.engine.image_id(step.image)
+        if context.engine.remove_image(step.image):
+            if image_id is None:
+                context.retitle_step(row_id, t("image %(image)s does not exist any more", image=step.image))
+            return
+        users = [facts.name for facts in context.engine.list_containers().values() if facts.image_id == image_id]
+        context.retitle_step(
+            row_id,
+            t("keep image %(image)s: still used by %(names)s", image=step.image, names=", ".join(sorted(users)))
+            if users
+            else t("keep image %(image)s: Docker says that it is still used", image=step.image),
+        )
 
 
 @_register_for(CreateNetwork)
 class _CreateNetworkAction(UndoableAction[CreateNetwork]):
     def do(self, context: StepContext, step: CreateNetwork, row_id: int) -> None:
         spec = step.spec or rocknets.stored_spec(step.network)
-        context.engine.ensure_network(step.network, context.operation_uid, spec)
+        if not context.engine.ensure_network(step.network, context.operation_uid, spec):
+            context.retitle_step(row_id, t("use network %(network)s, which exists already", network=step.network))
 
-    def undo(self, context: StepContext, step: CreateNetwork, undo_state: UndoState, *, ended: bool) -> None:
+    def undo(self, context: StepContext, step: CreateNetwork, undo_state: UndoState, *, ended: bool) -> str | None:
         if step.network in context.engine.operation_networks(context.operation_uid):
-            _remove_network(context, step.network, required=step.spec is not None)
+            return _remove_network(context, step.network, required=step.spec is not None)
+        return None
 
 
 @_register_for(RemoveNetwork)
@@ -323,26 +352,27 @@ class _RemoveNetworkAction(StepAction[RemoveNetwork]):
     def prepare_undo(self, context: StepContext, step: RemoveNetwork) -> UndoState | None:
         return context.engine.network_config(step.network) if step.required else None
 
-    def do(self, context: StepContext, step: RemoveNetwork, row_id: int) -> str:
-        kept = not step.required and rocknets.stored_spec(step.network)
-        if kept or not _remove_network(context, step.network, required=step.required):
-            return t(
-                "It is kept: something else is connected to it, an owner created it, or it is not managed by Rockonweb."
-            )
-        return ""
+    def do(self, context: StepContext, step: RemoveNetwork, row_id: int) -> None:
+        if not step.required and rocknets.stored_spec(step.network):
+            context.retitle_step(row_id, t("leave network %(network)s: an owner created it", network=step.network))
+        elif instead := _remove_network(context, step.network, required=step.required):
+            context.retitle_step(row_id, instead)
 
     def undo(self, context: StepContext, step: RemoveNetwork, undo_state: UndoState, *, ended: bool) -> None:
         context.engine.restore_network(undo_state)
 
 
-def _remove_network(context: StepContext, name: str, *, required: bool) -> bool:
-    """Remove a network, and return whether it is gone. Raises EngineError where that is `required` and it is in use."""
-    is_gone = context.engine.remove_network(name)
-    if required and not is_gone:
+def _remove_network(context: StepContext, name: str, *, required: bool) -> TranslatableText | None:
+    """Remove a network; return what was done instead and why, None where it was removed.
+
+    Raises EngineError where its removal is `required` and it is in use.
+    """
+    instead = context.engine.remove_network(name)
+    if required and instead and context.engine.network_id(name) is not None:
         raise EngineError(
             t('Something else is connected to the network "%(name)s".', name=name), t("Disconnect it first.")
         )
-    return is_gone
+    return instead
 
 
 @_register_for(ConnectNetwork)
@@ -355,11 +385,15 @@ class _ConnectNetworkAction(StepAction[ConnectNetwork]):
 
     def do(self, context: StepContext, step: ConnectNetwork, row_id: int) -> str:
         try:
-            context.engine.connect_network(step.network, step.container, step.endpoint)
+            if not context.engine.connect_network(step.network, step.container, step.endpoint):
+                title = t("%(container)s is on network %(network)s already", **_endpoint_names(step))
+                context.retitle_step(row_id, title)
         except RockonwebError as error:
             if step.required:
                 raise
-            return t("Not connected: %(why)s", why=error.output or error.sentence)
+            title = t("%(container)s could not be connected to network %(network)s", **_endpoint_names(step))
+            context.retitle_step(row_id, title)
+            return error.output or error.sentence
         return ""
 
     def undo(self, context: StepContext, step: ConnectNetwork, undo_state: UndoState, *, ended: bool) -> None:
@@ -374,12 +408,18 @@ class _DisconnectNetworkAction(StepAction[DisconnectNetwork]):
         return None if endpoint is None else asdict(endpoint)
 
     def do(self, context: StepContext, step: DisconnectNetwork, row_id: int) -> None:
-        context.engine.disconnect_network(step.network, step.container)
+        if not context.engine.disconnect_network(step.network, step.container):
+            title = t("%(container)s is not on network %(network)s any more", **_endpoint_names(step))
+            context.retitle_step(row_id, title)
 
     def undo(self, context: StepContext, step: DisconnectNetwork, undo_state: UndoState, *, ended: bool) -> None:
         if context.engine.inspect_container(step.container):
             endpoint = TypeAdapter(Endpoint).validate_python(undo_state)
             context.engine.connect_network(step.network, step.container, endpoint)
+
+
+def _endpoint_names(step: ConnectNetwork | DisconnectNetwork) -> dict[str, str]:
+    return {"container": step.container, "network": step.network}
 
 
 # -- containers -------------------------------------------------------------------------------------------------------
@@ -410,7 +450,8 @@ class _StartContainerAction(StepAction[StartContainer]):
     def do(self, context: StepContext, step: StartContainer, row_id: int) -> None:
         context.host.shares.refuse_links(context.engine.bind_mount_paths(step.container))
         try:
-            context.engine.start_container(step.container)
+            if not context.engine.start_container(step.container):
+                context.retitle_step(row_id, t("%(container)s is running already", container=step.container))
         finally:
             context.note_run(step.container)
 
@@ -421,7 +462,8 @@ class _StopContainerAction(StepAction[StopContainer]):
         return EMPTY_STATE if context.engine.is_container_up(step.container) else None
 
     def do(self, context: StepContext, step: StopContainer, row_id: int) -> None:
-        context.engine.stop_container(step.container)
+        if not context.engine.stop_container(step.container):
+            context.retitle_step(row_id, t("%(container)s is not running", container=step.container))
 
     def undo(self, context: StepContext, step: StopContainer, undo_state: UndoState, *, ended: bool) -> None:
         if not ended:  # Docker may still be stopping it, after the check below
@@ -456,7 +498,9 @@ class _AwaitHealthAction(StepAction[AwaitHealth]):
 @_register_for(RenameOld)
 class _RenameOldAction(UndoableAction[RenameOld]):
     def do(self, context: StepContext, step: RenameOld, row_id: int) -> None:
-        context.engine.rename_old(step.container)
+        if not context.engine.rename_old(step.container):
+            title = t("container %(container)s does not exist any more", container=step.container)
+            context.retitle_step(row_id, title)
 
     def undo(self, context: StepContext, step: RenameOld, undo_state: UndoState, *, ended: bool) -> None:
         context.engine.rename_back(step.container)
@@ -473,13 +517,18 @@ class _RemoveOldAction(StepAction[RemoveOld]):
     def do(self, context: StepContext, step: RemoveOld, row_id: int) -> str:
         """Remove the old container. Its replacement runs already, so an error becomes output and fails nothing."""
         try:
-            context.remove_own_container(step.container + RENAMED_SUFFIX)
+            instead = context.remove_own_container(step.container + RENAMED_SUFFIX)
         except RockonwebError as error:
-            return t("It is kept for now and will be removed later: %(why)s", why=error.output or error.sentence)
+            title = t("keep the old container %(container)s for now; it is removed later", container=step.container)
+            context.retitle_step(row_id, title)
+            return error.output or error.sentence
+        if instead:
+            context.retitle_step(row_id, instead)
         return ""
 
 
 @_register_for(RemoveContainer)
 class _RemoveContainerAction(StepAction[RemoveContainer]):
     def do(self, context: StepContext, step: RemoveContainer, row_id: int) -> None:
-        context.remove_own_container(step.container)
+        if instead := context.remove_own_container(step.container):
+            context.retitle_step(row_id, instead)

@@ -353,6 +353,16 @@ def test_a_failure_is_told_on_its_page_and_among_the_networks(docker: Docker, ow
     assert "Remove network: media" in owner_client.get("/operations?kind=remove_network&outcome=failed").text
 
 
+def test_where_docker_s_network_is_not_ours_only_the_configuration_goes_and_the_page_says_so(
+    docker: Docker, owner_client: FormClient
+) -> None:
+    keep("media")
+    docker.known_networks["media"] = NetworkFacts("media", driver="bridge")
+    assert owner_client.submit_form("/networks/media/remove", page="/networks/media/remove").status_code == 303
+    assert "the network of this name in Docker was kept." in owner_client.get("/networks").text
+    assert (docker.told, kept()) == ([], [])
+
+
 def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_client: FormClient) -> None:
     media(docker)
     del docker.known_networks["media"]

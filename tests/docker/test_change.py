@@ -460,4 +460,7 @@ def test_an_uninstall_removes_images_on_request_unless_something_uses_them(
     )
     assert engine.run_docker("images", "-q", image) == ""
     assert engine.run_docker("images", "-q", app_image)
-    assert "It is kept: a container uses it." in operation.steps[-1].output
+    assert [step.title for step in operation.steps[-2:]] == [
+        f"remove image {image}",
+        f"keep image {app_image}: still used by stranger",
+    ]

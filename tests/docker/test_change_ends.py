@@ -89,6 +89,7 @@ def test_a_network_that_cannot_be_removed_at_the_end_fails_nothing(
         patch.setattr(OurEngine, "remove_network", refuse)
         operation = instance.run_operation(operation_id)
     check_done(engine, rockon, operation)
+    assert operation.steps[-1].title == "not done: remove network EndsLink"
     assert "Docker does not like it." in operation.steps[-1].output
     assert names(engine) == {"ends-db", "ends-app"}
 

@@ -326,8 +326,38 @@ def test_a_link_that_docker_refuses_is_told_and_the_app_runs(instance: Instance,
     instance.install_rockon(rockon)
     assert rockon.status_text == "started"
     assert re.search(
-        "connect refused-b to network RefusedLink: Not connected: .+", describe_steps(last_operation(rockon))
+        "done: refused-b could not be connected to network RefusedLink: .+", describe_steps(last_operation(rockon))
     )
+
+
+def test_each_step_says_what_it_did_and_not_what_it_left(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    engine.run_docker("network", "create", "TheirLink")
+    rockon = instance.add_rockon(
+        "Says",
+        {"says-a": {"image": app_image, "tag": "", "volumes": DATA}, "says-b": {"image": app_image, "tag": ""}},
+        container_links={
+            "says-b": [
+                {"name": "TheirLink", "source_container": "says-a"},
+                {"name": "OurLink", "source_container": "says-a"},
+            ]
+        },
+    )
+    instance.install_rockon(rockon)
+    engine.run_docker("network", "connect", "OurLink", engine.run_docker("run", "-d", "--name", "guest", app_image))
+
+    def titles(kind: Kind) -> list[str]:
+        return [str(step.title) for step in instance.perform(kind, rockon).steps]
+
+    assert titles(Kind.START)[:2] == ["says-a is running already", "says-b is running already"]
+    assert titles(Kind.STOP) == ["stop says-b", "stop says-a"]
+    assert titles(Kind.STOP) == ["says-b is not running", "says-a is not running"]
+    left = ["leave network OurLink: still used by guest"]
+    left += ["leave network TheirLink: it was not created by this Rockonweb"]
+    gone = titles(Kind.UNINSTALL)
+    assert sorted(title for title in gone if "network" in title) == left
+    assert [title for title in gone if "container" in title] == ["remove container says-b", "remove container says-a"]
 
 
 def test_a_new_share_is_made_before_the_app_starts(instance: Instance, app_image: str) -> None:

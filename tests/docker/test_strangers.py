@@ -92,16 +92,16 @@ def test_a_network_that_is_not_ours_stays_and_so_does_one_in_use(
 ) -> None:
     engine.run_docker("network", "create", "foreign")
     assert not ours.ensure_network("foreign", "1")
-    assert not ours.remove_network("foreign")
+    assert ours.remove_network("foreign") == "leave network foreign: it was not created by this Rockonweb"
     assert ours.ensure_network("used", "1")
     # Docker would let go of a network that only a stopped container needs, and that would never start again.
     engine.run_docker("create", "--name", "sleeper", "--network", "used", app_image)
-    assert not ours.remove_network("used")
+    assert ours.remove_network("used") == "leave network used: still used by sleeper"
     engine.run_docker("start", "sleeper")
-    assert not ours.remove_network("used")
+    assert ours.remove_network("used") == "leave network used: still used by sleeper"
     engine.run_docker("rm", "-f", "sleeper")
-    assert ours.remove_network("used")
-    assert ours.remove_network("used")
+    assert ours.remove_network("used") is None
+    assert ours.remove_network("used") == "network used does not exist any more"
     assert "foreign" in engine.run_docker("network", "ls", "--format", "{{.Name}}")
 
 

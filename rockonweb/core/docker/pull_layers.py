@@ -54,11 +54,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class PullProgress:
-    """The progress of a pull. The last one has a sentence on its outcome; `silent_minutes`: since something came."""
+    """The progress of a pull. The last one has a sentence on its outcome; `silent_minutes`: since something came.
+
+    `is_pulled` is False where the pull failed and the image on the host is used.
+    """
 
     layers: tuple[Layer, ...] = ()
     outcome: str = ""
     silent_minutes: int = 0
+    is_pulled: bool = True
 
 
 class PullSilence:

@@ -107,4 +107,4 @@ def test_a_start_and_a_stop_start_no_process(
         operation_id = operations.submit_operation(rockon, blank_request(kind), "tester")
         with counted(monkeypatch) as found:
             instance.run_successfully(operation_id)
-        assert_at_most(found, requests=11, statements=56, commits=7)
+        assert_at_most(found, requests=11, statements=60, commits=8)

@@ -50,15 +50,15 @@ def test_a_start_makes_what_is_missing_from_its_answers_and_says_so(
     operation = instance.perform(kind, rockon)
     restarts = kind is Kind.RESTART
     assert [one for one, step in zip(steps(operation), operation.steps, strict=True) if step.kind != "stop"] == [
-        ("start anew-db", "in launch order"),
+        ("start anew-db" if restarts else "anew-db is running already", "in launch order"),
         ("create container anew-app", "it was removed manually and is recreated from its settings"),
         ("connect anew-app to network AnewLink", "for name resolution"),
         ("start anew-app", "in launch order"),
-        ("start anew-alone", "in launch order"),
+        ("start anew-alone" if restarts else "anew-alone is running already", "in launch order"),
         ("check that it stays up: anew-db, anew-app, anew-alone", "one that keeps ending has not been started"),
     ]
     stopped = [str(step.title) for step in operation.steps if step.kind == "stop"]
-    assert stopped == (["stop anew-alone", "stop anew-app", "stop anew-db"] if restarts else [])
+    assert stopped == (["stop anew-alone", "anew-app is not running", "stop anew-db"] if restarts else [])
     assert [identity(engine, name) for name in ("anew-db", "anew-alone")] == kept
     after = engine.run_docker("inspect", "-f", "{{.HostConfig.PortBindings}}{{.Config.Labels}}", "anew-app")
     assert after.split("rockonweb.operation")[0] == before.split("rockonweb.operation")[0]

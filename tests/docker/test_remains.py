@@ -76,7 +76,8 @@ def test_a_container_that_comes_late_is_removed(
     with monkeypatch.context() as patch:
         patch.setattr(OurEngine, "stop_container", meanwhile)
         assert instance.run_operation(trouble).progress == "cancelled"
-    mark = {"rockon": "Pair", "instance": instance_id(instance.settings), "operation": str(trouble)}
+    uid = db.session.get_one(Operation, trouble).uid
+    mark = {"rockon": "Pair", "instance": instance_id(instance.settings), "operation": uid}
     labels = [word for key, value in mark.items() for word in ("--label", f"rockonweb.{key}={value}")]
     image = engine.run_docker("inspect", "-f", "{{.Config.Image}}", "pair-a")
     engine.run_docker("create", "--name", "late", *labels, image)

@@ -198,7 +198,7 @@ def test_only_the_newest_points_are_kept_with_their_images(
     ]
     assert colours == ["blue", "green", "red"]
     assert len(held()) == 6
-    assert all(name.partition("-")[0] in {str(point.id) for point in kept} for name in held())
+    assert all(name.partition("-")[0] in {point.uid for point in kept} for name in held())
     instance.run_successfully(instance.submit_change(rockon, networks={"pair-app": ["rocknet"]}))
     assert [point.id for point in points(rockon)] == [point.id for point in kept]  # nothing to go back from
     instance.app.config["SETTINGS"] = replace(instance.settings, rollback_points=1)

@@ -8,6 +8,7 @@ also serves 127.0.0.1 in a usual set-up.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,6 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from docker import DockerClient
@@ -232,20 +232,17 @@ def _host_addresses() -> list[str]:
     return [i["local"] for link in links for i in link["addr_info"]] + [route["dst"] for route in routes]
 
 
-def _links_within(pool: str) -> list[str]:
-    """The names of the bridges with an address in the pool, a subnet with its prefix."""
-    return [
-        link["ifname"]
-        for link in json.loads(_run_command("ip", "-json", "-4", "address", "show", "type", "bridge"))
-        if any(ip_address(info["local"]) in ip_network(pool) for info in link.get("addr_info", ()))
-    ]
+def _remove_links(folder: Path) -> None:
+    """Remove the bridges of networks that a killed engine left: they hold their subnets. Its own store names them."""
+    with contextlib.suppress(FileNotFoundError):
+        store = (folder / "data/network/files/local-kv.db").read_bytes()
+        for link in {name.decode() for name in re.findall(rb"br-[0-9a-f]{12}", store)}:
+            subprocess.run(["ip", "link", "delete", link], capture_output=True)  # most are gone with their networks
 
 
 def _remove_bridge(bridge: str, pool: str) -> None:
-    """Remove an engine's bridge and those of networks that a killed engine left, which would hold their subnets."""
-    links = [bridge, *_links_within(pool)]
     for command in (
-        *(["ip", "link", "delete", link] for link in links),
+        ["ip", "link", "delete", bridge],
         ["iptables", "-w", "-D", "FORWARD", "-s", pool, "-d", pool, "-j", "ACCEPT"],
     ):
         subprocess.run(command, capture_output=True)  # gone already is as good
@@ -264,6 +261,7 @@ def _clear_folder(folder: Path) -> None:
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if m.startswith(f"{folder}/")), reverse=True):
         subprocess.run(["umount", "--lazy", mount], capture_output=True)
+    _remove_links(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -24,6 +24,14 @@ PAGE_TIMEOUT = 5  # seconds for the whole status line and headers of an app's pa
 LOG_LINES = 30  # of the log of an unhealthy container
 
 
+@dataclass(frozen=True)
+class HealthProgress:
+    """A poll of containers that are not all healthy yet: a sentence on what is awaited, and whether a page answers."""
+
+    awaited: str
+    page_answers: bool
+
+
 @dataclass
 class _WatchedContainer:
     name: str
@@ -31,11 +39,10 @@ class _WatchedContainer:
     observations: list[ContainerObservation] = field(default_factory=list)
 
 
-def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: HealthLimits) -> Iterator[str]:
+def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: HealthLimits) -> Iterator[HealthProgress]:
     """Wait until all containers are healthy. `pages` is by container name: the page that must answer, None for no page.
 
-    Yields at each poll a sentence on what is awaited. Raises Unhealthy, with the end of its log, for an unhealthy
-    container.
+    Yields after each poll. Raises Unhealthy, with the end of its log, for an unhealthy container.
     """
     pending = [_WatchedContainer(name, page) for name, page in pages.items()]
     pause = FIRST_PAUSE
@@ -57,7 +64,7 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
                 waiting.append((watched, verdict.reason))
         pending = [watched for watched, _ in waiting]
         if pending:
-            yield join_texts(" ", (why for _, why in waiting))
+            yield HealthProgress(join_texts(" ", (why for _, why in waiting)), True in answers)
             time.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE)
 

@@ -459,7 +459,7 @@ def _build_cards(ids: list[int], hostname: str) -> list[RockonCard]:
         newer[app.entry.id] = (
             app.is_installed and source is not None and is_newer_definition(source, app.installed_source, app.ignored)
         )
-    links = ui_link.ui_links_by_id(rockons.values(), hostname)
+    links = ui_link.ui_links_by_id((one for one in rockons.values() if one.is_installed), hostname)
     operations = active_operations([app.id for app in rockons.values()])
     folder = icons.icons_folder(current_config())
     return [

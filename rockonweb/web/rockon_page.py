@@ -49,7 +49,9 @@ def head_context(installation: Installation) -> dict[str, Any]:
     last = _last_ended_operation(installation)
     context = {
         "rockon": installation,
-        "link": ui_link.ui_links_by_id([installation], request_hostname()).get(installation.id),
+        "link": ui_link.ui_links_by_id([installation] if installation.is_installed else [], request_hostname()).get(
+            installation.id
+        ),
         "operation": catalogue_listing.active_operations([installation.id]).get(installation.id),
         "icon": icons.app_icon_version(installation),
         "succession": replacements.replacements_to_offer(installation),

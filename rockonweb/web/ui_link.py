@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import definition_from_source
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.models import Container, Installation, Port, db
 
 # By installation id, container name and container port: the host port, None where it is not published.
@@ -34,8 +35,8 @@ def build_ui_link(definition: Definition, host_port: int | None, hostname: str) 
 
 
 def ui_links_by_id(rockons: Iterable[Installation], hostname: str) -> dict[int, str | None]:
-    """Return the URLs for installed rock-ons by installation id; one SQL statement for all."""
-    installed = [installation for installation in rockons if installation.entry.has_ui and installation.is_installed]
+    """Return the URLs for rock-ons that are or are being installed, by installation id; one SQL statement for all."""
+    installed = [one for one in rockons if one.entry.has_ui and one.state in INSTALLED_OR_PENDING]
     ports = _host_ports([installation.id for installation in installed])
     addresses: dict[int, str | None] = {}
     for installation in installed:

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -98,6 +98,12 @@ class StepContext:
         self.stop_if_cancelled()
         with transaction(durable=False) as session:
             session.get_one(OperationStep, row_id).output = message
+
+    def note_page_answers(self) -> None:
+        """Note that the app's own page answers: it can be opened while the operation goes on watching it."""
+        with transaction() as session:
+            operation = session.get_one(Operation, self.operation_id)
+            operation.notes = replace(operation.notes, page_answers=True)
 
     def retitle_step(self, row_id: int, title: str) -> None:
         """Replace a step's title, which says what it is going to do, by what it did instead."""
@@ -490,8 +496,12 @@ class _AwaitHealthAction(StepAction[AwaitHealth]):
     def do(self, context: StepContext, step: AwaitHealth, row_id: int) -> None:
         limits = current_config().health
         limits = limits.brief() if step.brief else limits
-        for why in context.host.await_health(context.engine, dict(step.pages), limits):
-            context.report_wait(row_id, why)
+        noted = False
+        for progress in context.host.await_health(context.engine, dict(step.pages), limits):
+            if progress.page_answers and not noted:
+                context.note_page_answers()
+                noted = True
+            context.report_wait(row_id, progress.awaited)
         context.report_wait(row_id, "")
 
 

@@ -1,5 +1,7 @@
 """The health gate on a real engine: what holds, what does not, and what stays then."""
 
+import threading
+import time
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +15,11 @@ from rockonweb.host import health_gate
 from rockonweb.models import Installation, Kind, Operation, Progress, db
 from rockonweb.web.labels import ended_title
 from rockonweb.work import operations
+from tests.support.app import FormClient, create_test_user
 from tests.support.apps import fetch_app_page
 from tests.support.claims import free_port
 from tests.support.engine import DockerDaemon
-from tests.support.instance import Instance, describe_steps
+from tests.support.instance import Instance, chosen_port, describe_steps
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 DEAF = {"9": {"label": "Web", "description": "Nothing listens.", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -48,6 +51,33 @@ def test_an_app_that_answers_holds(instance: Instance, app_image: str) -> None:
     assert operation.progress == "done", describe_steps(operation)
     assert last(operation) == ("wait until well is healthy", Progress.DONE)
     assert operation.steps[-1].output == ""
+
+
+def test_the_page_can_be_opened_while_the_gate_goes_on_watching(instance: Instance, app_image: str) -> None:
+    limit(instance, HealthLimits(steady_seconds=600, timeout_seconds=1200))
+    instance.app.test_client_class = FormClient
+    create_test_user()
+    person = instance.app.test_client().log_in("ada")  # type: ignore[attr-defined]
+    rockon = instance.add_rockon("Early", {"early": {"image": app_image, "tag": "", "ports": WEB}})
+    reviewed = instance.prepare_install(rockon)
+    operation_id = instance.submit_review(reviewed)
+    links: list[bool] = []
+
+    def watch() -> None:
+        with instance.app.app_context():
+            deadline = time.monotonic() + 60
+            while links[-1:] != [True] and time.monotonic() < deadline:
+                page = person.get(f"/operations/{operation_id}").text
+                links.append(f'id="open" href="http://localhost:{chosen_port(reviewed, "early")}/"' in page)
+                time.sleep(0.1)
+            operations.cancel_operation(operation_id)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    operation = instance.run_operation(operation_id)
+    watcher.join()
+    assert (links[0], links[-1], operation.progress) == (False, True, "cancelled"), describe_steps(operation)
+    assert 'id="open"' not in person.get(f"/operations/{operation_id}").text
 
 
 UNWELL = {

@@ -153,7 +153,7 @@ class Notes:
     `state` and `status` are those of the rock-on before it. `running` are the containers that ran before its first
     step, None until then. `owes`: its rollback is still pending, because Docker was unreachable. `warnings` are the
     findings that did not block it when it started: sentences with their hints. `stays`: the install is kept, as it is
-    complete but unhealthy.
+    complete but unhealthy. `page_answers`: the app's own page has answered since its containers were started.
     """
 
     state: State | None = None
@@ -162,3 +162,4 @@ class Notes:
     owes: bool = False
     warnings: tuple[tuple[StoredSentence, StoredSentence], ...] = ()
     stays: bool = False
+    page_answers: bool = False

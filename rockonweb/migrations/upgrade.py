@@ -1,19 +1,21 @@
-"""Upgrading the database's schema to the newest revision. There are no downgrades, only a copy made before."""
+"""Upgrading the database's schema to the newest revision. There are no downgrades, only a copy made before.
+
+Alembic is imported only to run migrations: it takes eight megabytes, which no process needs that runs on.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import current_app
-from flask_migrate import Migrate
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from rockonweb.config import current_config
@@ -22,8 +24,19 @@ from rockonweb.migrations import database_copy
 from rockonweb.models import db, repository, transaction, utc_now
 from rockonweb.models.base import wrap_database_error
 
+if TYPE_CHECKING:
+    from flask_migrate import Migrate
+
 MIGRATIONS_FOLDER = Path(__file__).parent
-extension = Migrate(directory=str(MIGRATIONS_FOLDER), render_as_batch=True, compare_type=True)
+REVISION_FILE = re.compile(r"(\d{4})_\w+\.py")  # the names of the files order the revisions
+
+
+@cache
+def migrate_extension() -> Migrate:
+    """Return the Flask extension that runs migrations by Alembic."""
+    from flask_migrate import Migrate
+
+    return Migrate(directory=str(MIGRATIONS_FOLDER), render_as_batch=True, compare_type=True)
 
 
 def upgrade_database() -> None:
@@ -55,12 +68,16 @@ def _upgrade_locked(instance: Path) -> None:
 
 def database_revision(connection: Connection) -> str | None:
     """Return the revision of a database's schema; None for an empty database."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def known_revisions() -> list[str]:
     """Return all revisions of this version of Rockonweb, newest first."""
-    return [script.revision for script in ScriptDirectory(str(MIGRATIONS_FOLDER)).walk_revisions()]
+    names = (REVISION_FILE.fullmatch(path.name) for path in (MIGRATIONS_FOLDER / "versions").iterdir())
+    return sorted((name[1] for name in names if name), reverse=True)
 
 
 def head_revision() -> str:
@@ -80,6 +97,9 @@ def _run_migrations(instance: Path, present_revision: str | None, newest_revisio
         if present_revision is None
         else database_copy.create_copy(db.engine.url, instance, newest_revision, utc_now())
     )
+    from alembic import command
+
+    extension = migrate_extension()
     extension.init_app(current_app, db)
     try:
         command.upgrade(extension.get_config(), "head")

@@ -98,7 +98,7 @@ def add_broken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(upgrade.MIGRATIONS_FOLDER, scripts)
     (scripts / "versions" / "9999_broken.py").write_text(BROKEN.format(head=upgrade.head_revision()))
     monkeypatch.setattr(upgrade, "MIGRATIONS_FOLDER", scripts)
-    monkeypatch.setattr(upgrade.extension, "directory", str(scripts))
+    monkeypatch.setattr(upgrade.migrate_extension(), "directory", str(scripts))
 
 
 # -- what they make ----------------------------------------------------------------------------------------------------
@@ -189,7 +189,9 @@ def test_a_second_upgrade_changes_nothing_and_keeps_the_rows(app: Flask, tmp_pat
 
 
 def test_there_is_one_newest_version() -> None:
-    assert len(ScriptDirectory(str(upgrade.MIGRATIONS_FOLDER)).get_heads()) == 1
+    scripts = ScriptDirectory(str(upgrade.MIGRATIONS_FOLDER))
+    assert len(scripts.get_heads()) == 1
+    assert [script.revision for script in scripts.walk_revisions()] == upgrade.known_revisions()
 
 
 def test_the_database_itself_allows_one_running_operation_of_a_rock_on(either: Flask) -> None:

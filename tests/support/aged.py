@@ -33,8 +33,8 @@ Rows = dict[str, list[dict[str, Any]]]
 
 def upgrade_to(revision: str) -> None:
     """Bring the database to a revision, with nothing but the migrations."""
-    upgrade.extension.init_app(current_app, db)
-    command.upgrade(upgrade.extension.get_config(), revision)
+    upgrade.migrate_extension().init_app(current_app, db)
+    command.upgrade(upgrade.migrate_extension().get_config(), revision)
     db.engine.dispose()
 
 

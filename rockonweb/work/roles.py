@@ -40,15 +40,9 @@ def serve_web(app: Flask, socket_fd: int | None = None) -> None:
     """Serve the pages, on an open socket (file descriptor) or on the configured address. Raises BadInput."""
     settings: Config = app.config["SETTINGS"]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-
-    def after_fork(_server: object, _worker: object) -> None:
-        die_with_parent()
-        forget_connections(app)
-
     web_server.check_tls(settings)
     bind = f"fd://{socket_fd}" if socket_fd is not None else f"{host}:{settings.port}"
-    application = web_server.BodyBufferingMiddleware(app, app.config["MAX_CONTENT_LENGTH"])
-    web_server.GunicornServer(application, web_server.gunicorn_options(settings, bind, after_fork)).run()
+    web_server.run_server(app, app.config["MAX_CONTENT_LENGTH"], settings, bind)
 
 
 class _QueueWorker(Worker):

@@ -1,4 +1,4 @@
-"""The web server (Gunicorn) with limits: sizes of requests, and deadlines for clients that send or read slowly.
+"""The web server (Gunicorn's worker) with limits: sizes of requests, and deadlines for slow clients.
 
 Each connection occupies a thread while a request is read, answered and sent. Gunicorn's gthread worker has no timeout
 there, so that as many slow clients as there are threads would block all others; here such a connection is closed.
@@ -6,16 +6,18 @@ there, so that as many slow clients as there are threads would block all others;
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.sock import create_sockets
 from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.wsgi import get_content_length
 
@@ -72,12 +74,19 @@ deadlines = Deadlines()
 
 
 class DeadlineWorker(ThreadWorker):  # type: ignore[misc]
-    """Gunicorn's threaded worker, which closes connections past their deadline."""
+    """Gunicorn's threaded worker, which closes connections past their deadline.
+
+    It runs without Gunicorn's master process, whose work is to restart it: so do `rockonweb up` and systemd.
+    """
 
     def notify(self) -> None:
         """Send Gunicorn's heartbeat (once a second), and close expired connections."""
         super().notify()
         deadlines.close_expired()
+
+    def is_parent_alive(self) -> bool:
+        """Whether to go on: the end of `rockonweb up` is told by the kernel, and no other parent matters."""
+        return True
 
     def handle(self, connection: Any) -> Any:
         """Handle a request within its deadlines."""
@@ -113,8 +122,8 @@ class BodyBufferingMiddleware:
             deadlines.extend_deadline(SEND_SECONDS)
 
 
-class GunicornServer(BaseApplication):  # type: ignore[misc]
-    """Gunicorn, configured by `options` alone, not by its command line or files."""
+class _GunicornApplication(BaseApplication):  # type: ignore[misc]
+    """What Gunicorn's worker runs, configured by `options` alone, not by a command line or files."""
 
     def __init__(self, app: WSGIApplication, options: dict[str, Any]) -> None:
         self.app = app
@@ -131,20 +140,26 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
         return self.app
 
 
-def gunicorn_options(settings: Config, bind: str, after_fork: Callable[[object, object], None]) -> dict[str, Any]:
-    """Return Gunicorn's options; `after_fork` is its post_fork hook, called with server and worker."""
+def run_server(app: WSGIApplication, max_bytes: int, settings: Config, bind: str) -> None:
+    """Serve an application in this process until SIGTERM.
+
+    `bind` is an address with its port, or `fd://` and the descriptor of an open socket; a body of more than `max_bytes`
+    is left to the application to read.
+    """
+    application = _GunicornApplication(BodyBufferingMiddleware(app, max_bytes), _gunicorn_options(settings, bind))
+    options = application.cfg
+    log = options.logger_class(options)
+    worker = DeadlineWorker(0, os.getppid(), create_sockets(options, log), application, options.timeout, options, log)
+    worker.init_process()
+
+
+def _gunicorn_options(settings: Config, bind: str) -> dict[str, Any]:
     tls = {"keyfile": str(settings.tls_key), "certfile": str(settings.tls_certificate)} if settings.tls_key else {}
     return {
         "bind": bind,
-        "worker_class": DeadlineWorker,
-        "workers": 1,
         "threads": THREADS,
-        "timeout": 120,
         "graceful_timeout": 5,
         "loglevel": "warning",
-        "preload_app": True,
-        "post_fork": after_fork,
-        "control_socket_disable": True,
         "limit_request_line": MAX_LINE_BYTES,
         "limit_request_fields": MAX_HEADERS,
         "limit_request_field_size": MAX_HEADER_BYTES,
@@ -152,7 +167,6 @@ def gunicorn_options(settings: Config, bind: str, after_fork: Callable[[object, 
         "forwarded_allow_ips": "",
         "secure_scheme_headers": {},
         "forwarder_headers": "",
-        "umask": 0o077,
         **tls,
     }
 

@@ -40,8 +40,7 @@ def app(environ, start_response):
     return [f'{environ["wsgi.url_scheme"]} {environ["REMOTE_ADDR"]} {environ["SCRIPT_NAME"]} {len(body)}'.encode()]
 
 settings = config.load_config()
-options = server.gunicorn_options(settings, sys.argv[1], lambda _server, _worker: None)
-server.GunicornServer(server.BodyBufferingMiddleware(app, 1000), options).run()
+server.run_server(app, 1000, settings, sys.argv[1])
 """
 
 Serve = Callable[..., int]

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.config import OWN_KEY_HEADER, own_request_key
-from rockonweb.core.instance.diagnosis import WorkerCounts
 from rockonweb.models import Role, db
 from rockonweb.web.permissions import allow_anonymous, require_role
 from rockonweb.web.proxies import LOCAL_PEER
@@ -29,18 +28,17 @@ def healthz() -> ResponseReturnValue:
     """
     database, queue = _database_alive(), heartbeat.queue_alive()
     engine = heartbeat.engine_status().reachable if queue else None
-    workers = heartbeat.count_workers() if queue else WorkerCounts()
+    workers = heartbeat.count_workers() or 0
     serving = database and queue
     if not (_from_this_machine() or (database and current_user.is_authenticated)):
         return jsonify(status="ok" if serving else "error"), 200 if serving else 503
-    status = "error" if not serving else "ok" if engine and workers.full else "degraded"
+    status = "error" if not serving else "ok" if engine and workers else "degraded"
     return jsonify(
         status=status,
         database="ok" if database else "down",
         queue="ok" if queue else "down",
         docker=ENGINE_STATUS[engine],
-        workers=workers.full,
-        quick_workers=workers.quick,
+        workers=workers,
     ), 200 if serving else 503
 
 

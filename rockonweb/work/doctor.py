@@ -262,10 +262,9 @@ class _InstanceProbe:
 
     def inspect_roles(self) -> list[CheckResult]:
         """Check the processes: web server, workers and watcher."""
-        workers: diagnosis.WorkerCounts | None = None
+        workers = heartbeat.count_workers(self._redis_client)
         watcher: bool | None = None
         with suppress(RedisError):
-            workers = heartbeat.count_by_queue(self._redis_client)
             watcher = bool(self._redis_client.exists(heartbeat.STATUS_KEY))
         url = self.settings.local_url
         return diagnosis.diagnose_roles(url, _probe_address(url), workers, self.settings.workers, watcher)

@@ -11,7 +11,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
-from rockonweb.core.instance.diagnosis import WorkerCounts
 from rockonweb.work import queue
 
 STATUS_KEY = "rockonweb:engine"
@@ -59,20 +58,12 @@ def queue_alive() -> bool:
     return True
 
 
-def count_workers() -> WorkerCounts:
-    """Return the numbers of live workers; 0 where Redis is down."""
+def count_workers(redis: Redis | None = None) -> int | None:
+    """Return the number of live workers that serve all jobs, not only the quick ones; None where Redis is down."""
     try:
-        return count_by_queue()
+        return sum(queue.NAME in names for names in listening_workers(redis).values())
     except RedisError:
-        return WorkerCounts()
-
-
-def count_by_queue(redis: Redis | None = None) -> WorkerCounts:
-    """Return the numbers of live workers. Raises RedisError."""
-    served = listening_workers(redis).values()
-    return WorkerCounts(
-        sum(queue.NAME in names for names in served), sum(names == [queue.QUICK_NAME] for names in served)
-    )
+        return None
 
 
 def listening_workers(redis: Redis | None = None) -> dict[str, list[str]]:

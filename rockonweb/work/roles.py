@@ -6,6 +6,7 @@ import ctypes
 import logging
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -49,6 +50,7 @@ class _QueueWorker(Worker):
     """A worker whose work-horse process ends with it and opens its own connections, and which stays registered."""
 
     app: Flask
+    tell_busy: Callable[[bool], None] | None = None  # told before and after each job
     max_connection_wait_time = 5.0  # seconds between two attempts to reach the queue server
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
@@ -57,6 +59,14 @@ class _QueueWorker(Worker):
             self.connection.delete(self.key)
             self.register_birth()  # type: ignore[no-untyped-call]
         super().heartbeat(timeout, pipeline)
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Run a job in a process of its own, and wait for its end."""
+        if self.tell_busy:
+            self.tell_busy(True)
+        super().execute_job(job, queue)
+        if self.tell_busy:
+            self.tell_busy(False)
 
     def main_work_horse(self, job: Any, queue: Any) -> Any:
         die_with_parent()
@@ -78,8 +88,17 @@ def served_queues(*, quick_only: bool) -> list[str]:
     return [queue.QUICK_NAME] if quick_only else [*queue.QUEUE_NAMES]
 
 
-def run_worker(app: Flask, *, quick_only: bool = False) -> None:
-    """Run jobs one at a time, each in a forked process; with `quick_only`, only those that end soon."""
+def run_worker(
+    app: Flask,
+    *,
+    quick_only: bool = False,
+    idle_seconds: int | None = None,
+    tell_busy: Callable[[bool], None] | None = None,
+) -> None:
+    """Run jobs one at a time, each in a forked process; with `quick_only`, only those that end soon.
+
+    With `idle_seconds` it ends after so many seconds without a job. `tell_busy` is called before and after each job.
+    """
     settings: Config = app.config["SETTINGS"]
     with app.app_context():
         queue_worker = _QueueWorker(
@@ -89,8 +108,8 @@ def run_worker(app: Flask, *, quick_only: bool = False) -> None:
             maintenance_interval=60,
             log_job_description=False,
         )
-        queue_worker.app = app
-        queue_worker.work(logging_level="WARNING")
+        queue_worker.app, queue_worker.tell_busy = app, tell_busy
+        queue_worker.work(logging_level="WARNING", max_idle_time=idle_seconds)
 
 
 def run_watcher(app: Flask) -> None:

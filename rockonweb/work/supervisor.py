@@ -16,10 +16,12 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NoReturn
 
+import psutil
 import requests
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
@@ -30,7 +32,8 @@ from rockonweb.accounts import instance_key, users
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError, wrap_os_error
 from rockonweb.migrations import upgrade
 from rockonweb.models.base import wrap_database_error
-from rockonweb.work import instance_files, roles, warm_up, web_server
+from rockonweb.work import instance_files, roles, warm_up, web_server, worker_pool
+from rockonweb.work.worker_pool import WorkerState
 
 READY_SECONDS = 60
 END_SECONDS = 10  # between SIGTERM and SIGKILL
@@ -75,14 +78,12 @@ class _Supervisor:
         fd = listener.fileno()
         self.roles = [] if settings.redis_url else [RoleProcess("queue server", lambda: start_queue_server(settings))]
         self.roles += [
-            RoleProcess(name, lambda work=work: _fork_role(app, work))  # type: ignore[misc]
-            for name, work in (
-                ("web", lambda: roles.serve_web(app, fd)),
-                *((f"worker {n}", lambda: roles.run_worker(app)) for n in range(1, settings.workers + 1)),
-                ("quick worker", lambda: roles.run_worker(app, quick_only=True)),
-                ("watcher", lambda: roles.run_watcher(app)),
-            )
+            RoleProcess("web", lambda: _fork_role(app, lambda: roles.serve_web(app, fd))),
+            RoleProcess("watcher", lambda: _fork_role(app, lambda: roles.run_watcher(app))),
         ]
+        self.busy = worker_pool.BusyFlags(settings.workers + 1)
+        names = [*(f"worker {number}" for number in range(1, settings.workers + 1)), "quick worker"]
+        self.workers = [RoleProcess(name, partial(self._fork_worker, place)) for place, name in enumerate(names)]
 
     def run_until_signal(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -100,11 +101,34 @@ class _Supervisor:
             for role in self.roles:
                 if not role.pid and time.monotonic() >= role.due and not self.ending:
                     self._start_role(role)
+            place = worker_pool.choose_next([self._worker_state(place) for place in range(len(self.workers))])
+            if place is not None and not self.ending:
+                self._start_role(self.workers[place])
             if not announced and (announced := self._announce_ready(time.monotonic() > deadline)):
                 continue
             time.sleep(0.1)
         self._stop_all()
         return 0
+
+    def _fork_worker(self, place: int) -> int:
+        self.busy[place] = False
+        return _fork_role(
+            self.app,
+            lambda: roles.run_worker(
+                self.app,
+                quick_only=place == self.settings.workers,
+                idle_seconds=worker_pool.IDLE_SECONDS if place else None,
+                tell_busy=partial(self.busy.__setitem__, place),
+            ),
+        )
+
+    def _worker_state(self, place: int) -> WorkerState:
+        worker = self.workers[place]
+        if not worker.pid:
+            return WorkerState.ABSENT if time.monotonic() >= worker.due else WorkerState.LOST
+        if self.busy[place]:
+            return WorkerState.BUSY
+        return WorkerState.LOST if _is_stopped(worker.pid) else WorkerState.FREE
 
     def _handle_signal(self, _number: int, _frame: object) -> None:
         self.ending = True
@@ -118,9 +142,15 @@ class _Supervisor:
         role.started = time.monotonic()
 
     def _reap_roles(self) -> None:
-        """Reap the roles that died; each is restarted after a pause that grows while it keeps dying."""
-        for role in self.roles:
-            if role.pid and os.waitpid(role.pid, os.WNOHANG)[0]:
+        """Reap the roles that died; each is restarted after a pause that grows while it keeps dying.
+
+        A worker that had nothing to do ends by itself, without an error.
+        """
+        for role in (*self.roles, *self.workers):
+            pid, status = os.waitpid(role.pid, os.WNOHANG) if role.pid else (0, 0)
+            if pid and role in self.workers and not status:
+                role.pid = 0
+            elif pid:
                 if time.monotonic() - role.started > STEADY_SECONDS:
                     role.pause = FIRST_PAUSE
                 print_line(f"{role.name} ended (process {role.pid}); starting it again in {role.pause:.0f} s")
@@ -130,7 +160,8 @@ class _Supervisor:
     def _stop_all(self) -> None:
         """Stop the roles, the queue server last. Those that do not stop in time are killed."""
         queue_servers = [role for role in self.roles if role.name == "queue server"]
-        for group in ([role for role in self.roles if role not in queue_servers], queue_servers):
+        others = [role for role in (*self.roles, *self.workers) if role not in queue_servers]
+        for group in (others, queue_servers):
             deadline = time.monotonic() + END_SECONDS
             for role in group:
                 _signal_role(role, signal.SIGTERM)
@@ -155,8 +186,7 @@ class _Supervisor:
                 health = requests.get(url, headers=headers, timeout=2, verify=False).json()  # noqa: S501
         except (requests.RequestException, ValueError):
             health = {}
-        enough_workers = health.get("workers", 0) >= self.settings.workers and health.get("quick_workers", 0) >= 1
-        ready = health.get("status") in ("ok", "degraded") and enough_workers
+        ready = health.get("status") in ("ok", "degraded") and health.get("workers", 0) >= 1
         if ready and health.get("docker") == "unknown" and not late:
             return False  # the watcher has not reported yet
         if not ready and not late:
@@ -300,6 +330,14 @@ def _end_with_parent(signal_number: int) -> None:
     roles.die_with_parent(signal_number)
     if os.getppid() != parent:  # it ended before the call
         os._exit(1)
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process does not run because of a signal (SIGSTOP), or does not exist."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _signal_role(role: RoleProcess, signal_number: int) -> None:

@@ -7,7 +7,6 @@ from flask import Flask
 
 from rockonweb import config
 from rockonweb.accounts import tokens, users
-from rockonweb.core.instance.diagnosis import WorkerCounts
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import FormClient, new_visitor
@@ -16,7 +15,7 @@ from tests.support.app import FormClient, new_visitor
 def parts(monkeypatch: pytest.MonkeyPatch, queue: bool, engine: bool | None, workers: int) -> None:
     monkeypatch.setattr(heartbeat, "queue_alive", lambda: queue)
     monkeypatch.setattr(heartbeat, "engine_status", lambda: EngineStatus(engine))
-    monkeypatch.setattr(heartbeat, "count_workers", lambda: WorkerCounts(workers, 1))
+    monkeypatch.setattr(heartbeat, "count_workers", lambda: workers)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_it_tells_of_each_part(
     parts(monkeypatch, queue, engine, workers)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json["status"]) == (code, status) if answer.json else False
-    assert set(answer.json or {}) == {"status", "database", "queue", "docker", "workers", "quick_workers"}
+    assert set(answer.json or {}) == {"status", "database", "queue", "docker", "workers"}
 
 
 def test_a_database_that_is_gone_is_an_error(client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:

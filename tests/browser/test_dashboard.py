@@ -4,7 +4,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import expect
 
-from rockonweb.core.instance.diagnosis import WorkerCounts
 from rockonweb.models import Kind, Operation, Progress, Status, transaction
 from rockonweb.work import heartbeat
 from tests.support.app import add_rockon, mark_installed
@@ -35,7 +34,7 @@ def app(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
     status = heartbeat.EngineStatus(True, "", "29.0.1", "/", "ext4", 40 * 10**9)
     monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
     monkeypatch.setattr(heartbeat, "queue_alive", lambda: True)
-    monkeypatch.setattr(heartbeat, "count_workers", lambda: WorkerCounts(1, 1))
+    monkeypatch.setattr(heartbeat, "count_workers", lambda: 1)
     return app
 
 

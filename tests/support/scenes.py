@@ -26,7 +26,6 @@ from rockonweb.core.docker import image_diff
 from rockonweb.core.docker.image_diff import ImageDifference
 from rockonweb.core.formats import restored
 from rockonweb.core.formats.backup import Backup, backup_to_json
-from rockonweb.core.instance.diagnosis import WorkerCounts
 from rockonweb.core.instance.resources import Sample
 from rockonweb.core.plan.rollback import PreviousImage
 from rockonweb.core.questions import wizard
@@ -129,7 +128,7 @@ def make_filled_app(
     """An application with the account `ada` and what `fill` brings, told that Docker and a worker answer, or not."""
     status = EngineStatus(running, "" if running else "Check that the Docker service is running.", "29.0.1")
     monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
-    monkeypatch.setattr(heartbeat, "count_workers", lambda: WorkerCounts(int(running), int(running)))
+    monkeypatch.setattr(heartbeat, "count_workers", lambda: int(running))
     app = make_app(folder)
     with app.app_context():
         create_test_user()

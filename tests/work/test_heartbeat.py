@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from redis import Redis
 from rq import Worker
 
-from rockonweb.core.instance.diagnosis import WorkerCounts
 from rockonweb.work import heartbeat, queue
 
 
@@ -21,13 +20,13 @@ def test_a_worker_whose_process_was_killed_does_not_count(redis: Redis) -> None:
     register(redis, "alive", socket.gethostname(), os.getpid())
     register(redis, "killed", socket.gethostname(), 2**22 - 1)
     register(redis, "elsewhere", "another-host", 2**22 - 1)
-    assert heartbeat.count_workers() == WorkerCounts(full=2)
+    assert heartbeat.count_workers() == 2
 
 
-def test_a_worker_that_serves_quick_jobs_alone_counts_as_such(redis: Redis) -> None:
+def test_a_worker_that_serves_quick_jobs_alone_does_not_count(redis: Redis) -> None:
     register(redis, "all", socket.gethostname(), os.getpid())
     register(redis, "quick", socket.gethostname(), os.getpid(), [queue.QUICK_NAME])
-    assert heartbeat.count_workers() == WorkerCounts(full=1, quick=1)
+    assert heartbeat.count_workers() == 1
 
 
 def test_what_the_watcher_tells_is_read_back(redis: Redis) -> None:

@@ -73,7 +73,7 @@ def build_home_page(hostname: str) -> HomePage:
     )
     wanted = keep_running.should_run_ids()
     facts = AlertFacts(
-        workers=heartbeat.count_workers().full if heartbeat.queue_alive() else None,
+        workers=heartbeat.count_workers(),
         shares=shares,
         images=images,
         memory=memory,

@@ -192,25 +192,17 @@ def diagnose_queue(place: str, version: str, *, persistent: bool, writes: bool, 
     )
 
 
-@dataclass(frozen=True)
-class WorkerCounts:
-    """The numbers of live workers: of those that run all operations, and of those that run only quick ones."""
-
-    full: int = 0
-    quick: int = 0
-
-
 def diagnose_roles(
     url: str,
     web: Literal["ours", "another", "nothing"],
-    workers: WorkerCounts | None,
-    expected: int,
+    workers: int | None,
+    most: int,
     watcher: bool | None,
 ) -> list[CheckResult]:
     """Check the processes of `rockonweb up`.
 
-    `web` is what answered at Rockonweb's address. `workers` and `watcher` are None where unknown; `expected` is the
-    configured number of full workers.
+    `web` is what answered at Rockonweb's address. `workers` and `watcher` are None where unknown; `most` is the
+    configured number of workers, which run only while there are jobs for them, but for one.
     """
     start_hint = t("Start it with `rockonweb up`. If that is already running, its output shows why this part is not.")
     unknown_sentence = t("Unknown while the queue server does not answer.")
@@ -226,22 +218,13 @@ def diagnose_roles(
     }[web]
     if workers is None:
         workers_result = CheckResult("workers", "warn", unknown_sentence)
-    elif not workers.full:
+    elif not workers:
         workers_result = CheckResult(
             "workers", "fail", t("None is running: nothing is installed, started or stopped."), start_hint
         )
-    elif workers.full < expected:
-        sentence = t("%(count)s of %(wanted)s running.", count=workers.full, wanted=expected)
-        workers_result = CheckResult("workers", "warn", sentence, start_hint)
-    elif not workers.quick:
-        workers_result = CheckResult(
-            "workers",
-            "warn",
-            t("None is kept free for starting, stopping and uninstalling: these may have to wait behind downloads."),
-            t("Start it with `rockonweb up`, or on its own with `rockonweb worker --quick`."),
-        )
     else:
-        workers_result = CheckResult("workers", "ok", t("%(count)s running.", count=workers.full + workers.quick))
+        sentence = t("%(count)s running; up to %(most)s when there is work.", count=workers, most=max(most, workers))
+        workers_result = CheckResult("workers", "ok", sentence)
     if watcher is None:
         watcher_result = CheckResult("watcher", "warn", unknown_sentence)
     elif watcher:

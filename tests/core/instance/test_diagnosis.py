@@ -14,7 +14,6 @@ from rockonweb.core.instance.diagnosis import (
     DiskSpaceFacts,
     FileFacts,
     OperationFacts,
-    WorkerCounts,
 )
 
 GOOD = DatabaseFacts("SQLite", "/i/rockonweb.db", "3.40", "UTF-8")
@@ -94,12 +93,9 @@ def test_queue(persistent: bool, writes: bool, level: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "levels"),
     [
-        (("http://x", "ours", WorkerCounts(3, 1), 3, True), "ok ok ok"),
-        (("http://x", "another", WorkerCounts(3, 1), 3, True), "fail ok ok"),
-        (("http://x", "nothing", WorkerCounts(), 3, False), "fail fail fail"),
-        (("http://x", "ours", WorkerCounts(2, 1), 3, True), "ok warn ok"),
-        (("http://x", "ours", WorkerCounts(3, 0), 3, True), "ok warn ok"),
-        (("http://x", "ours", WorkerCounts(0, 1), 3, True), "ok fail ok"),
+        (("http://x", "ours", 1, 3, True), "ok ok ok"),
+        (("http://x", "another", 3, 3, True), "fail ok ok"),
+        (("http://x", "nothing", 0, 3, False), "fail fail fail"),
         (("http://x", "ours", None, 3, None), "ok warn warn"),
     ],
 )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
+from rockonweb.config import current_config
 from rockonweb.core.docker.disk_usage import LOW_SPACE
+from rockonweb.core.instance import diagnosis
 from rockonweb.web.labels import size
 from rockonweb.work import heartbeat, mastership
+from rockonweb.work.failing_roles import read_failing_roles
 
 
 def list_banners() -> list[tuple[str, str]]:
-    """Return a sentence and a hint for Redis or Docker being down, or another copy of this instance at work.
+    """Return a sentence and a hint for a part or Docker being down, or another copy of this instance at work.
 
     Reads heartbeats from Redis, never calls Docker.
     """
+    if failing := read_failing_roles(current_config()):
+        return diagnosis.explain_failing_roles(failing)
     if not heartbeat.queue_alive():
         sentence = _("The job queue does not answer: nothing can be installed, started or stopped.")
         return [(sentence, _("Start Rockonweb with `rockonweb up`, or check the server that REDIS_URL names."))]

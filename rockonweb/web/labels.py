@@ -105,6 +105,7 @@ CHECK_LABELS = {
     "database": _l("database"),
     "schema": _l("schema"),
     "queue": _l("queue"),
+    "parts": _l("parts"),
     "web": _l("web server"),
     "workers": _l("workers"),
     "watcher": _l("watcher"),

@@ -55,6 +55,7 @@ from rockonweb.models.installation import in_state
 from rockonweb.remote import http_client
 from rockonweb.work import heartbeat, mastership, queue
 from rockonweb.work.collect_facts import claimed_ports
+from rockonweb.work.failing_roles import read_failing_roles
 from rockonweb.work.unreadable_rows import find_unreadable_rows
 
 MAX_ANSWER_BYTES = 100_000  # of the web server
@@ -126,7 +127,10 @@ def _unknown_finding(subject: str, dependency: str) -> CheckResult:
     )
 
 
-_QUEUE_HINT = t("`rockonweb up` starts its own; to use a server of yours, set REDIS_URL.")
+_QUEUE_HINT = t(
+    "`rockonweb up` starts its own; if that is already running, see why under: parts. To use a server of yours, set "
+    "REDIS_URL."
+)
 
 
 class _InstanceProbe:
@@ -267,7 +271,8 @@ class _InstanceProbe:
         with suppress(RedisError):
             watcher = bool(self._redis_client.exists(heartbeat.STATUS_KEY))
         url = self.settings.local_url
-        return diagnosis.diagnose_roles(url, _probe_address(url), workers, self.settings.workers, watcher)
+        failing = read_failing_roles(self.settings)
+        return diagnosis.diagnose_roles(url, _probe_address(url), workers, self.settings.workers, watcher, failing)
 
     def inspect_docker(self) -> CheckResult:
         """Check the Docker Engine's settings."""

@@ -16,7 +16,7 @@ from rockonweb.config import Config
 from rockonweb.core.errors import RockonwebError
 
 UMASK = 0o077
-PRIVATE_FILES = ("secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock")
+PRIVATE_FILES = ("secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock", "failing-roles.json*")
 PRIVATE_FOLDERS = ("icons", "locks", "redis", "tls")
 GROUP_AND_OTHERS = 0o077  # permission bits of group and others
 

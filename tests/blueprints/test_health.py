@@ -7,7 +7,9 @@ from flask import Flask
 
 from rockonweb import config
 from rockonweb.accounts import tokens, users
+from rockonweb.core.text import t
 from rockonweb.work import heartbeat
+from rockonweb.work.failing_roles import store_failing_roles
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import FormClient, new_visitor
 
@@ -88,3 +90,12 @@ def test_who_is_logged_in_learns_of_the_parts(app: Flask, monkeypatch: pytest.Mo
         (new_visitor(app), {config.OWN_KEY_HEADER: config.own_request_key(str(app.secret_key))}),
     ):
         assert (client.get("/healthz", headers=headers, **STRANGER).json or {})["workers"] == 2
+
+
+def test_pages_say_which_part_ends_at_each_start_and_why(app: Flask, owner_client: FormClient) -> None:
+    store_failing_roles(app.config["SETTINGS"], {"queue server": t("The disk %(name)s is full.", name="sda1")})
+    page = owner_client.get("/rockons").text
+    assert "This part ends each time it is started: queue server. The disk sda1 is full." in page
+    assert "Start Rockonweb with" not in page
+    store_failing_roles(app.config["SETTINGS"], {})
+    assert "This part ends" not in owner_client.get("/banner").text

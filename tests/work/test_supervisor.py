@@ -1,7 +1,6 @@
 """The parts of `rockonweb up`: each role ends with it, and one that dies is started again."""
 
-import os
-import signal
+import json
 import socket
 import subprocess
 import sys
@@ -17,8 +16,10 @@ import requests
 from flask import Flask
 
 from rockonweb import config
-from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.errors import BadInput, Conflict, QueueUnreachable
+from rockonweb.core.text import TranslatableText
 from rockonweb.work import supervisor
+from rockonweb.work.failing_roles import read_failing_roles
 from rockonweb.work.supervisor import RoleProcess
 from tests.support.apps import wait_for
 from tests.support.claims import free_port
@@ -104,17 +105,81 @@ def test_a_role_that_dies_is_started_again_with_a_growing_pause(
     assert dying.due - time.monotonic() == pytest.approx(0.5, abs=0.2)
 
 
-def test_a_role_whose_program_is_missing_is_told_and_tried_again_later(
-    over: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+def test_a_role_that_dies_at_each_start_is_told_once_with_its_reason_until_it_runs(
+    over: Callable[..., Any], settings: config.Config, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def missing() -> int:
-        raise FileNotFoundError("no Redis-compatible server")
+    reasons = ["the file is too new"] * 3 + ["the disk is full", ""]
 
-    role = RoleProcess("queue server", missing)
-    over(role)._start_role(role)
-    assert role.pid == 0
-    assert role.due > time.monotonic() + 10
-    assert "queue server can't be started: no Redis-compatible server" in capfd.readouterr().out
+    def start() -> int:
+        if reason := reasons.pop(0):
+            raise QueueUnreachable(reason, "Its log is in /x.")
+        return child(SLEEPS)()
+
+    role = RoleProcess("queue server", start)
+    one = over(role)
+    told = []
+    while reasons:
+        one._start_role(role)
+        told.append(capfd.readouterr().out)
+        known = read_failing_roles(settings)
+        assert known == {"queue server": "the file is too new Its log is in /x."} or not told[0] or len(told) > 3
+    assert ["the file is too new" in line for line in told] == [True, False, False, False, False]
+    assert ["the disk is full" in line for line in told] == [False, False, False, True, False]
+    assert told[1] == told[2] == ""
+    role.started -= supervisor.SETTLED_SECONDS
+    one._reap_roles()
+    assert "queue server is running again" in capfd.readouterr().out
+    assert read_failing_roles(settings) == {}
+
+
+def test_a_role_that_raises_gives_its_reason_and_a_bug_its_traceback_once(
+    settings: config.Config, capfd: pytest.CaptureFixture[str], over: Callable[..., Any]
+) -> None:
+    def fail() -> None:
+        raise redis.ConnectionError("no")
+
+    def stumble() -> None:
+        raise ValueError("secret")
+
+    app = Flask("none")
+    app.config["SETTINGS"] = settings
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supervisor.roles, "forget_connections", lambda app: None)
+        expected, bug = supervisor._forked_role(app, "worker 1", fail), supervisor._forked_role(app, "web", stumble)
+        one = over(expected, bug)
+        for _ in range(3):
+            for role in (expected, bug):
+                one._start_role(role)
+            while expected.pid or bug.pid:
+                one._reap_roles()
+                time.sleep(0.01)
+    printed = capfd.readouterr()
+    told = printed.out + printed.err
+    assert told.count("Traceback") == 1
+    assert told.count("worker 1 ended") == told.count("The job queue does not answer.") == 1
+    known = read_failing_roles(settings)
+    assert known["web"] == "ValueError; the log of Rockonweb has more."
+    assert isinstance(known["worker 1"], TranslatableText)
+
+
+def test_what_needs_the_queue_waits_for_its_server(over: Callable[..., Any]) -> None:
+    server, web = RoleProcess("queue server", child(SLEEPS)), RoleProcess("web", child(SLEEPS))
+    worker = RoleProcess("worker 1", child(SLEEPS), needs_queue=True)
+    one = over(server, web, worker)
+    assert [one._may_start(role) for role in (server, web, worker)] == [True, True, False]
+    one._start_role(server)
+    assert one._may_start(worker)
+
+
+def test_what_a_supervisor_that_is_gone_stored_counts_no_longer(settings: config.Config) -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    path = settings.instance / "failing-roles.json"
+    path.write_text(json.dumps({"supervisor": process.pid, "roles": {"web": "x"}}))
+    assert read_failing_roles(settings) == {}
+    for damaged in ("", "[]", "{}", '{"supervisor": 1, "roles": 3}'):
+        path.write_text(damaged)
+        assert read_failing_roles(settings) == {}
 
 
 def test_at_the_end_all_roles_end_the_queues_server_last_and_the_deaf_are_killed(
@@ -203,55 +268,6 @@ def test_an_address_that_is_in_use_or_not_ours_is_named_with_a_way_out(settings:
         supervisor._open_listener(replace(settings, host="192.0.2.1"))
     with supervisor._open_listener(replace(settings, host="::1")) as listener:
         assert listener.family == socket.AF_INET6
-
-
-def test_the_queues_server_is_private_keeps_its_data_and_can_be_started_again(settings: config.Config) -> None:
-    for value in (None, b"kept"):
-        pid = supervisor.start_queue_server(settings)
-        try:
-            supervisor._await_socket(settings.redis_socket)
-            with redis.Redis.from_url(settings.queue_url) as connection:
-                assert connection.get("key") == value
-                connection.set("key", "kept")
-                assert connection.config_get("port")["port"] == "0"
-            assert settings.redis_socket.stat().st_mode & 0o777 == 0o700
-            assert settings.redis_socket.parent.stat().st_mode & 0o777 == 0o700
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-
-def test_the_queues_server_ends_with_whoever_started_it(settings: config.Config) -> None:
-    script = (
-        "import sys, time; from rockonweb import config; from rockonweb.work import supervisor; "
-        f"settings = config.load_config({{'ROCKONWEB_INSTANCE': {str(settings.instance)!r}}}); "
-        "print(supervisor.start_queue_server(settings), flush=True); time.sleep(600)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout
-    server = int(parent.stdout.readline())
-    supervisor._await_socket(settings.redis_socket)
-    assert alive(server)
-    parent.kill()
-    parent.wait()
-    wait_for(lambda: not alive(server), 30)
-
-
-def test_without_a_server_program_it_says_what_to_install(
-    settings: config.Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "find_spec", lambda name: None)
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(FileNotFoundError, match=r"redis-server or valkey-server.*REDIS_URL"):
-        supervisor.start_queue_server(settings)
-
-
-def test_a_server_on_the_path_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program = tmp_path / "redis-server"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert supervisor._server_binary() == str(program)
 
 
 def test_how_to_reach_it_is_told_on_loopback_without_a_screen_alone(

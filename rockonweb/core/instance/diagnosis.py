@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -198,13 +198,16 @@ def diagnose_roles(
     workers: int | None,
     most: int,
     watcher: bool | None,
+    failing: Mapping[str, str] | None = None,
 ) -> list[CheckResult]:
-    """Check the processes of `rockonweb up`.
+    """Check the processes of `rockonweb up`; `failing` has the reasons of those that end at each start, by their names.
 
     `web` is what answered at Rockonweb's address. `workers` and `watcher` are None where unknown; `most` is the
     configured number of workers, which run only while there are jobs for them, but for one.
     """
     start_hint = t("Start it with `rockonweb up`. If that is already running, its output shows why this part is not.")
+    if failing:
+        start_hint = t("See why under: parts.")
     unknown_sentence = t("Unknown while the queue server does not answer.")
     web_result = {
         "ours": CheckResult("web", "ok", t("%(url)s answers.", url=url)),
@@ -233,7 +236,24 @@ def diagnose_roles(
         watcher_result = CheckResult(
             "watcher", "fail", t("It is not reporting: the status of apps is out of date."), start_hint
         )
-    return [web_result, workers_result, watcher_result]
+    return [*_diagnose_failing(failing or {}), web_result, workers_result, watcher_result]
+
+
+def _diagnose_failing(failing: Mapping[str, str]) -> Iterator[CheckResult]:
+    for sentence, hint in explain_failing_roles(failing):
+        yield CheckResult("parts", "fail", sentence, hint, {"failing": [*failing]})
+
+
+def explain_failing_roles(failing: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return a sentence for each reason for which roles end at each start, with their names, and what to do."""
+    names: dict[str, list[str]] = {}
+    for name, reason in failing.items():
+        names.setdefault(reason, []).append(name)
+    hint = t("It is tried again every half minute, and goes on by itself once the reason is gone.")
+    return [
+        (t("This part ends each time it is started: %(part)s. %(reason)s", part=", ".join(parts), reason=reason), hint)
+        for reason, parts in names.items()
+    ]
 
 
 def diagnose_engine(settings: DockerSettings) -> CheckResult:

@@ -103,6 +103,18 @@ def test_roles(facts: tuple[Any, ...], levels: str) -> None:
     assert " ".join(one.level for one in diagnosis.diagnose_roles(*facts)) == levels
 
 
+def test_parts_that_end_at_each_start_are_named_once_for_each_reason() -> None:
+    failing = {"worker 1": "No queue.", "watcher": "No queue.", "web": "No space."}
+    found = [one for one in diagnosis.diagnose_roles("u", "nothing", None, 1, False, failing) if one.about == "parts"]
+    assert [one.sentence for one in found] == [
+        "This part ends each time it is started: worker 1, watcher. No queue.",
+        "This part ends each time it is started: web. No space.",
+    ]
+    assert {one.level for one in found} == {"fail"}
+    others = diagnosis.diagnose_roles("u", "nothing", None, 1, False, failing)
+    assert not any("with `rockonweb up`" in one.hint for one in others)
+
+
 def test_engine_names_what_a_supporter_asks_for() -> None:
     good = DockerSettings("28.1", "1.49", "/var/lib/docker", storage_driver="overlay2", cgroup_version="2")
     found = diagnosis.diagnose_engine(good)

@@ -150,9 +150,16 @@ def test_a_rockon_is_exported(command_line: CommandLine) -> None:
     again = command_line.run("export", "Notes", "--directory", "out")
     assert again.returncode == 2
     assert "The file out/compose.yaml already exists." in again.stderr
+    before = {*command_line.folder.iterdir()}
     revealed = command_line.run("export", "Notes", "--reveal-secrets")
-    assert revealed.returncode == 0
-    assert f"ADMIN_PASSWORD='{SECRET}'" in (command_line.folder / ".env").read_text()
+    assert (revealed.returncode, revealed.stdout) == (0, "Notes/compose.yaml\nNotes/.env\n")
+    assert {*command_line.folder.iterdir()} - before == {command_line.folder / "Notes"}
+    assert f"ADMIN_PASSWORD='{SECRET}'" in (command_line.folder / "Notes" / ".env").read_text()
+    (command_line.folder / "Notes" / "compose.yaml").unlink()
+    (command_line.folder / "Notes" / ".env").unlink()
+    (command_line.folder / "Notes" / ".env").symlink_to("elsewhere")
+    assert command_line.run("export", "Notes").returncode == 2
+    assert not (command_line.folder / "Notes" / "compose.yaml").exists()
     command_line.run("answers", "Notes")
     command_line.run("plan", "Notes", "--reveal-secrets")
     command_line.run("plan", "Notes")

@@ -133,7 +133,9 @@ def send_export(rockon_id: int) -> ResponseReturnValue:
         if not password_confirmed(form.password):
             return _render_export(installation, form), 422
         audit.record("secret.exported", installation.name)
-    packed = export.zip_export(export.build_export(installation), reveal=bool(form.secrets.data))
+    packed = export.zip_export(
+        export.build_export(installation), export.folder_name(installation.name), reveal=bool(form.secrets.data)
+    )
     return send_download(
         packed, "application/zip", f'attachment; filename="{file_stem(installation.name)}-compose.zip"'
     )

@@ -95,17 +95,19 @@ def restore_backup(file: Path, confirm: str, wait: bool) -> None:
 @click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    help="Where the two files are written; by default the current folder.",
+    help="Where the two files are written; by default a new folder with the name of the rock-on.",
 )
 @click.option("--reveal-secrets", is_flag=True, help="Write the secrets into the .env instead of blanks.")
 @instance.with_instance
 def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> None:
     """Write an installed rock-on as compose.yaml with an .env, for Docker Compose."""
     exported = export.build_export(instance.find_rockon(name))
-    folder = directory or Path()
+    folder = directory or Path(export.folder_name(name))
     for file in export.compose_files(exported, reveal=False):
-        if (folder / file).exists():
+        if os.path.lexists(folder / file):
             raise BadInput(f"The file {folder / file} already exists.", "Remove it, or choose another --directory.")
+    if not directory:
+        _make_folder(folder)
     if reveal_secrets:
         audit.record("secret.exported", name)
     for file, text in export.compose_files(exported, reveal=reveal_secrets).items():
@@ -169,6 +171,14 @@ def _new_passphrase() -> str:
     ):
         raise BadInput("The passphrases don't match.")
     return passphrase
+
+
+def _make_folder(folder: Path) -> None:
+    """Create a folder where there is none. Raises RockonwebError."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RockonwebError(f"The folder {folder} could not be created: {error.strerror or error}.") from None
 
 
 def _write_file(path: Path, text: str, mode: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from dataclasses import replace
 
@@ -50,12 +51,21 @@ def compose_files(exported: compose.ComposeExport, *, reveal: bool) -> dict[str,
     return {COMPOSE_FILE: exported.document, ENV_FILE: exported.render_env(reveal=reveal)}
 
 
-def zip_export(exported: compose.ComposeExport, *, reveal: bool) -> bytes:
-    """Return the two files as a zip, the .env with mode 0600."""
+def folder_name(name: str) -> str:
+    """Return the name of a folder for the files of a rock-on alone, as an .env counts for all that is in its folder.
+
+    It has what a file system and Compose, which calls its project by it, accept.
+    """
+    safe = re.sub(r"[^A-Za-z0-9 ._-]+", "-", name).strip(" ._-")
+    return safe or "rock-on"
+
+
+def zip_export(exported: compose.ComposeExport, folder: str, *, reveal: bool) -> bytes:
+    """Return the two files in a folder as a zip, the .env with mode 0600."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zip_file:
         for name, text in compose_files(exported, reveal=reveal).items():
-            entry = zipfile.ZipInfo(name)
+            entry = zipfile.ZipInfo(f"{folder}/{name}")
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o100600 if name == ENV_FILE else 0o100644) << 16
             zip_file.writestr(entry, text)

@@ -522,9 +522,9 @@ def test_a_rockon_is_exported(owner_client: FormClient) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="notes-compose.zip"'
     files = unpacked(answer)
-    assert list(files) == ["compose.yaml", ".env"]
+    assert list(files) == ["Notes/compose.yaml", "Notes/.env"]  # its .env counts for what is started beside it
     assert SECRET not in "".join(files.values())
-    assert "\nADMIN_PASSWORD=\n" in files[".env"]
+    assert "\nADMIN_PASSWORD=\n" in files["Notes/.env"]
     for password in ("", "not mine"):
         refused = owner_client.submit_form(here, {"secrets": "y", "password": password}, page=here)
         assert refused.status_code == 422
@@ -532,8 +532,8 @@ def test_a_rockon_is_exported(owner_client: FormClient) -> None:
     revealed = unpacked(owner_client.submit_form(here, {"secrets": "y", "password": PASSWORD}, page=here))
     written = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "secret.exported")).one()
     assert (written.who, written.about) == ("ada", rockon.name)
-    assert f"ADMIN_PASSWORD='{SECRET}'" in revealed[".env"]
-    assert SECRET not in revealed["compose.yaml"]
+    assert f"ADMIN_PASSWORD='{SECRET}'" in revealed["Notes/.env"]
+    assert SECRET not in revealed["Notes/compose.yaml"]
 
 
 def test_what_is_not_installed_is_not_exported(owner_client: FormClient) -> None:

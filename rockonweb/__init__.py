@@ -52,7 +52,9 @@ def configure_app(app: Flask, settings: config.Config) -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS=address.engine_options(database_url),
         RQ_DASHBOARD_REDIS_URL=(settings.queue_url,),
     )
-    app.wsgi_app = TrustedProxyMiddleware(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    app.wsgi_app = TrustedProxyMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, settings.trusted_proxies, settings.public_url
+    )
     base.db.init_app(app)
     base.configure_engine(app)
     return app

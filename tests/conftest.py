@@ -32,6 +32,7 @@ from tests.support.standin import make_image
 _TOLD = pytest.StashKey[dict[str, Any]]()
 _FIGURES = "rockonweb_figures"
 _LEFT_OUT = "rockonweb_left_out"
+PARTS = {"engine", "browser", "postgres", "reverse_proxy"}  # fixtures, and the marks of the tests that need them
 
 
 @pytest.fixture(scope="session")
@@ -253,7 +254,9 @@ def _told(config: pytest.Config) -> dict[str, Any]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which tests run: `--quick`, `--all`, or what lies between."""
-    parser.addoption("--quick", action="store_true", help="only tests that need no engine, browser or PostgreSQL")
+    parser.addoption(
+        "--quick", action="store_true", help="only tests that need no other programs"
+    )
     parser.addoption("--all", action="store_true", help="run also the matrices: the tests marked slow")
 
 
@@ -280,12 +283,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark each test by the parts it needs, and leave out those for which this run has no material or time."""
     unwanted = set() if config.getoption("--all") else {"slow"}
     if config.getoption("--quick"):
-        unwanted |= {"engine", "browser", "postgres"}
+        unwanted |= PARTS
     no_folder = pytest.mark.skip(reason="ROCKONWEB_TEST_REGISTRY is not set")
     left_out = 0
     for item in [*items]:
         assert isinstance(item, pytest.Function)
-        needed = {*item.fixturenames} & {"engine", "browser", "postgres"}
+        needed = {*item.fixturenames} & PARTS
         if hasattr(item, "callspec") and "postgresql" in item.callspec.params.values():
             needed.add("postgres")
         for name in needed:

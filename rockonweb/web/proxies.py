@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -25,11 +26,15 @@ PREFIX_PATTERN = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 
 
 class TrustedProxyMiddleware:
-    """WSGI middleware that applies the X-Forwarded headers of configured proxies and drops those of others."""
+    """WSGI middleware that applies the X-Forwarded headers of configured proxies and drops those of others.
 
-    def __init__(self, app: WSGIApplication, proxies: Networks) -> None:
+    Where `public_url` names the pages, its path alone is accepted as a prefix: many proxies pass on what a client sent.
+    """
+
+    def __init__(self, app: WSGIApplication, proxies: Networks, public_url: str = "") -> None:
         self._app = app
         self._proxies = proxies
+        self._public_path = urlsplit(public_url).path if public_url else None
         self._proxy_fix = ProxyFix(app, x_for=0, x_proto=1, x_host=1, x_prefix=1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -42,7 +47,7 @@ class TrustedProxyMiddleware:
                 environ.pop(f"HTTP_X_FORWARDED_{field}", None)
             return self._app(environ, start_response)
         environ["REMOTE_ADDR"] = self._client_address(peer, environ.get("HTTP_X_FORWARDED_FOR", ""))
-        if not PREFIX_PATTERN.fullmatch(environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/")):
+        if not self._is_prefix(environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/")):
             environ.pop("HTTP_X_FORWARDED_PREFIX", None)
         if environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip() not in ("http", "https"):
             environ.pop("HTTP_X_FORWARDED_PROTO", None)
@@ -58,6 +63,10 @@ class TrustedProxyMiddleware:
             if not self._is_trusted(address):
                 return address
         return peer
+
+    def _is_prefix(self, prefix: str) -> bool:
+        expected = self._public_path in (None, prefix)
+        return expected and bool(PREFIX_PATTERN.fullmatch(prefix))
 
     def _is_trusted(self, address: str) -> bool:
         try:

@@ -22,7 +22,7 @@ SAID = {
 }
 
 
-def seen(peer: str, **headers: str) -> dict[str, Any]:
+def seen(peer: str, public_url: str = "", **headers: str) -> dict[str, Any]:
     """What our application sees of a request from a peer."""
     found: dict[str, Any] = {}
 
@@ -33,7 +33,7 @@ def seen(peer: str, **headers: str) -> dict[str, Any]:
 
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     builder = EnvironBuilder(headers={"Host": "server", **named}, environ_overrides={"REMOTE_ADDR": peer})
-    Client(TrustedProxyMiddleware(ours, PROXIES)).open(builder)
+    Client(TrustedProxyMiddleware(ours, PROXIES, public_url)).open(builder)
     return found
 
 
@@ -80,6 +80,14 @@ def test_an_address_inside_ipv6_is_the_same_address() -> None:
 @pytest.mark.parametrize("prefix", ["//evil.example", "javascript:", "/a b", '/a"><', "rockonweb", "/"])
 def test_a_prefix_that_is_none_is_dropped(prefix: str) -> None:
     assert not seen("10.0.0.3", X_Forwarded_Prefix=prefix)["SCRIPT_NAME"]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "prefix"),
+    [("https://a.example/rockonweb", "/rockonweb"), ("https://a.example/other", ""), ("https://a.example", "")],
+)
+def test_where_the_address_of_the_pages_is_configured_its_path_alone_is_a_prefix(public_url: str, prefix: str) -> None:
+    assert seen("10.0.0.3", public_url, **SAID)["SCRIPT_NAME"] == prefix
 
 
 def test_a_scheme_that_is_none_is_dropped() -> None:

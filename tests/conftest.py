@@ -254,9 +254,7 @@ def _told(config: pytest.Config) -> dict[str, Any]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which tests run: `--quick`, `--all`, or what lies between."""
-    parser.addoption(
-        "--quick", action="store_true", help="only tests that need no other programs"
-    )
+    parser.addoption("--quick", action="store_true", help="only tests that need no other programs")
     parser.addoption("--all", action="store_true", help="run also the matrices: the tests marked slow")
 
 

@@ -172,6 +172,12 @@ class Host:
 
     # -- changing -----------------------------------------------------------------------------------------------
 
+    @property
+    def certified_names(self) -> tuple[str, ...]:
+        """The DNS names of the certificate that the pages are served with, in lower case."""
+        path = self._settings.tls_certificate
+        return certificate.read_dns_names(path) if path else ()
+
     def make_certificate(self) -> bool:
         """Create the instance's self-signed key and certificate if missing. Returns whether they were created."""
         return certificate.ensure_certificate(self._settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def locate_certificate(settings: Config) -> CertificateFacts:
         return CertificateFacts(str(paths[0]), str(paths[1]), self_signed=False, missing=missing)
     key, certificate = _own_paths(settings)
     return CertificateFacts(str(key), str(certificate))
+
+
+@cache  # as the web server reads the file when it starts
+def read_dns_names(path: Path) -> tuple[str, ...]:
+    """Return the DNS names of a certificate in lower case; a wildcard begins with `*.`. None where it can't be read."""
+    try:
+        extensions = x509.load_pem_x509_certificate(path.read_bytes()).extensions
+        alternatives = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        return ()
+    return tuple(name.lower() for name in alternatives.get_values_for_type(x509.DNSName))
 
 
 def ensure_certificate(settings: Config) -> bool:

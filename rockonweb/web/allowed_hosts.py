@@ -2,7 +2,7 @@
 
 A page of another site can read ours only when its own host name resolves to this machine. An attacker must control
 that name, so unknown names are refused. IP addresses, names without a dot and names in domains that nobody can
-register can't be used for the attack.
+register can't be used for the attack, and the names of the certificate that the pages are served with are the owner's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.config import Config, current_config
+from rockonweb.host import Host
 from rockonweb.web import api_errors
 
 MISDIRECTED_REQUEST = 421
@@ -54,8 +55,14 @@ def is_allowed_host(host: str, settings: Config) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        return not settings.on_loopback and host in machine_names()
+        return _is_certified(host, settings) or (not settings.on_loopback and host in machine_names())
     return address.is_loopback or not settings.on_loopback or bool(settings.trusted_proxies)
+
+
+def _is_certified(host: str, settings: Config) -> bool:
+    """Whether the certificate of the pages names this host, itself or by a wildcard for its first label."""
+    names = Host(settings).certified_names
+    return host in names or f"*.{host.partition('.')[2]}" in names
 
 
 def parse_host_header(value: str) -> str:

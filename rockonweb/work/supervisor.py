@@ -261,11 +261,12 @@ def how_to_reach(settings: config.Config) -> list[str]:
     has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if has_screen or settings.host not in ("127.0.0.1", "::1", "localhost"):
         return []
+    encryption = "" if settings.tls_key else ", and passwords travel unencrypted unless a reverse proxy adds https"
     return [
         f"It listens on this machine alone. From another one: ssh -L {settings.port}:127.0.0.1:{settings.port} "
         f"{socket.gethostname()}, then open the address above there.",
         f"To open it to your whole network: ROCKONWEB_BIND=0.0.0.0:{settings.port} script/run. Then everybody there "
-        "reaches the login page, and passwords travel unencrypted unless a reverse proxy adds https.",
+        f"reaches the login page{encryption}.",
     ]
 
 

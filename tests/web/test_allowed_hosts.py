@@ -1,8 +1,13 @@
 """By which names the pages may be reached."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from flask import Flask
 
 from rockonweb import config, create_app
@@ -70,6 +75,41 @@ def test_configured_names_are() -> None:
     assert allowed_hosts.is_allowed_host("apps.example.org", found)
     assert not allowed_hosts.is_allowed_host("example.org", found)
     assert not allowed_hosts.is_allowed_host("x.apps.example.org", found)
+
+
+def certificate_file(folder: Path, *names: str) -> Path:
+    """A certificate for these names."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "common.example.org")])
+    today = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(today).not_valid_after(today + timedelta(days=1))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([*map(x509.DNSName, names)]), critical=False)
+    path = folder / "host.pem"
+    path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_the_names_of_the_certificate_that_the_pages_are_served_with_are(tmp_path: Path) -> None:
+    path = certificate_file(tmp_path, "Apps.example.org", "*.home.example.org")
+    for bind in ("127.0.0.1:8000", "0.0.0.0:8000"):
+        found = settings(bind, ROCKONWEB_TLS_CERT=str(path), ROCKONWEB_TLS_KEY="/nowhere/key")
+        for host in ("apps.example.org", "nas.home.example.org"):
+            assert allowed_hosts.is_allowed_host(host, found)
+        for host in ("example.org", "home.example.org", "a.b.home.example.org", "common.example.org", "org", ""):
+            assert not allowed_hosts.is_allowed_host(host, found)
+    assert not allowed_hosts.is_allowed_host("apps.example.org", settings())
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_certificate_without_names_adds_none(tmp_path: Path, content: str | None) -> None:
+    path = certificate_file(tmp_path)
+    if content is not None:
+        path.write_text(content)
+    found = settings(ROCKONWEB_TLS_CERT=str(path), ROCKONWEB_TLS_KEY="/nowhere/key")
+    assert not allowed_hosts.is_allowed_host("common.example.org", found)
+    assert allowed_hosts.is_allowed_host("localhost", found)
 
 
 @pytest.fixture

@@ -279,6 +279,9 @@ def test_how_to_reach_it_is_told_on_loopback_without_a_screen_alone(
     assert f"ssh -L {settings.port}:127.0.0.1:{settings.port} {socket.gethostname()}" in told
     assert f"ROCKONWEB_BIND=0.0.0.0:{settings.port}" in told
     assert "unencrypted" in told
+    encrypted = supervisor.how_to_reach(replace(settings, tls_key=Path("key"), tls_certificate=Path("certificate")))
+    assert "unencrypted" not in "\n".join(encrypted)
+    assert encrypted[-1].endswith("reaches the login page.")
     assert supervisor.how_to_reach(replace(settings, host="0.0.0.0")) == []
     monkeypatch.setenv("DISPLAY", ":0")
     assert supervisor.how_to_reach(settings) == []

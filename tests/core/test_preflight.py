@@ -331,6 +331,16 @@ def test_a_network_is_missed_however_it_is_written(opts: list[list[str]]):
     assert found(sample, Answers(), make_host_facts(networks=both)) == []
 
 
+def test_a_link_network_of_somebody_else_is_named():
+    links = {"app": [{"name": "link", "source_container": "store"}]}
+    sample = build_definition({"store": {}, "app": {}}, container_links=links)
+    said = 'note: The network "link" exists already and was not created by this Rockonweb. '
+    said += "The containers join it and may be reached by others on it. An uninstall leaves it."
+    assert found(sample, Answers(), make_host_facts(networks={"link": NetworkFacts("link")})) == [said]
+    assert found(sample, Answers(), make_host_facts(networks={"link": NetworkFacts("link", ours=True)})) == []
+    assert found(sample, Answers(), make_host_facts(networks={})) == []
+
+
 def test_a_network_that_a_user_created_comes_back_as_it_was():
     sample = build_definition({"app": {"opts": [["--net", "lan"], ["--ip", "10.5.0.9"]]}})
     facts = make_host_facts(networks={}, stored_networks=frozenset({"lan"}))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rockonweb import config
+from rockonweb.blueprints.rockons import uninstall_preview
 from rockonweb.core.errors import EngineError
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.host import engine
@@ -16,7 +17,7 @@ from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.host.engine import connect_engine
 from rockonweb.models import Installation, Kind, Operation, State, db, transaction
 from rockonweb.work import operations, recovery
-from tests.support.app import FormClient, create_test_user
+from tests.support.app import FormClient, create_test_user, new_visitor
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, describe_steps
 from tests.support.queue_server import QueueServer
@@ -74,6 +75,51 @@ def test_two_instances_on_one_engine_leave_each_other_alone(
         assert other.run_operation(other.submit_review(reviewed)).progress == "failed"
         other.perform(Kind.UNINSTALL, second)
     assert engine.run_docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "shared") == before
+
+
+def test_the_link_network_of_another_instance_is_named_before_and_stays(
+    engine: DockerDaemon,
+    instance: Instance,
+    queue_server: QueueServer,
+    app_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    containers = {"{}-store": {"image": app_image, "tag": ""}, "{}": {"image": app_image, "tag": ""}}
+
+    def install(owner: Instance, name: str) -> tuple[Installation, list[str]]:
+        rockon = owner.add_rockon(
+            name,
+            {key.format(name): body for key, body in containers.items()},
+            container_links={name: [{"name": link, "source_container": f"{name}-store"} for link in ("Link", name)]},
+        )
+        reviewed = owner.prepare_install(rockon)
+        owner.run_operation(owner.submit_review(reviewed))
+        return rockon, [str(finding) for finding in reviewed.plan.findings]
+
+    (tmp_path / "other").mkdir()
+    other = Instance(tmp_path / "other", queue_server.url)
+    with other.app.app_context():
+        _, findings = install(other, "theirs")
+        assert not [finding for finding in findings if "network" in finding]
+    rockon, findings = install(instance, "mine")
+    said = [finding for finding in findings if "network" in finding]
+    assert [finding.partition(" exists")[0] for finding in said] == ['The network "Link"']
+    assert "An uninstall leaves it." in said[0]
+    left = uninstall_preview.preview_uninstall(rockon)
+    assert left.networks == ["mine"]
+    assert left.kept_networks == {"Link": "it was not created by this Rockonweb"}
+    monkeypatch.setattr(instance.app, "test_client_class", FormClient)
+    create_test_user()
+    page = new_visitor(instance.app).log_in("ada").get(f"/rockons/{rockon.id}/uninstall").text
+    removed, kept = page.split('class="stays"')
+    assert "<code>mine</code>" in removed
+    assert "<code>Link</code>" not in removed
+    assert "<code>Link</code>: it was not created by this Rockonweb" in kept
+    done = describe_steps(instance.perform(Kind.UNINSTALL, rockon))
+    assert "leave network Link: it was not created by this Rockonweb" in done
+    assert "remove network mine" in done
+    assert "Link" in engine.run_docker("network", "ls", "--format", "{{.Name}}")
 
 
 def test_a_container_is_never_found_by_the_beginning_of_an_id_or_an_image(

@@ -17,7 +17,6 @@ from rockonweb.core.operations.requests import (
     UpdateRequest,
     blank_request,
 )
-from rockonweb.core.plan import plan
 from rockonweb.core.text import t
 from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockOn, Role, State, concerns_rockon, db
 from rockonweb.web import catalogue_listing, drafts, rockon_page
@@ -119,11 +118,9 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     installation = rockon_page.rockon_or_404(rockon_id)
     if installation.state not in (State.INSTALLED, State.INSTALL_FAILED):
         return redirect_to_view("rockons.show", rockon_id=installation.id)
-    networks = plan.link_networks(installation.current_definition)
     return render_template(
         "rockons/uninstall.html",
         rockon=installation,
-        networks=networks,
         leftovers=uninstall_preview.preview_uninstall(installation),
         dependents=dependent_warnings(installation),
     )

@@ -33,7 +33,7 @@ from rockonweb.core.operations.steps import (
 )
 from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import format_command, reveal_argv
-from rockonweb.core.text import t
+from rockonweb.core.text import TranslatableText, t
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,21 @@ def share_steps(
 def link_networks(definition: Definition) -> list[str]:
     """Return the names of the networks that connect the containers of a rock-on, each once."""
     return list(dict.fromkeys(link.network for link in definition.network_links))
+
+
+def kept_networks(definition: Definition, containers: Collection[str], facts: HostFacts) -> dict[str, TranslatableText]:
+    """Return the link networks that an uninstall leaves, with why; `containers` are the rock-on's own."""
+    reasons = {}
+    for name in link_networks(definition):
+        network = (facts.networks or {}).get(name)
+        others = sorted({*network.containers} - {*containers}) if network else []
+        if network and not network.ours:
+            reasons[name] = t("it was not created by this Rockonweb")
+        elif network and name in facts.stored_networks:
+            reasons[name] = t("an owner created it")
+        elif others:
+            reasons[name] = t("still used by %(names)s", names=", ".join(others))
+    return reasons
 
 
 def image_references(definition: Definition) -> list[str]:

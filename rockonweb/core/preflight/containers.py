@@ -27,6 +27,19 @@ def check_containers(definition: Definition, answers: Answers, facts: HostFacts)
         yield from _check_network_options(definition, spec, name, facts)
         yield from _check_joined_networks(name, spec, answers)
     yield from find_stopped_lenders(definition, facts)
+    yield from _check_link_networks(definition, facts)
+
+
+def _check_link_networks(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
+    """Yield a finding for each link network that somebody else created: containers of others may be on it."""
+    for name in dict.fromkeys(link.network for link in definition.network_links):
+        network = (facts.networks or {}).get(name)
+        if network and not network.ours:
+            yield Finding(
+                "note",
+                t('The network "%(network)s" exists already and was not created by this Rockonweb.', network=name),
+                t("The containers join it and may be reached by others on it. An uninstall leaves it."),
+            )
 
 
 def find_stopped_lenders(definition: Definition, facts: HostFacts) -> Iterator[Finding]:

@@ -302,6 +302,23 @@ def test_uninstall_takes_containers_and_link_networks_and_nothing_else():
     )
 
 
+@pytest.mark.parametrize(
+    ("network", "stored", "reason"),
+    [
+        (NetworkFacts("BoxToStore", ("box", "box-store"), ours=True), (), None),
+        (NetworkFacts("BoxToStore", ("box",)), (), "it was not created by this Rockonweb"),
+        (NetworkFacts("BoxToStore", ("box", "guest"), ours=True), (), "still used by guest"),
+        (NetworkFacts("BoxToStore", ("box",), ours=True), ("BoxToStore",), "an owner created it"),
+    ],
+)
+def test_uninstall_leaves_a_link_network_of_others_and_says_why(
+    network: NetworkFacts, stored: tuple[str, ...], reason: str | None
+):
+    facts = HostFacts(networks={"BoxToStore": network}, stored_networks=frozenset(stored))
+    kept = plan.kept_networks(load_definition("everything"), {"box", "box-store"}, facts)
+    assert kept.get("BoxToStore") == reason
+
+
 def test_uninstall_of_what_is_partly_gone_takes_the_rest_and_what_an_older_definition_made():
     box = load_definition("everything")
     assert text(plan.plan_uninstall(box, {"box-store", "box-old"})) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -179,6 +180,8 @@ def retry_operation(operation_id: int, user: str) -> int:
         return submit_operation(installation, RestartRequest(), user)  # its install is complete, but not healthy
     if installation is None or isinstance(request, UnreadableRequest):
         raise unreadable_request_error()
+    if isinstance(request, InstallRequest) and not request.source:  # of an earlier version
+        request = replace(request, source=installation.last_source)
     return submit_operation(installation, request, user, operation.reviewed)
 
 

@@ -215,7 +215,8 @@ def _review_install(
         facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:
         facts = image_facts.add_image_facts(facts, plan.image_references(definition), docker, registry_seconds)
-    request, install_plan = assemble_install(definition, replace(request, answers=answers), facts)
+    # With its definition, so that a refresh in between, or before it is repeated, installs no other one.
+    request, install_plan = assemble_install(definition, replace(request, answers=answers, source=source), facts)
     return Review(
         installation,
         request,

@@ -89,6 +89,18 @@ def test_any_other_definition_is_shown_first(owner_client: FormClient, notes: ob
     assert not installs()
 
 
+def test_what_is_repeated_is_the_definition_that_was_reviewed(owner_client: FormClient, notes: Installation) -> None:
+    press(owner_client)
+    with transaction() as session:
+        session.get_one(Operation, 2).mark_finished(Progress.FAILED)
+        installation_by_id(1).state = State.INSTALL_FAILED
+    offer(opts=OPTIONS)
+    assert owner_client.submit_form("/operations/2/retry", page="/operations/2").location == "/operations/3"
+    assert not installation_by_id(1).current_definition.containers["notes"].run_options.capabilities
+    uninstall(3)
+    assert press(owner_client).location == "/rockons/1/install/summary"
+
+
 def test_what_was_last_installed_from_an_unknown_definition_is_shown_first(
     owner_client: FormClient, notes: Installation
 ) -> None:

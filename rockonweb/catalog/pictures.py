@@ -64,7 +64,7 @@ def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
     """
     if len(url) > MAX_URL:
         raise UnusableFile(t("is not a web address"))
-    permit = partial(_is_public_or_home, [urlsplit(home).hostname or "" for home in homes])
+    permit = partial(_public_or_home, [urlsplit(home).hostname or "" for home in homes])
     try:
         with http_client.new_http_session(permit) as session:
             answer, body = http_client.fetch_limited(session, url, MAX_BYTES, time.monotonic() + FILE_SECONDS, {})
@@ -90,7 +90,8 @@ def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
     return Picture(kind, body)
 
 
-def _is_public_or_home(home_hosts: list[str], addresses: Collection[str]) -> bool:
-    """Whether IP addresses, those of one host, are public, or also those of a metastore."""
+def _public_or_home(home_hosts: list[str], addresses: Collection[str]) -> Collection[str]:
+    """Return the IP addresses of a host if all are public, or also those of a metastore."""
     internal = http_client.internal_only(addresses)
-    return not internal or any(internal <= http_client.host_addresses(home) for home in home_hosts)
+    is_permitted = not internal or any(internal <= http_client.host_addresses(home) for home in home_hosts)
+    return addresses if is_permitted else ()

@@ -48,7 +48,7 @@ _UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IPv6 has for the intern
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Permit = Callable[[Collection[str]], bool]  # whether all of these IP addresses, those of one host, may be connected to
+Permit = Callable[[Collection[str]], Collection[str]]  # those of a host's IP addresses that may be connected to
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # of this thread's exchange, monotonic
 
@@ -73,18 +73,21 @@ class HomeNetwork:
     """A `Permit` for a server that an owner has chosen, which may be anywhere, and for where it redirects to.
 
     Only where the first host that is connected to, which is the chosen one, is on this machine or a private network,
-    such addresses are permitted from then on.
+    such addresses are permitted from then on. A host with addresses of both kinds is connected to there, or not at all:
+    otherwise one on the internet could pass for one of the private network.
     """
 
     def __init__(self) -> None:
         self._is_internal: bool | None = None
 
-    def __call__(self, addresses: Collection[str]) -> bool:
-        """Whether the addresses may be connected to."""
-        has_internal = bool(internal_only(addresses))
+    def __call__(self, addresses: Collection[str]) -> Collection[str]:
+        """Return the addresses that may be connected to."""
+        internal = internal_only(addresses)
         if self._is_internal is None:
-            self._is_internal = has_internal
-        return self._is_internal or not has_internal
+            self._is_internal = bool(internal)
+        if not internal:
+            return addresses
+        return internal if self._is_internal else ()
 
 
 def new_http_session(permit: Permit, connections: int = 1) -> requests.Session:
@@ -227,10 +230,13 @@ def _connect(connection: HTTPConnection, permit: Permit) -> socket.socket:
         raise NameResolutionError(host, connection, reason) from error
     except TimeoutError as error:
         raise ConnectTimeoutError(connection, f"{host} was not resolved in time") from error
-    if not permit({_plain(address) for *_, address in found}):
+    permitted = permit({_plain(address) for *_, address in found})
+    if not permitted:
         raise ForbiddenAddress(host)
     failure: OSError = OSError("it has no address")
     for family, kind, protocol, _, address in found:
+        if _plain(address) not in permitted:
+            continue
         sock = socket.socket(family, kind, protocol)
         try:
             for option in connection.socket_options or ():
@@ -292,14 +298,15 @@ class _LimitedAdapter(HTTPAdapter):
         """Return a manager whose connections, those to the proxy, may lead anywhere."""
         manager = super().proxy_manager_for(proxy, **options)
         if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = _limited_pools(lambda addresses: True)
+            manager.pool_classes_by_scheme = _limited_pools(lambda addresses: addresses)
         return manager
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         """Send a request. Raises ForbiddenAddress where a proxy would connect to something that is not permitted."""
         if select_proxy(request.url or "", options.get("proxies")):
             host = urlsplit(request.url or "").hostname or ""
-            if not self._permit(host_addresses(str(host))):
+            addresses = host_addresses(str(host))  # none of a name that only the proxy knows
+            if len(self._permit(addresses)) < len(addresses):
                 raise ForbiddenAddress(str(host))
         return super().send(request, *arguments, **options)
 

@@ -496,7 +496,7 @@ def _file_facts(path: Path, folder: Path) -> diagnosis.FileFacts:
 
 def _probe_address(url: str) -> Literal["ours", "another", "nothing"]:
     """Return what answers at this instance's web address: a Rockonweb, another server, or nothing."""
-    with http_client.new_http_session(lambda _: True) as session, warnings.catch_warnings():
+    with http_client.new_http_session(lambda addresses: addresses) as session, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the certificate, which is for another host name
         session.trust_env, session.verify = False, False
         try:

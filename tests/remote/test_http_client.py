@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -13,18 +13,19 @@ import requests
 
 from rockonweb.remote import http_client
 from rockonweb.remote.http_client import ForbiddenAddress, HomeNetwork, NoWebAddress, Permit, TooLarge, internal_only
+from tests.support.claims import free_port
 from tests.support.odd_server import odd_server, redirect_to, respond_with
 from tests.support.resolving import PUBLIC, Resolver
 
 SECONDS = 1.0  # for an exchange in these tests
 
 
-def only_public(addresses: object) -> bool:
-    return not internal_only(addresses)  # type: ignore[arg-type]
+def only_public(addresses: Collection[str]) -> Collection[str]:
+    return () if internal_only(addresses) else addresses
 
 
-def anything(_: object) -> bool:
-    return True
+def anything(addresses: Collection[str]) -> Collection[str]:
+    return addresses
 
 
 def fetch(url: str, permit: Permit = anything, **options: object) -> bytes:
@@ -91,6 +92,22 @@ def test_a_redirect_is_judged_as_the_first_address(monkeypatch: pytest.MonkeyPat
 def test_a_server_of_the_own_network_that_an_owner_chose_may_lead_to_others_there() -> None:
     with odd_server({"/b": respond_with(b"found")}) as other, odd_server({"/a": redirect_to(f"{other}/b")}) as url:
         assert fetch(f"{url}/a", HomeNetwork()) == b"found"
+
+
+def test_a_server_of_the_internet_does_not_pass_for_one_of_the_own_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    requested: list[str] = []
+    with (
+        odd_server({"/b": respond_with(b"secret")}, requested) as inner,
+        odd_server({"/a": redirect_to(f"{inner}/b")}, requested) as outer,
+    ):
+        names = Resolver(monkeypatch, {"both.example": ["127.0.0.3", PUBLIC]})
+        names.lead(PUBLIC, outer)
+        names.lead("127.0.0.3", f"http://127.0.0.1:{free_port()}")  # nobody is there
+        with pytest.raises(requests.ConnectionError):
+            fetch("http://both.example/a", HomeNetwork())
+        names.lead("127.0.0.3", outer)
+        assert fetch("http://both.example/a", HomeNetwork()) == b"secret"
+    assert requested == ["/a", "/b"]
 
 
 def test_a_name_for_which_a_proxy_connects_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,16 +32,20 @@ class Leases(Connection):
         Raises EngineError.
         """
         former = [
-            other.name for other in present if other.holder == lease.holder or other.until < lease.until - LEASE_SECONDS
+            other for other in present if other.holder == lease.holder or other.until < lease.until - LEASE_SECONDS
         ]
         name = f"rockonweb-lease-{self.instance}-{lease.holder}-{int(lease.until)}"
         labels = {label: str(getattr(lease, field)) for field, label in _LABELS.items()}
         with translate_errors():
             self._api.create_volume(name, labels={**labels, INSTANCE_LABEL: self.instance})
-            for other in former:
+        self.remove_leases(other for other in former if other.name != name)
+
+    def remove_leases(self, leases: Iterable[Lease]) -> None:
+        """Remove leases, as far as they are there. Raises EngineError."""
+        with translate_errors():
+            for lease in leases:
                 with suppress(APIError):  # it ends by itself
-                    if other != name:
-                        self._api.remove_volume(other)
+                    self._api.remove_volume(lease.name)
 
 
 def _read_lease(volume: dict[str, Any]) -> Lease | None:

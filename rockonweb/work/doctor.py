@@ -319,7 +319,8 @@ class _InstanceProbe:
 
     def inspect_copies(self) -> CheckResult:
         """Check whether another copy of this instance looks after Docker."""
-        master = lease.find_master(self._connect_docker().list_leases(), time.time())
+        docker = self._connect_docker()
+        master = lease.find_master(docker.list_leases(), docker.system_time())
         other = master if master and master.holder != mastership.holder_id(self.settings) else None
         return diagnosis.diagnose_copies(other.place if other else "")
 

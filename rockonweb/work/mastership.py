@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-import time
 from contextlib import suppress
 
 from redis.exceptions import RedisError
@@ -24,19 +23,36 @@ class OtherCopyActive(EngineError):
 def hold_lease(docker: Engine) -> Lease | None:
     """Renew this copy's lease. Returns the lease of another copy where that one looks after the engine, else None.
 
-    Raises EngineError.
+    Times are those of the engine's clock, the only one that all copies share. Raises EngineError.
     """
-    settings, now = current_config(), time.time()
+    settings = current_config()
     holder = holder_id(settings)
-    leases = docker.list_leases()
+    leases, now = docker.list_leases(), docker.system_time()
     master = find_master(leases, now)
     if master and master.holder != holder:
         return master
     own = [lease for lease in leases if lease.holder == holder]
     if renewed := renew_lease(own, holder, f"{socket.gethostname()}:{settings.instance}", now):
         docker.write_lease(renewed, leases)
-        master = find_master(docker.list_leases(), now)  # another one may have written its own at the same moment
-    return master if master and master.holder != holder else None
+        if master is None and (rival := find_other_master(docker)):
+            release_lease(docker)  # both claim it at the same moment: whoever sees the other does not get it
+            return rival
+    return None
+
+
+def find_other_master(docker: Engine) -> Lease | None:
+    """Return the lease of the other copy that looks after the engine if this one does not, None where there is none.
+
+    Raises EngineError.
+    """
+    holder = holder_id(current_config())
+    return find_master((lease for lease in docker.list_leases() if lease.holder != holder), docker.system_time())
+
+
+def release_lease(docker: Engine) -> None:
+    """Give up this copy's lease, so that the next one need not wait for its end. Raises EngineError."""
+    holder = holder_id(current_config())
+    docker.remove_leases(lease for lease in docker.list_leases() if lease.holder == holder)
 
 
 def refuse_other_copy(docker: Engine) -> None:

@@ -28,13 +28,15 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import catalog, config
 from rockonweb.accounts import instance_key, users
-from rockonweb.core.errors import BadInput, Conflict, RockonwebError, wrap_os_error
+from rockonweb.core.errors import BadInput, Conflict, EngineError, RockonwebError, wrap_os_error
 from rockonweb.core.text import from_stored, t, to_stored
+from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
 from rockonweb.models.base import wrap_database_error
 from rockonweb.work import (
     failing_roles,
     instance_files,
+    mastership,
     queue,
     queue_server,
     roles,
@@ -47,6 +49,7 @@ from rockonweb.work.worker_pool import WorkerState
 READY_SECONDS = 60
 QUEUE_SERVER = "queue server"  # a role's name
 END_SECONDS = 10  # between SIGTERM and SIGKILL
+RELEASE_SECONDS = 2  # at the end, for each of Docker's answers
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is restarted; doubled each time
 STEADY_SECONDS = 60  # a role that lived longer is restarted after the first pause again
 MAX_REPORT_BYTES = 1_000_000  # of what a role writes about its end
@@ -222,6 +225,8 @@ class _Supervisor:
                     _signal_role(role, signal.SIGKILL)
                     os.waitpid(role.pid, 0)
                     role.pid = 0
+            if group is not queue_servers:
+                _run_in_child(lambda: _release_engine(self.app))
 
     def _announce_ready(self, late: bool) -> bool:
         """Print that all is ready, once it is, or when `late` what is not. Returns whether it was printed."""
@@ -279,6 +284,12 @@ def _prepare_database(app: Flask) -> None:
         users.ensure_admin(settings)
         users.ensure_setup_code(settings)
         catalog.load_starter()
+
+
+def _release_engine(app: Flask) -> None:
+    """Let another copy of this instance look after Docker at once, such as its next container."""
+    with app.app_context(), suppress(EngineError), get_host().connect_docker(seconds=RELEASE_SECONDS) as docker:
+        mastership.release_lease(docker)
 
 
 def _run_in_child(work: Callable[[], None]) -> int:

@@ -1,5 +1,7 @@
 """The pages of networks."""
 
+import time
+
 import pytest
 from werkzeug.test import TestResponse
 
@@ -50,6 +52,9 @@ class Docker(stand_in.FakeDocker):
 
     def list_leases(self) -> list[Lease]:
         return []
+
+    def system_time(self) -> int:
+        return int(time.time())
 
     def write_lease(self, lease: Lease, present: list[Lease]) -> None:
         assert lease.holder

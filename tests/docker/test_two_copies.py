@@ -2,16 +2,17 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rockonweb import config, create_app
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.instance.lease import LEASE_SECONDS
+from rockonweb.core.instance.lease import LEASE_SECONDS, Lease
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
-from rockonweb.host import get_host
+from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Kind, Operation, db
 from rockonweb.work import mastership, operations, queue, recovery, runner
 from rockonweb.work.doctor import examine_instance
@@ -19,6 +20,7 @@ from tests.docker.test_recovery import hang_after, working
 from tests.support.apps import wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
+from tests.support.stack import Stack
 
 
 @pytest.fixture
@@ -80,12 +82,64 @@ def test_the_second_takes_over_when_the_first_has_gone(
     instance: Instance, copied: config.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with create_app(copied).app_context():
-        later = time.time() + LEASE_SECONDS + 1
+        later = int(time.time()) + LEASE_SECONDS + 2
         with get_host().connect_docker() as docker:
             assert not mastership.watch_lease(docker)
             with monkeypatch.context() as patch:
-                patch.setattr(mastership.time, "time", lambda: later)
+                patch.setattr(type(docker), "system_time", lambda _: later)
                 assert mastership.watch_lease(docker)
                 assert mastership.other_copy() is None
                 assert [lease.place.endswith("copy") for lease in docker.list_leases()] == [True]
         db.session.remove()
+
+
+def test_of_two_that_start_at_once_no_more_than_one_looks_after_the_engine(
+    engine: DockerDaemon, instance: Instance, copied: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_leases(engine)
+    others: list[Lease | None] = []
+
+    def claim_first(docker: Engine, lease: Lease, present: list[Lease]) -> None:
+        patch.undo()  # the copy has looked after this one has, and claims it before
+        with create_app(copied).app_context():
+            others.append(mastership.hold_lease(docker))
+        docker.write_lease(lease, present)
+
+    with get_host().connect_docker() as docker, monkeypatch.context() as patch:
+        patch.setattr(type(docker), "write_lease", claim_first)
+        others.append(mastership.hold_lease(docker))
+        assert others[0] is None
+        assert others[1] is not None
+        with create_app(copied).app_context():
+            assert mastership.hold_lease(docker) is None
+        assert mastership.hold_lease(docker) is not None
+
+
+def test_a_copy_on_a_machine_whose_clock_is_wrong_is_the_second_too(
+    instance: Instance, copied: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = time.time() + 3600
+    with get_host().connect_docker() as docker:
+        assert mastership.hold_lease(docker) is None
+        with create_app(copied).app_context(), monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: wrong)
+            assert mastership.hold_lease(docker) is not None
+        assert mastership.hold_lease(docker) is None
+
+
+def test_one_that_ends_leaves_the_engine_at_once(engine: DockerDaemon, stack: Callable[..., Stack]) -> None:
+    remove_leases(engine)
+    started = stack(engine.host)
+    wait_for(lambda: list_leases(engine))
+    started.stop()
+    assert not list_leases(engine)
+    started.start()  # for the fixture
+
+
+def list_leases(engine: DockerDaemon) -> list[str]:
+    return engine.run_docker("volume", "ls", "-q", "--filter", "name=rockonweb-lease-").split()
+
+
+def remove_leases(engine: DockerDaemon) -> None:
+    for name in list_leases(engine):
+        engine.run_docker("volume", "rm", name)

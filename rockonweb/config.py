@@ -1,4 +1,4 @@
-"""Configuration from environment variables, or a `.env` file in the working directory."""
+"""Configuration from environment variables, or a `.env` file of the instance, the working directory or the checkout."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from flask import current_app
 
+from rockonweb import program
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.status.health import HealthLimits
 from rockonweb.core.text import t
@@ -105,11 +106,11 @@ class Config:
 def load_config(environ: Mapping[str, str] | None = None) -> Config:
     """Return the configuration. The environment overrides `.env`. Raises BadInput for an invalid value."""
     if environ is None:
-        environ = {**{key: value or "" for key, value in dotenv_values(".env").items()}, **os.environ}
+        environ = read_environment()
         for key in environ:
             if key.startswith("DOCKER_"):  # Docker's client reads its own variables from `os.environ`
                 os.environ.setdefault(key, environ[key])
-    instance = Path(environ.get("ROCKONWEB_INSTANCE") or "instance").absolute()
+    instance = program.locate_instance(environ)
     host, port = _parse_bind(environ.get("ROCKONWEB_BIND") or "127.0.0.1:8000")
     tls_key, tls_certificate = _parse_tls(environ)
     return Config(
@@ -140,6 +141,27 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         trusted_proxies=_parse_proxies(environ.get("ROCKONWEB_PROXIES") or ""),
         public_url=_parse_public_url(environ.get("ROCKONWEB_URL") or ""),
     )
+
+
+def read_environment() -> dict[str, str]:
+    """Return the environment's variables, and those of the `.env` files that it does not have.
+
+    The instance's own file counts before that of the working directory, which may belong to another program; that of
+    a checkout counts for its own instance.
+    """
+    checkout = None if os.environ.get("ROCKONWEB_INSTANCE") else program.find_checkout()
+    files = {**(_read_env_file(checkout) if checkout else {}), **_read_env_file(Path())}
+    instance = program.locate_instance({**files, **os.environ})
+    own = _read_env_file(instance)
+    own.pop("ROCKONWEB_INSTANCE", None)
+    return {**files, **own, **os.environ}
+
+
+def _read_env_file(folder: Path) -> dict[str, str]:
+    path = folder / ".env"
+    if not os.access(path, os.R_OK):
+        return {}
+    return {key: value or "" for key, value in dotenv_values(path).items()}
 
 
 class KeyUnusable(RockonwebError):

@@ -55,12 +55,12 @@ def command_line(command_line: CommandLine) -> CommandLine:
     return command_line
 
 
-def test_as_a_program_it_makes_its_database_at_the_first_use_and_ends_with_a_status(tmp_path: Path) -> None:
-    environ = CommandLine(tmp_path).environ
-    done = subprocess.run([PROGRAM, "catalog", "list"], cwd=tmp_path, env=environ, capture_output=True, text=True)
+def test_as_a_program_it_ends_with_a_status(command_line: CommandLine) -> None:
+    folder, environ = command_line.folder, command_line.environ
+    done = subprocess.run([PROGRAM, "catalog", "list"], cwd=folder, env=environ, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "available" in done.stdout
-    done = subprocess.run([PROGRAM, "nonsense"], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    done = subprocess.run([PROGRAM, "nonsense"], cwd=folder, env=environ, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such command 'nonsense'." in done.stderr
     assert "Traceback" not in done.stderr
@@ -82,7 +82,8 @@ def test_the_list_says_of_a_command_what_its_own_help_begins_with() -> None:
     assert [command.name for command in COMMANDS] == [command.load_command().name for command in COMMANDS]
 
 
-def test_flask_has_the_same_commands(command_line: CommandLine) -> None:
+def test_flask_has_the_same_commands(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROCKONWEB_INSTANCE", str(command_line.instance))
     app = create_app(config.load_config(command_line.environ))
     register_commands(app)
     runner = app.test_cli_runner()
@@ -249,13 +250,14 @@ def test_a_token_is_limited_by_role_and_days(command_line: CommandLine) -> None:
 # -- the operating system -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [["catalog", "list"], ["up"], ["worker"], ["forget-secrets"], ["share", "list"]])
+@pytest.mark.parametrize("command", [["catalog", "list"], ["forget-secrets"], ["share", "add", "pictures"]])
 def test_an_error_of_the_operating_system_is_a_sentence(command_line: CommandLine, command: list[str]) -> None:
-    (command_line.folder / "file").write_text("")
-    done = command_line.run(*command, ROCKONWEB_INSTANCE=str(command_line.folder / "file" / "instance"))
+    (command_line.instance / "secret.key").unlink(missing_ok=True)
+    (command_line.instance / "secret.key").mkdir()
+    done = command_line.run(*command)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"This machine refused it: {command_line.folder}/file" in done.stderr
-    assert "Not a directory. Check the permissions" in done.stderr
+    assert f"This machine refused it: {command_line.instance}/secret.key: Is a directory." in done.stderr
+    assert "Check the permissions" in done.stderr
 
 
 def test_a_full_disk_is_a_sentence(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb import config
+from rockonweb import config, program
 from rockonweb.config import Config
 from rockonweb.core.errors import BadInput
 from rockonweb.core.status.health import HealthLimits
@@ -21,6 +21,7 @@ def read(tmp_path: Path, **environ: str) -> Config:
 def test_without_any_variable_there_are_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(config, "ROCKSTOR_SHARES_ROOT", tmp_path / "nothing here")
+    monkeypatch.setattr(program, "find_checkout", lambda: tmp_path)
     assert config.load_config({}) == Config(
         instance=tmp_path / "instance",
         host="127.0.0.1",

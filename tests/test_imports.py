@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "rockonweb"
 
 DOMAIN = "core core/docker core/definition core/answers core/containers core/status core/operations core/preflight"
 CORE = f"{DOMAIN} core/handlers core/plan core/questions core/formats core/instance"
-INFRASTRUCTURE = f"{CORE} config languages models remote"
+INFRASTRUCTURE = f"{CORE} program config languages models remote"
 LOWER = f"{INFRASTRUCTURE} accounts catalog host migrations"
 WORK = f"{LOWER} work"
 ARROWS = {
@@ -33,7 +33,8 @@ ARROWS = {
     "core/formats": f"{DOMAIN} core/plan core/questions",
     "core/instance": "core core/docker",
     # what keeps, asks and touches
-    "config": "core core/status",
+    "program": "core",
+    "config": "core core/status program",
     "languages": "core",
     "models": f"{CORE} languages",
     "remote": "core",

@@ -7,6 +7,7 @@ import sys
 import click
 
 from rockonweb import config
+from rockonweb.cli import instance
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.instance import diagnosis
 from rockonweb.work import doctor
@@ -20,8 +21,12 @@ def examine(as_json: bool) -> None:
     Run it as the user of the service and with the same environment.
     """
     try:
-        findings = doctor.examine_instance(config.load_config(), config.VERSION)
+        settings = config.load_config()
     except RockonwebError as error:
         findings = [diagnosis.CheckResult("settings", "fail", error.sentence, error.hint)]
+    else:
+        if not config.read_environment().get("ROCKONWEB_INSTANCE"):  # one that is named is examined, whatever it is
+            instance.require_instance(settings)
+        findings = doctor.examine_instance(settings, config.VERSION)
     click.echo(diagnosis.format_report(findings, as_json=as_json))
     sys.exit(1 if diagnosis.has_failure(findings) else 0)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import Flask, current_app
+from flask import Flask, current_app, has_app_context
 from flask.cli import with_appcontext
 from sqlalchemy import inspect
 
-from rockonweb import catalog
+from rockonweb import catalog, config, program
 from rockonweb.accounts import instance_key
 from rockonweb.config import Config, current_config
 from rockonweb.core.errors import BadInput
@@ -33,13 +33,25 @@ def get_settings() -> Config:
 
 
 def with_instance(command: Command) -> Command:
-    """Decorate a command to run in the application's context.
+    """Decorate a command to run in the application's context of an instance that exists.
 
-    The first use of the command line creates the database, which `up` does otherwise.
+    Without one it raises BadInput, and creates nothing.
     """
 
     @wraps(command)
-    def prepare_and_run(*args: Any, **options: Any) -> None:
+    def check_and_run(*args: Any, **options: Any) -> None:
+        instance_files.fix_permissions(get_settings())
+        instance_key.verify_key()
+        command(*args, **options)
+
+    return check_first(require_instance, check_and_run)  # type: ignore[return-value]
+
+
+def with_new_instance(command: Command) -> Command:
+    """Decorate a command to run in the application's context of an instance, which is created where it is missing."""
+
+    @wraps(command)
+    def create_and_run(*args: Any, **options: Any) -> None:
         instance_files.fix_permissions(get_settings())
         if not inspect(db.engine).has_table("rockon"):
             upgrade.upgrade_database()
@@ -47,7 +59,33 @@ def with_instance(command: Command) -> Command:
         instance_key.verify_key()
         command(*args, **options)
 
-    return with_appcontext(prepare_and_run)  # type: ignore[return-value]
+    return check_first(instance_files.create_folder, create_and_run)  # type: ignore[return-value]
+
+
+def check_first(check: Callable[[Config], None], command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that runs a check before the application is loaded, which would create the instance."""
+    in_application = with_appcontext(command)
+
+    @wraps(command)
+    def check_and_run(*args: Any, **options: Any) -> None:
+        check(get_settings() if has_app_context() else config.load_config())
+        in_application(*args, **options)
+
+    return check_and_run
+
+
+def require_instance(settings: Config) -> None:
+    """Raise BadInput where there is no instance in the configured folder, or where this user may not use it."""
+    instance_files.refuse_unusable(settings)
+    if program.is_instance(settings.instance):
+        return
+    environ = config.read_environment()
+    looked = " and ".join(map(str, program.instance_folders(environ)))
+    others = [f"There is one in {folder}." for folder in program.other_instances(environ)]
+    raise BadInput(
+        f"There is no Rockonweb here yet: no instance in {looked}.",
+        " ".join((*others, f"Name its folder by ROCKONWEB_INSTANCE, or create one: {program.start_command()}")),
+    )
 
 
 def find_rockon(name: str) -> Installation:

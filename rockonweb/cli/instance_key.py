@@ -6,6 +6,7 @@ import click
 
 from rockonweb import config, create_app
 from rockonweb.accounts import instance_key
+from rockonweb.cli import instance
 from rockonweb.core.errors import Conflict
 from rockonweb.models import db
 from rockonweb.work import instance_files, supervisor
@@ -29,6 +30,7 @@ def forget_secrets() -> None:
     Refused while the key fits, and while Rockonweb runs.
     """
     settings = config.load_config()
+    instance.require_instance(settings)
     instance_files.fix_permissions(settings)
     with supervisor.lock_instance(settings):
         _refuse_usable_key(settings)

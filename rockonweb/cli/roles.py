@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import click
-from flask.cli import with_appcontext
 
 from rockonweb.cli import instance
-from rockonweb.work import roles, supervisor, warm_up
+from rockonweb.work import instance_files, roles, supervisor, warm_up
 
 
 @click.command()
-@with_appcontext
+@partial(instance.check_first, instance_files.create_folder)
 def up() -> None:
     """Run everything: database, queue server, web server, workers, watcher."""
     sys.exit(supervisor.run_supervisor(instance.get_app()))
 
 
 @click.command()
-@instance.with_instance
+@instance.with_new_instance
 def web() -> None:
     """Serve the pages only."""
     roles.serve_web(instance.get_app())
@@ -27,7 +27,7 @@ def web() -> None:
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Only start, stop, restart and uninstall, so that these never wait long.")
-@instance.with_instance
+@instance.with_new_instance
 def worker(quick: bool) -> None:
     """Run one worker only."""
     warm_up.warm_up()
@@ -35,7 +35,7 @@ def worker(quick: bool) -> None:
 
 
 @click.command()
-@instance.with_instance
+@instance.with_new_instance
 def watch() -> None:
     """Run the watcher only."""
     roles.run_watcher(instance.get_app())

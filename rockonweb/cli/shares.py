@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from flask.cli import with_appcontext
 
 from rockonweb.accounts import audit
+from rockonweb.cli import instance
 from rockonweb.core.text import format_size
 from rockonweb.host import get_host
 
@@ -21,7 +22,7 @@ def share() -> None:
 
 @share.command("add")
 @click.argument("name")
-@with_appcontext
+@partial(instance.check_first, instance.require_instance)
 def add_share(name: str) -> None:
     """Create a share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
     location = get_host().shares.new_share_constraints().description
@@ -33,7 +34,7 @@ def add_share(name: str) -> None:
 
 @share.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_appcontext
+@partial(instance.check_first, instance.require_instance)
 def list_shares(as_json: bool) -> None:
     """List the shares."""
     shares = get_host().shares.shares_by_name()

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from rockonweb.config import Config
-from rockonweb.core.errors import RockonwebError
+from rockonweb.config import Config, make_private_folder
+from rockonweb.core.errors import BadInput, RockonwebError
 
 UMASK = 0o077
+_CHOOSE_ANOTHER = "Is its disk read-only or full? Name a folder that you may write to by ROCKONWEB_INSTANCE."
 PRIVATE_FILES = ("secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock", "failing-roles.json*")
 PRIVATE_FOLDERS = ("icons", "locks", "redis", "tls")
 GROUP_AND_OTHERS = 0o077  # permission bits of group and others
@@ -24,6 +26,39 @@ GROUP_AND_OTHERS = 0o077  # permission bits of group and others
 def restrict_umask() -> None:
     """Create files and folders accessible to their owner only from now on; to be called first in a program."""
     os.umask(UMASK)
+
+
+def create_folder(settings: Config) -> None:
+    """Create the instance's folder unless it exists. Raises BadInput where that, or writing to it, is not possible."""
+    folder = settings.instance
+    try:
+        make_private_folder(folder)
+    except OSError as error:
+        raise BadInput(f"The folder {folder} can't be created: {error.strerror}.", _CHOOSE_ANOTHER) from None
+    refuse_unusable(settings)
+
+
+def refuse_unusable(settings: Config) -> None:
+    """Raise BadInput where the instance's folder exists and this user can't write to it."""
+    folder = settings.instance
+    if not os.path.isdir(folder) or os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return
+    owner, user = folder.stat().st_uid, os.geteuid()
+    if owner != user and user != 0:
+        name = user_name(owner)
+        raise BadInput(
+            f"The instance {folder} belongs to {name}, and you are {user_name(user)}.",
+            f"Run this as that user: sudo -u {name} … Or name a folder of your own by ROCKONWEB_INSTANCE.",
+        )
+    raise BadInput(f"The instance {folder} can't be written to.", _CHOOSE_ANOTHER)
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def fix_permissions(settings: Config) -> list[str]:

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from urllib3.exceptions import InsecureRequestWarning
 
-from rockonweb import catalog, config
+from rockonweb import catalog, config, program
 from rockonweb.accounts import instance_key, users
 from rockonweb.core.errors import BadInput, Conflict, EngineError, RockonwebError, wrap_os_error
 from rockonweb.core.text import from_stored, t, to_stored
@@ -270,8 +270,8 @@ def how_to_reach(settings: config.Config) -> list[str]:
     return [
         f"It listens on this machine alone. From another one: ssh -L {settings.port}:127.0.0.1:{settings.port} "
         f"{socket.gethostname()}, then open the address above there.",
-        f"To open it to your whole network: ROCKONWEB_BIND=0.0.0.0:{settings.port} script/run. Then everybody there "
-        f"reaches the login page{encryption}.",
+        f"To open it to your whole network: ROCKONWEB_BIND=0.0.0.0:{settings.port} {program.start_command()}. Then "
+        f"everybody there reaches the login page{encryption}.",
     ]
 
 

@@ -13,17 +13,19 @@ import click
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
 from rockonweb.core.answers.answers import Answers, parse_answers_json, read_answers
-from rockonweb.core.errors import BadInput, EngineError
+from rockonweb.core.errors import BadInput, EngineError, EngineUnreachable, QueueUnreachable
 from rockonweb.core.operations.requests import InstallRequest, blank_request
 from rockonweb.core.secret import reveal_argv
 from rockonweb.core.text import join_texts, t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, db, repository
-from rockonweb.work import operations
+from rockonweb.work import heartbeat, operations
 from rockonweb.work.collect_facts import free_port_suggester
 from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, review_request, submit_review
 
 POLL_SECONDS = 0.3
+UNSERVED_SECONDS = 30  # without a worker, one that died is started again within this time
+WAIT_HELP = "Wait for the end, and exit 1 when it failed, 3 when Docker or the queue is away."
 CONFIRM_HINT = t("If you agree, repeat the command with --confirm %(code)s.")
 
 
@@ -62,7 +64,7 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 @click.argument("name")
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
 @click.option("--confirm", default="", metavar="CODE", help="Agree to what a refused install printed as new.")
-@click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
+@click.option("--wait", is_flag=True, help=WAIT_HELP)
 @instance.with_instance
 def install(name: str, file: Path | None, confirm: str, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
@@ -79,7 +81,7 @@ def install(name: str, file: Path | None, confirm: str, wait: bool) -> None:
 def _lifecycle_command(kind: Kind, sentence: str) -> click.Command:
     @click.command(str(kind), help=sentence)
     @click.argument("name")
-    @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
+    @click.option("--wait", is_flag=True, help=WAIT_HELP)
     @instance.with_instance
     def command(name: str, wait: bool) -> None:
         _report_operation(
@@ -130,20 +132,40 @@ def _read_answers(installation: Installation, file: Path | None) -> Answers:
 
 
 def _report_operation(operation_id: int, wait: bool) -> None:
-    """Print the operation's id, or wait for its end and print its outcome. Raises EngineError where it failed."""
+    """Print the operation's id, or wait for its end and print its outcome.
+
+    Raises EngineError where it failed, EngineUnreachable where it did because Docker is away, QueueUnreachable where
+    nobody takes it from the queue.
+    """
     if not wait:
         click.echo(f"operation {operation_id} is queued")
         return
-    while True:
-        operation = db.session.get_one(Operation, operation_id, populate_existing=True)
-        if not operation.is_active:
-            break
-        db.session.rollback()
-        time.sleep(POLL_SECONDS)
+    operation = _await_end(operation_id)
     for step in operation.steps:
         click.echo(f"{step.progress:12} {step.title}")
     if operation.progress is not Progress.DONE:
         failed = next((step for step in operation.steps if step.progress is Progress.FAILED), None)
         output = join_texts("\n", (failed.output, failed.app_output)) if failed else ""
-        raise EngineError(operation.error or str(operation.progress), operation.hint, output)
+        error_class = EngineUnreachable if operation.notes.unreachable else EngineError
+        raise error_class(operation.error or str(operation.progress), operation.hint, output)
     click.echo("done")
+
+
+def _await_end(operation_id: int) -> Operation:
+    """Return an operation once it has ended. Raises QueueUnreachable where nobody takes it from the queue."""
+    served_at = time.monotonic()
+    while True:
+        operation = db.session.get_one(Operation, operation_id, populate_existing=True)
+        if not operation.is_active:
+            return operation
+        workers = heartbeat.count_workers()
+        served = workers.full or (workers.quick and operation.transition.is_quick)
+        if operation.progress is not Progress.QUEUED or served:
+            served_at = time.monotonic()
+        elif time.monotonic() - served_at > UNSERVED_SECONDS:
+            raise QueueUnreachable(
+                f"Nobody takes operation {operation_id} from the queue.",
+                "It stays queued, and is run once Rockonweb runs again: start it with `rockonweb up`.",
+            )
+        db.session.rollback()
+        time.sleep(POLL_SECONDS)

@@ -371,6 +371,7 @@ def _finish_operation(operation_id: int, progress: Progress, error: RockonwebErr
         operation = session.get_one(Operation, operation_id)
         outcome = error or RockonwebError("")
         operation.mark_finished(progress, outcome.sentence, outcome.hint)
+        operation.notes = replace(operation.notes, unreachable=isinstance(error, EngineUnreachable))
         _end_steps(operation, progress, outcome.output)
         if operation.installation is not None:
             keep_on_failure = isinstance(error, Unhealthy) and operation.transition.keep_on_failure

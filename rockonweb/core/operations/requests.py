@@ -154,6 +154,7 @@ class Notes:
     step, None until then. `owes`: its rollback is still pending, because Docker was unreachable. `warnings` are the
     findings that did not block it when it started: sentences with their hints. `stays`: the install is kept, as it is
     complete but unhealthy. `page_answers`: the app's own page has answered since its containers were started.
+    `unreachable`: it failed because Docker did not answer.
     """
 
     state: State | None = None
@@ -163,3 +164,4 @@ class Notes:
     warnings: tuple[tuple[StoredSentence, StoredSentence], ...] = ()
     stays: bool = False
     page_answers: bool = False
+    unreachable: bool = False

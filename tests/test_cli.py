@@ -5,17 +5,19 @@ import getpass
 import json
 import logging
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 from sqlalchemy import text
 
 from rockonweb import config, create_app
-from rockonweb.cli import COMMANDS, LIMITER, register_commands
+from rockonweb.cli import COMMANDS, register_commands
 from rockonweb.models import Kind, Metastore, Network, Operation, Progress, db, transaction
 from tests.support.app import mark_installed
 from tests.support.command_line import PROGRAM, CommandLine
@@ -39,7 +41,7 @@ for option in "--version", "--help":
     with contextlib.suppress(SystemExit):
         cli.main()
 print(*sys.modules)
-for command in (*cli.COMMANDS, cli.LIMITER):
+for command in cli.COMMANDS:
     command.load_command()
 import rockonweb.jobs, rockonweb.app, rockonweb.work.watcher
 print(*sys.modules)
@@ -77,9 +79,28 @@ def test_help_and_version_answer_at_once_and_only_a_command_imports_what_it_need
 
 
 def test_the_list_says_of_a_command_what_its_own_help_begins_with() -> None:
-    for command in (*COMMANDS, LIMITER):
+    for command in COMMANDS:
         assert command.get_short_help_str(1000) == command.load_command().get_short_help_str(1000)
     assert [command.name for command in COMMANDS] == [command.load_command().name for command in COMMANDS]
+
+
+OWN_OPTIONS = {"--help", "--version"}
+
+
+def test_help_shows_our_commands_and_options_alone(command_line: CommandLine) -> None:
+    def listed(text: str) -> list[str]:
+        return re.findall(r"^  ([a-z-]+) ", text.partition("Commands:")[2], re.MULTILINE)
+
+    shown = command_line.run("--help").stdout
+    assert listed(shown) == sorted(command.name or "" for command in COMMANDS)
+    assert {*re.findall(r"--[a-z-]+", shown)} == OWN_OPTIONS
+    for command in COMMANDS:
+        loaded = command.load_command()
+        if isinstance(loaded, click.Group):
+            shown = command_line.run(str(command.name), "--help").stdout
+            assert listed(shown) == sorted(loaded.commands)
+            assert {*re.findall(r"--[a-z-]+", shown)} <= OWN_OPTIONS
+    assert command_line.run("routes").returncode == command_line.run("limiter").returncode == 2
 
 
 def test_flask_has_the_same_commands(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 import click
 from flask import Flask
-from flask.cli import FlaskGroup
+from flask.cli import ScriptInfo
 
 from rockonweb import config, create_app
 from rockonweb.core.errors import BadInput, RockonwebError, wrap_os_error
@@ -107,30 +107,15 @@ class LazyCommand(click.Command):
         return self.load_command().make_context(info_name, args, parent, **extra)
 
 
-class LazyGroup(FlaskGroup):
-    """A group whose commands are known without an application, which is created when a command needs it."""
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Return a command by its name."""
-        return self.commands.get(name)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
-        return sorted(self.commands)
-
-
 @click.group(
-    cls=LazyGroup,
-    create_app=_create_app,
-    add_default_commands=False,
-    add_version_option=False,
-    load_dotenv=False,
-    set_debug_flag=False,
+    context_settings={"max_content_width": 120},
     help="Apps for a home server: pick a rock-on, answer a few questions, and it runs in Docker.",
 )
 @click.version_option(config.VERSION, prog_name="rockonweb")
-def group() -> None:
-    """The commands; the pages do the same and more."""
+@click.pass_context
+def group(context: click.Context) -> None:
+    """The commands; the pages do the same and more. The application is created when a command needs it."""
+    context.obj = ScriptInfo(create_app=_create_app, set_debug_flag=False)
 
 
 _COMMAND_TABLE = (
@@ -161,6 +146,5 @@ _COMMAND_TABLE = (
     ("doctor", "doctor:examine", "Check everything and say what is wrong and what to do; changes nothing."),
 )
 COMMANDS = [LazyCommand(name, f"rockonweb.cli.{place}", words) for name, place, words in _COMMAND_TABLE]
-LIMITER = LazyCommand("limiter", "flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands")
-for command in (*COMMANDS, LIMITER):  # `flask` itself has the last one already
+for command in COMMANDS:
     group.add_command(command)

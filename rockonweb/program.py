@@ -51,27 +51,30 @@ def is_instance(folder: Path) -> bool:
 
 def other_instances(environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield where else this machine may have an instance: that of the service, that of root."""
-    folders = [_service_instance(), SYSTEM_INSTANCE]
+    folders = [service_instance(), SYSTEM_INSTANCE]
     looked = instance_folders(environ)
     yield from (folder for folder in dict.fromkeys(folders) if folder and folder not in looked and folder.is_dir())
 
 
-def _default_instance(environ: Mapping[str, str]) -> Path:
-    if checkout := find_checkout():
-        return checkout / "instance"
-    if os.geteuid() == 0:
-        return SYSTEM_INSTANCE
+def user_instance(environ: Mapping[str, str]) -> Path:
+    """Return the folder of a user's installed package."""
     home = environ.get("XDG_DATA_HOME", "")
     data = Path(home) if home.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".local" / "share"
     return data / "rockonweb"
 
 
-def _service_instance() -> Path | None:
-    """Return the instance that the unit of the service names."""
+def service_instance() -> Path | None:
+    """Return the instance that the unit of the service names; None without a service."""
     try:
         lines = UNIT_FILE.read_text().splitlines()
     except OSError:
         return None
     prefix = 'Environment="ROCKONWEB_INSTANCE='
     named = [line.removeprefix(prefix).rstrip('"') for line in lines if line.startswith(prefix)]
-    return Path(named[-1]) if named else None
+    return Path(named[-1].replace("%%", "%")) if named else None
+
+
+def _default_instance(environ: Mapping[str, str]) -> Path:
+    if checkout := find_checkout():
+        return checkout / "instance"
+    return SYSTEM_INSTANCE if os.geteuid() == 0 else user_instance(environ)

@@ -123,6 +123,7 @@ _COMMAND_TABLE = (
     ("web", "roles:web", "Serve the pages only."),
     ("worker", "roles:worker", "Run one worker only."),
     ("watch", "roles:watch", "Run the watcher only."),
+    ("service", "service:service", "Let systemd start Rockonweb with the machine."),
     ("catalog", "catalogue:catalogue", "The list of rock-ons."),
     ("plan", "rockons:show_plan", "Print what an install would do."),
     ("install", "rockons:install", "Install a rock-on with the answers of a file."),

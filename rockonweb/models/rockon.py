@@ -116,3 +116,4 @@ class RockOn(NumberedBase):
     categories: Mapped[tuple[str, ...]] = mapped_column(WordList(Category), default=())
     containers: Mapped[tuple[str, ...]] = mapped_column(WordList, default=(), deferred=True)  # their names
     icon: Mapped[str] = mapped_column(Text, default="")  # the URL in the definition
+    known_icon: Mapped[str] = mapped_column(Text, default="")  # of the bundled ones; see `known_apps`

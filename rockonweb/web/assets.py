@@ -54,11 +54,12 @@ def register_assets(app: Flask) -> None:
     app.after_request(_compress_response)
 
 
-def icon_sprite_url() -> str:
-    """Return the URL of the icon sprite; computed once per request, since a list shows hundreds of icons."""
-    if "sprite" not in g:
-        g.sprite = url_for("static", filename="icons.svg")
-    return str(g.sprite)
+def icon_sprite_url(name: str = "icons.svg") -> str:
+    """Return the URL of a sprite of icons; computed once per request, since a list shows hundreds of icons."""
+    urls: dict[str, str] = g.setdefault("sprites", {})
+    if name not in urls:
+        urls[name] = url_for("static", filename=name)
+    return urls[name]
 
 
 def list_stylesheets(folder: Path) -> list[str]:

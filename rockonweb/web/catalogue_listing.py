@@ -49,9 +49,9 @@ _FROM = outerjoin(RockOn, Installation, Installation.entry_id == RockOn.id)
 
 _CARD_COLUMNS = (
     RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
-    RockOn.in_catalogue, Installation.name, Installation.entry_id, Installation.state, Installation.status,
-    Installation.exit_code, Installation.status_error, Installation.error, Installation.installed_source,
-    Installation.ignored, Installation.newer_images,
+    RockOn.known_icon, RockOn.in_catalogue, Installation.name, Installation.entry_id, Installation.state,
+    Installation.status, Installation.exit_code, Installation.status_error, Installation.error,
+    Installation.installed_source, Installation.ignored, Installation.newer_images,
 )  # fmt: skip
 
 
@@ -166,6 +166,7 @@ class RockonCard:
             entry.website,
             entry.summary,
             entry.badges,
+            entry.known_icon,
             self.icon,
         )
 
@@ -195,8 +196,8 @@ class CatalogueListing:
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
              card.rockon.error, card.rockon.entry.version, card.rockon.entry.summary, card.rockon.entry.badges,
-             card.icon, card.link, card.operation, card.newer, card.rockon.entry.in_catalogue,
-             card.rockon.has_newer_image, card.unreadable)
+             card.rockon.entry.known_icon, card.icon, card.link, card.operation, card.newer,
+             card.rockon.entry.in_catalogue, card.rockon.has_newer_image, card.unreadable)
             for card in self.cards
         ]  # fmt: skip
         counts = (self.match_count, self.installed_count, self.total_count, self.update_count)

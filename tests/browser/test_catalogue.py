@@ -136,6 +136,8 @@ def test_no_request_leaves_for_a_stranger(visit: Page, site: ServedApp) -> None:
     picture = visit.locator("img.tile-picture")
     expect(picture).to_have_count(1)
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    expect(visit.locator("svg.tile-known")).to_have_count(4)
+    assert visit.locator("svg.tile-known use").first.evaluate("use => use.getBoundingClientRect().width") > 0
     for name in ("Jellyfin", "Plex"):
         visit.goto(f"{site.url}/rockons?tab=all")
         visit.get_by_role("link", name=name, exact=True).click()

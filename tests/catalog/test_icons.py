@@ -1,6 +1,7 @@
 """Pictures: fetched behind everybody's back, told by what they are, and never asked of a stranger by a page."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from flask import Flask
 from rockonweb.catalog import icons, pictures
 from rockonweb.catalog.metastore import UnusableFile
 from rockonweb.models import RockOn, db, transaction
-from tests.support.app import FormClient, add_rockon
+from tests.support.app import FormClient, add_rockon, mark_installed
 from tests.support.metastore import MetastoreServer
 from tests.support.odd_server import Answer, odd_server, redirect_to, respond_with
 from tests.support.resolving import PUBLIC, Resolver
@@ -88,6 +89,24 @@ def test_an_svg_may_do_nothing(app: Flask, store: MetastoreServer, owner_client:
     assert answer.mimetype == "image/svg+xml"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_known_app_has_its_bundled_picture(app: Flask, store: MetastoreServer, owner_client: FormClient) -> None:
+    films = add_rockon("Films", {"web": {"image": "linuxserver/plex"}}, icon=f"{store.url}/a.png")
+    mark_installed(add_rockon("Jellyfin"))
+    add_rockon("Notes")
+    bundled = r'href="/static/app-icons\.svg\?v=\w+#(\w+)"'
+    for path, names in {
+        "/rockons?tab=all": ["plex", "jellyfin"],
+        f"/rockons/{films.id}": ["plex"],
+        "/": ["jellyfin"],
+    }.items():
+        assert re.findall(bundled, owner_client.get(path).text) == names, path
+    assert 'aria-hidden="true">N</span>' in owner_client.get("/rockons?tab=all").text
+    icons.refresh_icons()
+    page = owner_client.get(f"/rockons/{films.id}").text
+    assert f'src="/rockons/{films.id}/icon?v=' in page  # the definition's own wins
+    assert not re.search(bundled, page)
 
 
 def test_without_a_picture_there_is_the_letter(app: Flask, owner_client: FormClient) -> None:

@@ -9,9 +9,10 @@ from html import unescape
 from rockonweb.core.definition.badges import Badge, find_badges
 from rockonweb.core.definition.categories import Category, categorize_rockon
 from rockonweb.core.definition.definition import Definition
+from rockonweb.core.definition.known_apps import find_known_icon
 
 # Increment it when `summarize_definition` or the suggested ports differ for the same definition: rows are recomputed.
-SUMMARY_VERSION = 5
+SUMMARY_VERSION = 6
 MAX_SUMMARY = 240  # characters; a card shows three lines
 
 
@@ -26,6 +27,7 @@ class CatalogueSummary:
     categories: tuple[Category, ...]
     containers: tuple[str, ...]
     icon: str
+    known_icon: str
 
 
 def summarize_definition(definition: Definition, *, local: bool = False) -> CatalogueSummary:
@@ -40,6 +42,7 @@ def summarize_definition(definition: Definition, *, local: bool = False) -> Cata
         categories=categorize_rockon(definition.name, text, images),
         containers=tuple(definition.containers),
         icon=definition.icon,
+        known_icon=find_known_icon(definition.name, images, definition.containers),
     )
 
 

@@ -112,7 +112,7 @@ def categorize_rockon(name: str, text: str, images: Iterable[str]) -> tuple[Cate
 
     `text` is the description without markup. At least one, at most MAX_CATEGORIES.
     """
-    for names in (_name_words(name), _image_names(list(images))):
+    for names in (_name_words(name), set().union(*map(_image_words, without_helpers(list(images))))):
         found = {category for app in names for category in _CATEGORIES_BY_APP.get(app, ())}
         if found:
             return tuple(category for category in Category if category in found)[:MAX_CATEGORIES]
@@ -125,10 +125,13 @@ def categorize_rockon(name: str, text: str, images: Iterable[str]) -> tuple[Cate
     )
 
 
-def _image_names(images: list[str]) -> set[str]:
-    names_by_image = [_name_words(image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]) for image in images]
-    specific = [names for names in names_by_image if not names & HELPER_IMAGES] or names_by_image
-    return set().union(*specific)
+def without_helpers(images: list[str]) -> list[str]:
+    """Return the images that are not of supporting services, all where there are no others."""
+    return [image for image in images if not _image_words(image) & HELPER_IMAGES] or images
+
+
+def _image_words(image: str) -> set[str]:
+    return _name_words(image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0])
 
 
 def _name_words(text: str) -> set[str]:

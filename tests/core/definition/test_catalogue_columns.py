@@ -20,6 +20,11 @@ def test_everything_that_a_list_needs() -> None:
     assert shown.badges == ("containers", "local")
     assert shown.categories == ("media",)
     assert shown.icon == "https://example.org/a.png"
+    assert shown.known_icon == ""
+    assert (
+        summarize_definition(build_definition({"db": {"image": "redis"}, "films": {"image": "plex"}})).known_icon
+        == "plex"
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,17 @@ import pytest
 
 from rockonweb.catalog import linter
 from rockonweb.cli import LazyCommand, group
+from tests.support.guide import PAGES, guide_order, read_blocks
+from tests.support.process import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PICTURES = ROOT / "docs" / "pictures"
 VARIABLE = re.compile(r"\b(?:ROCKONWEB_[A-Z_]+|DATABASE_URL|REDIS_URL|DOCKER_HOST)\b")
 # Read elsewhere than by the configuration: by script/run, by Docker's client, by two commands.
 ELSEWHERE = {"ROCKONWEB_SYSTEM_PACKAGES", "DOCKER_HOST", "ROCKONWEB_PASSPHRASE"}
+CALL = """\
+`rockonweb` stands for `script/rockonweb` in Rockonweb's folder; see [other ways to call it](scripts.md#how-to-call-it).
+"""
+EXPLAIN_CALLS = {"install.md", "container.md", "scripts.md"}
 LITERAL = re.compile(r"""(?:\b_l?|\bt|gettext)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+|(?:'(?:[^'\\]|\\.)*'\s*)+)""")
 ON_A_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -96,7 +100,8 @@ def commands(page: Path) -> Iterator[str]:
     text = page.read_text()
     for code in re.findall(r"^ *```.*?^ *```|`[^`]+`", text, flags=re.DOTALL | re.MULTILINE):
         for line in code.strip("`").splitlines():
-            yield from re.findall(r"(?:^|\(|/|\s)rockonweb ([a-z-][^#|)`]*)", line)
+            # In a container the first of two is the container's name.
+            yield from re.findall(r"(?:^|\(|/|\s)rockonweb (?!rockonweb\b)([a-z-][^#|)`]*)", line)
 
 
 def exists(words: list[str]) -> bool:
@@ -112,6 +117,20 @@ def exists(words: list[str]) -> bool:
         command = found.load_command() if isinstance(found, LazyCommand) else found
     known = {name for one in command.params for name in one.opts} | {"--help"}
     return {word for word in words if word.startswith("--")} <= known
+
+
+@ON_A_PAGE
+def test_each_command_runs_in_a_test_or_says_why_not(page: Path) -> None:
+    """See tests/docker/test_guide.py; `not run` needs a reason that can be judged."""
+    commands = [block for block in read_blocks(page) if block.language == "sh"]
+    assert [str(b) for b in commands if ("runs" in b.marks) == (len(b.marks.get("not run", "").split()) > 3)] == []
+    assert page in guide_order() or not commands
+
+
+@ON_A_PAGE
+def test_pages_with_commands_say_how_to_call_rockonweb(page: Path) -> None:
+    if page.parent != ROOT and page.name not in EXPLAIN_CALLS and [*commands(page)]:
+        assert CALL in page.read_text()
 
 
 @ON_A_PAGE

@@ -61,9 +61,7 @@ def draw_logo(package: Path, name: str, facts: dict[str, object]) -> str:
     if own_licence(facts) not in LICENCES:
         sys.exit(f"{name} may not be used: {own_licence(facts)}")
     tile, colour = choose_colours(str(facts["hex"]))
-    logo = (
-        f'<path fill="{colour}" transform="translate(9.6 9.6) scale(1.2)" d="{read_path(package / "icons", name)}"/>'
-    )
+    logo = f'<path fill="{colour}" transform="translate(9.6 9.6) scale(1.2)" d="{read_path(package / "icons", name)}"/>'
     return f'<symbol id="{name}" viewBox="0 0 48 48"><path fill="{tile}" d="M0 0h48v48H0z"/>{logo}</symbol>'
 
 

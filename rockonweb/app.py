@@ -102,6 +102,7 @@ def register_pages(app: Flask) -> None:
         layers_of=pull_layers.unpack_layers,
         place_of=progress.queue_position,
         docker_notice=banners.docker_notice,
+        list_blind_spots=banners.list_blind_spots,
         clock_is_behind=audit.is_clock_behind,
         unapplied=pending_changes.has_unapplied_changes,
         tasks_of=handler_tasks.find_tasks,

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.config import OWN_KEY_HEADER, own_request_key
+from rockonweb.host import get_host
 from rockonweb.models import Role, db
 from rockonweb.web.permissions import allow_anonymous, require_role
 from rockonweb.web.proxies import LOCAL_PEER
@@ -39,6 +40,7 @@ def healthz() -> ResponseReturnValue:
         queue="ok" if queue else "down",
         docker=ENGINE_STATUS[engine],
         workers=workers,
+        unseen=sorted(get_host().blind_spots),
     ), 200 if serving else 503
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rockonweb.core.command_size import USUAL_COMMAND_LIMIT
+from rockonweb.core.own_container import BlindSpot, Subject
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ class HostFacts:
     that containers keep though their names mean newer ones now. `places` are the answers' shares and folders by path,
     `new_owners` uid and gid of shares to be created. `images` are those whose registry was queried, `image_room` the
     free bytes of Docker's disk, and `machine` this host's architecture as images name it. `command_limit` are the bytes
-    that all words of one command may have.
+    that all words of one command may have. `blind_spots` are by subject what can't be seen from Rockonweb's own
+    container.
     """
 
     shares_root: str = "/mnt2"
@@ -177,3 +179,4 @@ class HostFacts:
     command_limit: int = USUAL_COMMAND_LIMIT
     certificate: CertificateFacts = CertificateFacts()
     share_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # other rock-ons, by share
+    blind_spots: Mapping[Subject, BlindSpot] = field(default_factory=dict)

@@ -25,7 +25,7 @@ def _validate_device(_form: Form, field: Field) -> None:
     if fault := device_fault(field.data):
         raise ValidationError(fault)
     path = field.data.split(":", 1)[0]
-    if path and not get_host().has_device(path):
+    if path and get_host().find_missing_paths([path]):
         raise ValidationError(
             t("This host has no %(path)s. Plug the device in, choose another one, or leave the field blank.", path=path)
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import grp
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import TypeVar
 
 import psutil
@@ -18,16 +18,21 @@ from rockonweb.config import Config, current_config, instance_id
 from rockonweb.core.answers.answers import Answers, share_fault, split_share_path
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
+from rockonweb.core.operations.steps import UiPage
+from rockonweb.core.own_container import BlindSpot, InstancePaths, OwnContainer, Subject, find_blind_spots
 from rockonweb.core.questions.suggestions import SuggestionContext
+from rockonweb.core.status.health import HealthLimits
 from rockonweb.host import certificate, engine, environment, health_gate, sockets
 from rockonweb.host.addresses import local_addresses as own_addresses
 from rockonweb.host.addresses import reachable_subnets
 from rockonweb.host.clock import is_synchronised
 from rockonweb.host.devices import HostDevice, list_devices
-from rockonweb.host.disks import disk_of, free_space
+from rockonweb.host.disks import disk_of, find_mount, free_space, list_mounts
 from rockonweb.host.engine import Engine
 from rockonweb.host.environment import time_zone
+from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.images import InspectedImage
+from rockonweb.host.own_container import find_own_container
 from rockonweb.host.shares import ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.host.waiting import Waiter
@@ -36,6 +41,7 @@ from rockonweb.models import Installation
 __all__ = ["Engine", "Host", "HostDevice", "InspectedImage", "ShareConstraints", "Waiter", "get_host"]
 
 T = TypeVar("T")
+OWN_SECONDS = 3  # for Docker's answer about Rockonweb's own container, for which a page may wait once
 
 
 class Host:
@@ -44,7 +50,7 @@ class Host:
     def __init__(self, settings: Config, *rockons: str) -> None:
         self._settings = settings
         self._rockons = rockons
-        self.shares = Shares(settings.shares_root)
+        self.shares = Shares(settings.shares_root, lambda: self.blind_spots.get("shares"))
 
     @cached_property
     def instance(self) -> str:
@@ -55,6 +61,28 @@ class Host:
     def snapshots(self) -> Snapshots:
         """The Btrfs snapshots of shares."""
         return Snapshots(self.shares, self.instance)
+
+    # -- the container that this process runs in ---------------------------------------------------------------
+
+    @property
+    def own_container(self) -> OwnContainer | None:
+        """The container that Rockonweb itself runs in; None outside of one, and while Docker does not answer."""
+        return find_own_container(partial(self.connect_docker, seconds=OWN_SECONDS))
+
+    @property
+    def blind_spots(self) -> dict[Subject, BlindSpot]:
+        """What of the host can't be seen from Rockonweb's own container, by subject."""
+        own = self.own_container
+        if own is None:
+            return {}
+        mount = find_mount(self._settings.shares_root, list_mounts())
+        paths = InstancePaths(
+            str(self._settings.instance),
+            str(self._settings.shares_root),
+            certificate.locate_certificate(self._settings).certificate,
+            on_btrfs=mount is not None and mount.kind == "btrfs",
+        )
+        return {spot.subject: spot for spot in find_blind_spots(own, paths)}
 
     # -- Docker -------------------------------------------------------------------------------------------------
 
@@ -99,7 +127,7 @@ class Host:
             listening=self.collect_listeners(
                 claims, containers, docker.list_published_ports() if docker else (), named_ports
             ),
-            groups=_group_ids(),
+            groups=self._group_ids(),
             missing_devices=self.find_missing_paths(answers.device_paths()),
             missing_folders=frozenset(folder for folder in folders if not (self.shares.root / folder).is_dir()),
             places={share_path: self.shares.inspect_path(share_path) for share_path in share_paths},
@@ -108,11 +136,13 @@ class Host:
             instance=self.instance,
             command_limit=environment.command_limit(),
             certificate=certificate.locate_certificate(self._settings),
+            blind_spots=self.blind_spots,
         )
 
     def find_missing_paths(self, paths: Iterable[str]) -> frozenset[str]:
-        """Return those of these paths that do not exist on the host."""
-        return frozenset(path for path in paths if not os.path.exists(path))
+        """Return those of these paths that do not exist on the host; of one that can't be seen nobody knows."""
+        own = self.own_container
+        return frozenset(path for path in paths if _is_missing(path, own))
 
     def collect_listeners(
         self,
@@ -125,6 +155,9 @@ class Host:
         the ports that they publish; for `claims` and `named_ports` see `collect_facts`.
         """
         running = {container.rockon for container in (containers or {}).values() if container.state == "running"}
+        own = self.own_container
+        if own and not own.host_network:
+            return tuple(published)  # the sockets here are those of the container
         # A rock-on that does not run has only reserved its port: a socket there belongs to another program.
         active_claims = [claim for claim in claims if containers is None or claim.rockon in running]
         names_by_id = {container.id: name for name, container in (containers or {}).items() if container.id}
@@ -141,7 +174,7 @@ class Host:
             time_zone=time_zone(),
             host_name=name or address,
             address=visited_host or address or name,
-            groups=_group_ids(),
+            groups=self._group_ids(),
             owners={
                 share_path: environment.path_owner(self.shares, share_path)
                 for share_path in share_paths
@@ -152,7 +185,6 @@ class Host:
 
     # Functions that need no state of a Host. Attributes, so that tests can replace them.
     addresses = staticmethod(own_addresses)
-    await_health = staticmethod(health_gate.await_health)
     clock_is_synchronised = staticmethod(is_synchronised)
     devices = staticmethod(list_devices)
     disk = staticmethod(disk_of)
@@ -161,14 +193,23 @@ class Host:
     subnets = staticmethod(reachable_subnets)
     time_zone = staticmethod(time_zone)
 
-    def has_device(self, path: str) -> bool:
-        """Whether a device path, such as /dev/dri, exists."""
-        return os.path.exists(path)
+    def await_health(self, docker: Engine, pages: dict[str, UiPage | None], limits: HealthLimits) -> Iterator[str]:
+        """Wait until containers are healthy, as `health_gate.await_health` does; pages that can't be reached from
+        Rockonweb's own container are not asked.
+        """
+        if "ports" in self.blind_spots:
+            pages = dict.fromkeys(pages)
+        return health_gate.await_health(docker, pages, limits)
 
     def read_memory(self) -> tuple[int, int]:
         """Return the available and the total memory in bytes."""
         memory = psutil.virtual_memory()
         return memory.available, memory.total
+
+    def _group_ids(self) -> dict[str, int]:
+        if "owners" in self.blind_spots:
+            return {}  # those here are the image's
+        return {group.gr_name: group.gr_gid for group in grp.getgrall()}
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -188,5 +229,7 @@ def get_host(installation: Installation | None = None) -> Host:
     return Host(current_config(), *([installation.name] if installation else []))
 
 
-def _group_ids() -> dict[str, int]:
-    return {group.gr_name: group.gr_gid for group in grp.getgrall()}
+def _is_missing(path: str, own: OwnContainer | None) -> bool:
+    if own is None or own.shows(path):
+        return not os.path.exists(path)
+    return own.reads_host and not os.path.lexists(resolve_on_host(path))

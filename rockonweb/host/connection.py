@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.text import t
+from rockonweb.host import host_root
 from rockonweb.host.addresses import local_addresses
 from rockonweb.host.docker_errors import translate_errors, unmanaged_error
 from rockonweb.host.patience import JOB_SECONDS, ImpatientClient, ReadPatience, page_patience
@@ -167,9 +169,17 @@ class Connection:
             networks=tuple(details["NetworkSettings"].get("Networks") or {}),
         )
 
+    def inspect_by_id(self, container_id: str) -> dict[str, Any] | None:
+        """Return what Docker says of a container; None where it has none of this id."""
+        return self._inspect_raw(container_id, by_id=True)
+
     def acts_on(self, container: ContainerFacts) -> bool:
-        """Whether this connection may change a container."""
-        return bool(container.rockon) and container.rockon in self.rockons
+        """Whether this connection may change a container: never the one that this process runs in."""
+        return bool(container.rockon) and container.rockon in self.rockons and container.id != self._own_id
+
+    @cached_property
+    def _own_id(self) -> str:
+        return host_root.read_own_id()
 
     def _rockon_name(self, labels: dict[str, str]) -> str:
         return labels.get(ROCKON_LABEL, "") if self._is_managed(labels) else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rockonweb.core.docker.disk_usage import Disk
+from rockonweb.host import host_root
 
-MOUNTS = Path("/proc/self/mountinfo")
 SUBVOLUME_INODE = 256  # BTRFS_FIRST_FREE_OBJECTID: the inode number of each subvolume's root folder
 BTRFS_TIMEOUT = 300  # seconds
 
@@ -30,10 +29,10 @@ class MountPoint:
         return self.device == other.device or (self.source.startswith("/dev/") and self.source == other.source)
 
 
-def list_mounts() -> list[MountPoint]:
+def list_mounts(table: Path = host_root.OWN_MOUNTS) -> list[MountPoint]:
     """Return all mounts in the order of mounting; none where /proc is not readable."""
     try:
-        lines = MOUNTS.read_text("utf-8", "surrogateescape").splitlines()
+        lines = table.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return []
     mount_points = []
@@ -62,6 +61,13 @@ def find_mount(path: Path, mount_points: list[MountPoint]) -> MountPoint | None:
     real = path.resolve()
     candidates = [mount for mount in mount_points if real.is_relative_to(mount.path)]
     return max(reversed(candidates), key=lambda mount: len(mount.path.parts), default=None)
+
+
+def find_system_mount(mount_points: list[MountPoint]) -> MountPoint | None:
+    """Return the mount of the host's root folder; None in a container from which the host can't be seen."""
+    if process := host_root.find_host_process():
+        return find_mount(Path("/"), list_mounts(process / "mountinfo"))
+    return None if host_root.read_own_id() else find_mount(Path("/"), mount_points)
 
 
 def free_space(path: Path) -> int | None:
@@ -103,13 +109,17 @@ def run_btrfs(*arguments: str) -> str:
 
 
 def disk_of(folder: str) -> Disk | None:
-    """Return the disk that a folder of this machine is on; None where the folder can't be read."""
+    """Return the disk that a folder of the host is on; None where the folder can't be read."""
     if not folder:
         return None
+    process = host_root.find_host_process()
     try:
-        path = os.path.realpath(folder, strict=True)
+        path = host_root.resolve_on_host(folder) if process else Path(folder).resolve(strict=True)
         usage = shutil.disk_usage(path)
     except OSError:
         return None
-    mount = find_mount(Path(path), list_mounts())
+    if process:
+        mount = find_mount("/" / path.relative_to(process / "root"), list_mounts(process / "mountinfo"))
+    else:
+        mount = find_mount(path, list_mounts())
     return Disk(usage.free, usage.total, *((mount.kind, str(mount.path), mount.source) if mount else ()))

@@ -90,7 +90,7 @@ class Engine(Networks, Images, Leases):
         """Return the log driver and options of the newest container; None where there is no container."""
         with translate_errors():
             newest = self._api.containers(all=True, limit=1)
-        details = self._inspect_raw(newest[0]["Id"], by_id=True) if newest else None
+        details = self.inspect_by_id(newest[0]["Id"]) if newest else None
         return parse_log_options((details.get("HostConfig") or {}).get("LogConfig") or {}) if details else None
 
     def disk_usage(self) -> DockerUsage:

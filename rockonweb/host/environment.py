@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rockonweb.core.answers.answers import split_share_path
 from rockonweb.core.questions.suggestions import FolderOwner
+from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.shares import Shares
 
 PROBE_ADDRESS = "192.0.2.1"  # of TEST-NET-1 (RFC 5737): nothing is ever sent there
@@ -32,15 +33,23 @@ def is_loopback_name(visited: str) -> bool:
     return visited in LOCAL_NAMES or visited.startswith("127.") or visited == "::1"
 
 
-def time_zone(etc: Path = Path("/etc")) -> str:
+def time_zone(etc: Path | None = None) -> str:
     """Return the host's time zone, such as Europe/Lisbon; Etc/UTC where none is set."""
-    candidates = [os.environ.get("TZ", "").lstrip(":")] if etc == Path("/etc") else []
+    candidates = [os.environ.get("TZ", "").lstrip(":")] if etc is None else []
+    etc = etc or resolve_on_host("/etc")
     try:
-        candidates.append(str((etc / "localtime").resolve()).partition("/zoneinfo/")[2])
+        candidates.append(_zone_of(etc / "localtime"))
         candidates += (etc / "timezone").read_text().split()[:1]
     except (OSError, UnicodeDecodeError):
         pass
     return next((name for name in candidates if _is_known_zone(name)), "Etc/UTC")
+
+
+def _zone_of(link: Path) -> str:
+    """Return the time zone that a link names, which may be the host's and is then not followed in the container."""
+    target = os.readlink(link) if link.is_symlink() else ""
+    named = target if "/zoneinfo/" in target else str(link.resolve())
+    return named.partition("/zoneinfo/")[2]
 
 
 def _is_known_zone(name: str) -> bool:

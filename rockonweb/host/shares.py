@@ -7,9 +7,9 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rockonweb.config import ROCKSTOR_SHARES_ROOT
@@ -17,6 +17,7 @@ from rockonweb.core.answers.answers import share_fault, unusable_share_reason
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import ShareFacts, SharePathFacts
 from rockonweb.core.invisible import one_line
+from rockonweb.core.own_container import BlindSpot
 from rockonweb.core.text import TranslatableText, format_size, t
 from rockonweb.host import disks
 
@@ -37,6 +38,7 @@ class ShareConstraints:
     free: int | None
     only_mounts: bool
     on_system_disk: bool
+    blind_spot: BlindSpot | None = None  # why this root is not the host's
 
     @property
     def is_btrfs(self) -> bool:
@@ -51,6 +53,8 @@ class ShareConstraints:
     @property
     def refusal(self) -> TranslatableText | None:
         """Why no share can be created here; None where one can."""
+        if self.blind_spot:
+            return self.blind_spot.sentence
         if not self.only_mounts or self.makes_subvolumes:
             return None
         if self.on_system_disk:
@@ -69,6 +73,8 @@ class ShareConstraints:
     @property
     def hint(self) -> TranslatableText:
         """What to do where no share can be created."""
+        if self.blind_spot:
+            return self.blind_spot.hint
         return t(
             "Choose a share that is mounted, or a new folder of one (SHARE/FOLDER), or mount a disk at %(root)s/NAME "
             "first.",
@@ -100,19 +106,20 @@ class ShareConstraints:
 
 
 class Shares:
-    """The shares of a host: the folders below a root."""
+    """The shares of a host: the folders below a root. `find_blind_spot` returns why that root can't be seen."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, find_blind_spot: Callable[[], BlindSpot | None] = lambda: None) -> None:
         self.root = root
+        self._find_blind_spot = find_blind_spot
 
     def new_share_constraints(self) -> ShareConstraints:
         """Return where and how a new share would be created."""
-        return self._constraints_with(disks.list_mounts())
+        return replace(self._constraints_with(disks.list_mounts()), blind_spot=self._find_blind_spot())
 
     def _constraints_with(self, mounts: list[disks.MountPoint]) -> ShareConstraints:
         root = self.root
         mount = disks.find_mount(root, mounts)
-        system = disks.find_mount(Path("/"), mounts)
+        system = disks.find_system_mount(mounts)
         real = root.resolve()
         return ShareConstraints(
             root,
@@ -131,6 +138,8 @@ class Shares:
         try:
             entries = sorted(os.scandir(self.root), key=lambda entry: entry.name.lower())
         except OSError:
+            return {}
+        if self._find_blind_spot():
             return {}
         mounts = disks.list_mounts()
         constraints = self._constraints_with(mounts)
@@ -269,8 +278,10 @@ class Shares:
         follows links. Docker resolves the path again itself, so a link that appears between this check and the mount,
         or before Docker restarts a container by its restart policy, is not detected.
         """
-        root = os.path.normpath(self.root)
+        root, blind_spot = os.path.normpath(self.root), self._find_blind_spot()
         for path in paths:
+            if blind_spot and path.startswith(f"{root}/"):
+                raise Conflict(blind_spot.sentence, blind_spot.hint)
             plain = os.path.abspath(path)  # Docker resolves a relative one from the working folder
             if path.startswith(f"{root}/") and not f"{plain}/".startswith(f"{root}/"):
                 raise Conflict(t("%(path)s is outside the shares.", path=path), t("Choose another folder."))
@@ -287,6 +298,8 @@ class Shares:
         """Return those of these paths that are below the root of the shares and do not exist, each once."""
         root = os.path.normpath(self.root)
         own_paths = dict.fromkeys(path for path in paths if os.path.normpath(path).startswith(f"{root}/"))
+        if own_paths and self._find_blind_spot():
+            return []  # nobody knows
         return [path for path in own_paths if _is_missing(path)]
 
     def set_owner(self, share_path: str, uid: int, gid: int) -> tuple[int, int]:

@@ -7,6 +7,8 @@ from flask_babel import gettext as _
 from rockonweb.config import current_config
 from rockonweb.core.docker.disk_usage import LOW_SPACE
 from rockonweb.core.instance import diagnosis
+from rockonweb.core.own_container import BlindSpot, Subject
+from rockonweb.host import get_host
 from rockonweb.web.labels import size
 from rockonweb.work import heartbeat, mastership
 from rockonweb.work.failing_roles import read_failing_roles
@@ -28,6 +30,12 @@ def list_banners() -> list[tuple[str, str]]:
         return [(sentence, engine.message or _("Check that the Docker service is running."))]
     told = mastership.other_copy()
     return [told] if told else []
+
+
+def list_blind_spots(*subjects: Subject) -> list[BlindSpot]:
+    """Return what of these subjects can't be seen of the host from Rockonweb's own container."""
+    blind_spots = get_host().blind_spots
+    return [blind_spots[subject] for subject in subjects if subject in blind_spots]
 
 
 def docker_notice() -> tuple[str, str, str] | None:

@@ -115,6 +115,7 @@ CHECK_LABELS = {
     "ports": _l("ports"),
     "copies": _l("copies"),
     "containers": _l("containers"),
+    "container": _l("Rockonweb's container"),
     "catalogue": _l("catalogue"),
     "secrets": _l("secrets"),
     "stored data": _l("stored data"),

@@ -78,6 +78,7 @@ def examine_instance(settings: config.Config, version: str) -> list[CheckResult]
         ("queue", probe.inspect_queue),
         ("web", probe.inspect_roles),
         ("Docker", probe.inspect_docker),
+        ("container", probe.inspect_own_container),
         ("clock", probe.inspect_clock),
         ("certificate", probe.inspect_certificate),
     )
@@ -277,6 +278,11 @@ class _InstanceProbe:
     def inspect_docker(self) -> CheckResult:
         """Check the Docker Engine's settings."""
         return diagnosis.diagnose_engine(self._connect_docker().daemon_settings())
+
+    def inspect_own_container(self) -> list[CheckResult]:
+        """Check what Rockonweb's own container shows of the host; no result outside of one."""
+        own = self.host.own_container
+        return diagnosis.diagnose_own_container(own.name if own else "", self.host.blind_spots.values())
 
     def inspect_clock(self) -> CheckResult:
         """Check the clock, also against Docker's."""

@@ -65,6 +65,8 @@ def certificate_findings(definition: Definition, facts: HostFacts) -> Iterator[F
     """Yield findings about the certificate for HTTPS."""
     parts = _identify_parts(definition)
     app = parts.app if parts else ""
+    if spot := facts.blind_spots.get("certificate"):
+        yield Finding("block", spot.sentence, spot.hint)
     if facts.certificate.missing:
         yield Finding(
             "block",

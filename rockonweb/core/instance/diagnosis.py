@@ -12,6 +12,7 @@ from typing import Any, Literal
 from rockonweb.core.docker.daemon_settings import DockerSettings
 from rockonweb.core.facts import PortListener
 from rockonweb.core.instance.lease import explain_other_copy
+from rockonweb.core.own_container import BlindSpot
 from rockonweb.core.text import format_size, join_texts, t
 
 Level = Literal["ok", "warn", "fail"]
@@ -392,6 +393,20 @@ def diagnose_ports(published: int, taken: Sequence[PortListener]) -> CheckResult
         "ok",
         t("Ports of installed rock-ons: %(count)s, each free or in use by its own rock-on.", count=published),
     )
+
+
+def diagnose_own_container(name: str, blind_spots: Iterable[BlindSpot]) -> list[CheckResult]:
+    """Check what can't be seen of the host from Rockonweb's own container; no result outside of one (blank name)."""
+    results = [
+        CheckResult(
+            "container", "fail" if spot.breaks else "warn", spot.sentence, spot.hint, facts={"unseen": spot.subject}
+        )
+        for spot in blind_spots
+    ]
+    if name and not results:
+        sentence = t("Rockonweb runs in the container %(name)s and sees this host as it is.", name=name)
+        return [CheckResult("container", "ok", sentence, facts={"name": name})]
+    return results
 
 
 def diagnose_copies(place: str) -> CheckResult:

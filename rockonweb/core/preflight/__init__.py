@@ -17,6 +17,7 @@ from rockonweb.core.preflight.images import check_images
 from rockonweb.core.preflight.mounts import check_shares
 from rockonweb.core.preflight.options import check_options
 from rockonweb.core.preflight.ports import check_host_ports, check_published_ports
+from rockonweb.core.preflight.visibility import check_visibility
 
 __all__ = ["Finding", "collect_findings"]
 
@@ -25,6 +26,7 @@ def collect_findings(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
 ) -> Iterator[Finding]:
     """Yield every finding for an install or a change; `new_shares` are those to be created."""
+    yield from check_visibility(definition, answers, facts)
     yield from check_shares(definition, answers, facts, new_shares)
     yield from check_host_ports(definition, answers, facts)
     yield from check_containers(definition, answers, facts)

@@ -21,7 +21,9 @@ GIBIBYTE = 2**30
 def check_shares(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]
 ) -> Iterator[Finding]:
-    """Yield the findings about the shares and folders that were chosen."""
+    """Yield the findings about the shares and folders that were chosen; none where they can't be seen."""
+    if "shares" in facts.blind_spots:
+        return
     yield from _check_existence(definition, answers, facts, new_shares)
     yield from _check_owners(definition, answers, facts)
     yield from _check_free_space(definition, answers, facts)

@@ -7,10 +7,22 @@ from flask import Flask
 from rockonweb import config
 
 
-def create_app(settings: config.Config | None = None) -> Flask:
-    """Return the application of an instance. Opens no connection to the database, Redis or Docker."""
+def create_app(settings: config.Config | None = None, *, pages: bool = True) -> Flask:
+    """Return the application of an instance. Opens no connection to the database, Redis or Docker.
+
+    Commands that serve no pages are faster without them.
+    """
     settings = settings or config.load_config()
-    return configure_app(build_app(), settings)
+    return configure_app(build_app() if pages else build_bare_app(), settings)
+
+
+def build_bare_app() -> Flask:
+    """Return an application without pages, which translates texts. `configure_app` must follow."""
+    from flask_babel import Babel
+
+    app = Flask(__name__)
+    Babel(app)
+    return app
 
 
 def build_app() -> Flask:

@@ -51,7 +51,7 @@ ARROWS = {
     "blueprints": f"{WORK} forms web",
     "app": f"{WORK} web blueprints",
     "rockonweb": "config models accounts web app",
-    "cli": f"{WORK} web rockonweb",
+    "cli": f"{WORK} rockonweb",
 }  # fmt: skip
 PURE = {
     *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json"),

@@ -12,6 +12,7 @@ import atexit
 import gc
 import os
 import sys
+from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn, TextIO, cast
 
@@ -72,9 +73,9 @@ def exit_with_error(error: RockonwebError) -> NoReturn:
     sys.exit(error.exit_status)
 
 
-def _create_app() -> Flask:
+def _create_app(*, pages: bool) -> Flask:
     try:
-        return create_app()
+        return create_app(pages=pages)
     except RockonwebError as error:
         exit_with_error(error)
 
@@ -115,9 +116,11 @@ class LazyCommand(click.Command):
 @click.pass_context
 def group(context: click.Context) -> None:
     """The commands; the pages do the same and more. The application is created when a command needs it."""
-    context.obj = ScriptInfo(create_app=_create_app, set_debug_flag=False)
+    pages = context.invoked_subcommand in PAGE_COMMANDS
+    context.obj = ScriptInfo(create_app=partial(_create_app, pages=pages), set_debug_flag=False)
 
 
+PAGE_COMMANDS = ("up", "web")  # those that serve pages
 _COMMAND_TABLE = (
     ("up", "roles:up", "Run everything: database, queue server, web server, workers, watcher."),
     ("web", "roles:web", "Serve the pages only."),

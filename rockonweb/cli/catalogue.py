@@ -16,9 +16,8 @@ from rockonweb.accounts import audit
 from rockonweb.catalog import linter
 from rockonweb.cli import instance
 from rockonweb.core.definition.parser import MAX_BYTES
-from rockonweb.models import Installation, RockOn
+from rockonweb.models import Installation, RockOn, repository
 from rockonweb.remote import registry
-from rockonweb.web.catalogue_listing import load_apps
 from rockonweb.work import icon_downloads
 
 _LIST_COLUMNS = (
@@ -50,7 +49,8 @@ def refresh(as_json: bool) -> None:
 def list_rockons(as_json: bool) -> None:
     """List the rock-ons of the catalogue and their states."""
     rockons = sorted(
-        (app for app, _ in load_apps(select(RockOn), _LIST_COLUMNS)), key=lambda installation: installation.name.lower()
+        (installation for installation, _ in repository.load_installations(select(RockOn), _LIST_COLUMNS)),
+        key=lambda installation: installation.name.lower(),
     )
     shown = [installation for installation in rockons if installation.entry.in_catalogue or installation.is_installed]
     if as_json:

@@ -158,9 +158,7 @@ def _await_end(operation_id: int) -> Operation:
         operation = db.session.get_one(Operation, operation_id, populate_existing=True)
         if not operation.is_active:
             return operation
-        workers = heartbeat.count_workers()
-        served = workers.full or (workers.quick and operation.transition.is_quick)
-        if operation.progress is not Progress.QUEUED or served:
+        if operation.progress is not Progress.QUEUED or heartbeat.count_workers():
             served_at = time.monotonic()
         elif time.monotonic() - served_at > UNSERVED_SECONDS:
             raise QueueUnreachable(

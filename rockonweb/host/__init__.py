@@ -193,7 +193,9 @@ class Host:
     subnets = staticmethod(reachable_subnets)
     time_zone = staticmethod(time_zone)
 
-    def await_health(self, docker: Engine, pages: dict[str, UiPage | None], limits: HealthLimits) -> Iterator[str]:
+    def await_health(
+        self, docker: Engine, pages: dict[str, UiPage | None], limits: HealthLimits
+    ) -> Iterator[health_gate.HealthProgress]:
         """Wait until containers are healthy, as `health_gate.await_health` does; pages that can't be reached from
         Rockonweb's own container are not asked.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    Select,
     Text,
     and_,
     case,
@@ -24,8 +23,6 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Load, load_only
-from sqlalchemy.orm.attributes import set_committed_value
 
 from rockonweb.catalog import icons
 from rockonweb.config import current_config
@@ -35,7 +32,7 @@ from rockonweb.core.definition.categories import Category
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, RockOn, State, Status, db
 from rockonweb.models.installation import in_state, is_newer_definition
-from rockonweb.models.repository import blank_installation
+from rockonweb.models.repository import load_installations
 from rockonweb.models.rockon import has_word
 from rockonweb.web import ui_link
 from rockonweb.web.labels import status_age
@@ -431,31 +428,12 @@ def _nonempty_choices(
     return [FilterChoice(key, counts.get(key, 0), key in chosen) for key in keys if counts.get(key) or key in chosen]
 
 
-def load_apps(
-    entries: Select[RockOn], columns: Iterable[InstrumentedAttribute[Any]], *more: ColumnElement[Any]
-) -> Iterator[tuple[Installation, tuple[Any, ...]]]:
-    """Yield the installation of each selected entry, a blank one where it has none, with only `columns` loaded, and
-    the values of the `more` expressions. One SQL statement.
-    """
-    columns = [*columns]
-    query = entries.outerjoin(Installation, Installation.entry_id == RockOn.id).add_columns(Installation, *more)
-    query = query.options(
-        load_only(*(column for column in columns if column.class_ is RockOn), raiseload=True),
-        Load(Installation).load_only(*(column for column in columns if column.class_ is Installation)),
-        Load(Installation).raiseload("*"),
-    )
-    for entry, installation, *values in db.session.execute(query):
-        app = installation or blank_installation(entry)
-        set_committed_value(app, "entry", entry)
-        yield app, tuple(values)
-
-
 def _build_cards(ids: list[int], hostname: str) -> list[RockonCard]:
     # Definitions are long: load the newest only for the few rock-ons that are installed with another one.
     differs = case((and_(RockOn.in_catalogue, RockOn.source != Installation.installed_source), RockOn.source))
     rockons: dict[int, Installation] = {}
     newer = {}
-    for app, (source,) in load_apps(select(RockOn).where(RockOn.id.in_(ids)), _CARD_COLUMNS, differs):
+    for app, (source,) in load_installations(select(RockOn).where(RockOn.id.in_(ids)), _CARD_COLUMNS, differs):
         rockons[app.entry.id] = app
         newer[app.entry.id] = (
             app.is_installed and source is not None and is_newer_definition(source, app.installed_source, app.ignored)

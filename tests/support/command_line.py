@@ -61,7 +61,7 @@ class CommandLine:
             ):
                 process.chdir(self.folder)
                 process.setattr(sys, "argv", ["rockonweb", *arguments])
-                process.setattr(cli, "create_app", lambda: lend_app(config.load_config()))
+                process.setattr(cli, "create_app", lambda pages: lend_app(config.load_config()))
                 process.setattr(logging.getLogger(), "handlers", [])  # pytest's: what a log says goes to the terminal
                 for name, stream in streams.items():
                     process.setattr(sys, name, stream)

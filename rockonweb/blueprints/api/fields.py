@@ -27,6 +27,7 @@ from rockonweb.models import (
     State,
     Volume,
     db,
+    repository,
 )
 from rockonweb.models.rockon import SuggestedPort
 from rockonweb.web import catalogue_listing, ui_link
@@ -61,7 +62,7 @@ def find_rockon_fields(rockon_id: int) -> Fields | None:
 
 
 def _load_rockon_fields(query: Select[RockOn]) -> list[Fields]:
-    apps = [app for app, _ in catalogue_listing.load_apps(query, LOADED_COLUMNS)]
+    apps = [app for app, _ in repository.load_installations(query, LOADED_COLUMNS)]
     ids = [installation.id for installation in apps]
     operations, ports = catalogue_listing.active_operations(ids), _ports_by_key(ids)
     return [

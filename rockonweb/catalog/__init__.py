@@ -68,6 +68,8 @@ def refresh_catalogue(
             if source.place
         ],
     )
+    if report.loaded and not base:
+        _note_starters(report, {offer.name for offer in offers})
     batches = [offers[start : start + BATCH_SIZE] for start in range(0, len(offers), BATCH_SIZE)] or [[]]
     for batch in batches:
         with transaction() as session:
@@ -78,6 +80,14 @@ def refresh_catalogue(
                 _store_files(session, stored, metastores, {source.key_prefix for source in known_sources})
                 _store_report(session, report, metastores)
     return report
+
+
+def _note_starters(report: CatalogueReport, offered: set[str]) -> None:
+    """Put the rock-ons of the starter catalogue into the report, which this refresh replaces; ends the transaction."""
+    starters = select(RockOn.name).where(RockOn.origin == "starter", RockOn.in_catalogue).order_by(RockOn.position)
+    for name in db.session.scalars(starters):
+        (report.starters_replaced if name in offered else report.starters_gone).append(name)
+    db.session.rollback()
 
 
 def load_starter() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from rockonweb.core.text import map_strings, t, to_stored
+from rockonweb.core.text import join_texts, map_strings, t, to_stored
 
 
 class FaultyFile(NamedTuple):
@@ -66,10 +66,13 @@ class MetastoreReport(CatalogueChanges):
 @dataclass
 class CatalogueReport(CatalogueChanges):
     """The whole refresh. `loaded` is false when no metastore gave any rock-on; `metastores` are the metastores, in
-    order.
+    order. Of the starter catalogue, which gives way to the first one that is loaded, some rock-ons have been replaced
+    by those of the same name, and others are gone.
     """
 
     loaded: bool = False
+    starters_replaced: list[str] = field(default_factory=list)
+    starters_gone: list[str] = field(default_factory=list)
     metastores: list[MetastoreReport] = field(default_factory=list)
 
     def changes_for(self, origin: str) -> list[CatalogueChanges]:
@@ -82,7 +85,9 @@ class CatalogueReport(CatalogueChanges):
 
     def to_stored_json(self) -> str:
         """Return JSON text for the database, with sentences as template and values, to translate later."""
-        return json.dumps(map_strings(self.to_json(), to_stored))
+        starters = {"starters_replaced": self.starters_replaced, "starters_gone": self.starters_gone}
+        shown = {key: names for key, names in starters.items() if names}
+        return json.dumps(map_strings({**self.to_json(), **shown}, to_stored))
 
     def __str__(self) -> str:
         """Return the text for a terminal."""
@@ -93,6 +98,8 @@ class CatalogueReport(CatalogueChanges):
             ("%(count)d removed: %(names)s", self.removed),
         ):
             lines += [t(template, count=len(names), names=", ".join(names))] if names else []
+        if self.starters_replaced or self.starters_gone:
+            lines.append(join_texts(" ", explain_starters(self.starters_gone)))
         lines.append(t("%(count)d unchanged", count=self.unchanged))
         for file, reasons in self.faulty:
             lines += [t("%(file)s: %(reason)s", file=file, reason=reason) for reason in reasons]
@@ -101,3 +108,12 @@ class CatalogueReport(CatalogueChanges):
         ]
         lines += [str(metastore) for metastore in reports] if len(reports) > 1 else []
         return "\n".join(lines)
+
+
+def explain_starters(gone: Iterable[str]) -> tuple[str, str]:
+    """Return a sentence on a starter catalogue that gave way, and which of its rock-ons (`gone`) the new one lacks."""
+    names = ", ".join(gone)
+    return (
+        t("The catalogue to start with has given way to the one that was loaded."),
+        t("No longer offered: %(names)s.", names=names) if names else "",
+    )

@@ -65,6 +65,8 @@ class StoredReport(ReportCounts):
     """Those of all metastores."""
 
     metastores: list[MetastoreCounts] = field(default_factory=list)
+    starters_replaced: list[str] = field(default_factory=list)
+    starters_gone: list[str] = field(default_factory=list)
 
 
 class RefreshReport(NumberedBase):

@@ -21,12 +21,23 @@ from flask_babel import (
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from rockonweb.catalog.report import explain_starters
 from rockonweb.core import text
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
 from rockonweb.core.secret import MASK
 from rockonweb.languages import translate
-from rockonweb.models import CustomConfig, Environment, Installation, Operation, Progress, State, Status, utc_now
+from rockonweb.models import (
+    CustomConfig,
+    Environment,
+    Installation,
+    Operation,
+    Progress,
+    RefreshReport,
+    State,
+    Status,
+    utc_now,
+)
 from rockonweb.work import heartbeat, labels
 
 
@@ -271,6 +282,14 @@ def report_words(data: Mapping[str, Any]) -> str:
     return ", ".join(nonzero_labels) or str(gettext("no changes"))
 
 
+def starter_words(report: RefreshReport) -> tuple[str, str] | None:
+    """Return a sentence and what it means where the starter catalogue gave way in a refresh; None where it did not."""
+    data = report.report_data
+    if not (data.get("starters_replaced") or data.get("starters_gone")):
+        return None
+    return explain_starters(data.get("starters_gone", ()))
+
+
 def ago(value: datetime) -> str:
     """Return how long ago a time was, rounded."""
     return format_timedelta(value - utc_now(), add_direction=True)  # type: ignore[no-any-return]
@@ -288,7 +307,7 @@ FILTERS: dict[str, Any] = {
         one.__name__: one
         for one in (
             masked_answer, title_of, state_title, ended_title, mark_of, percent_words, translate, moment, duration,
-            size, count_words, report_words, ago,
+            size, count_words, report_words, starter_words, ago,
         )
     },
 }  # fmt: skip

@@ -392,6 +392,33 @@ def test_a_refresh_is_an_operation(owner_client: FormClient) -> None:
     assert db.session.get_one(Operation, 1).kind is Kind.REFRESH
 
 
+@pytest.mark.parametrize("progress", [Progress.DONE, Progress.FAILED, Progress.QUEUED])
+def test_the_way_back_from_a_refresh_is_a_button_once_it_has_ended(
+    owner_client: FormClient, progress: Progress
+) -> None:
+    owner_client.submit_form("/rockons/refresh", page="/rockons")
+    with transaction() as session:
+        session.get_one(Operation, 1).progress = progress
+    page = owner_client.get("/operations/1").text
+    found = re.search(r'<a class="btn ([a-z-]+)" id="to-catalogue" href="/rockons">', page)
+    shown = {Progress.DONE: "btn-primary", Progress.FAILED: "btn-outline-secondary"}.get(progress)
+    assert (found and found[1]) == shown
+
+
+def test_the_catalogue_says_once_that_the_starter_gave_way(owner_client: FormClient) -> None:
+    for starters, said in (
+        ({"starters_replaced": ["Gitea"], "starters_gone": ["<b>", "Notes"]}, "No longer offered: &lt;b&gt;, Notes."),
+        ({"starters_replaced": ["Gitea"]}, "has given way"),
+        ({}, ""),
+    ):
+        with transaction() as session:
+            session.add(RefreshReport(content=json.dumps({"added": ["Gitea"], **starters})))
+        for page in ("/rockons", "/rockons/report"):
+            text = owner_client.get(page).text
+            assert said in text
+            assert ("has given way" in text, "No longer offered" in text) == (bool(starters), "Notes" in said)
+
+
 def test_the_report_names_what_changed_and_every_reason(owner_client: FormClient) -> None:
     assert "has not been refreshed yet" in owner_client.get("/rockons/report").text
     report = {

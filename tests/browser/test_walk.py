@@ -45,6 +45,8 @@ def log_in(page: Page, running: Stack) -> None:
 def refresh(page: Page) -> None:
     page.get_by_role("button", name=re.compile("Refresh")).first.click()
     await_done(page)
+    page.locator("main").get_by_role("link", name="Catalogue", exact=True).last.click()
+    expect(page).to_have_url(re.compile(r"/rockons$"))
 
 
 def fill_wizard(page: Page, app: str) -> None:

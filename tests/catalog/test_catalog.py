@@ -592,8 +592,18 @@ def test_the_starter_catalogue_serves_until_a_remote_one_was_loaded(app, store):
         "unchanged": 0,
         "faulty": [],
     }
+    gone = [name for name in STARTER if name != "Syncthing"]
+    assert report.starters_replaced == ["Syncthing"]
+    assert sorted(report.starters_gone) == gone
+    said = str(report).splitlines()
+    assert [line for line in said if "has given way" in line and "Gitea" in line]
+    stored = RefreshReport.load_latest(db.session())
+    assert stored.report_data["starters_replaced"] == ["Syncthing"]
     assert rockon("Syncthing").id == row
-    assert refresh_catalogue().unchanged == 2
+    again = refresh_catalogue()
+    assert again.unchanged == 2
+    assert not again.starters_replaced + again.starters_gone  # it is said once
+    assert "has given way" not in str(again)
     assert list(rockons()) == ["A", "Syncthing"]
     assert rockon("Gitea") is None
     assert app_named("Jellyfin").is_installed
@@ -618,6 +628,7 @@ def test_a_local_rock_on_replaces_one_of_the_starter_catalogue(app, store, local
     assert (report.added, report.changed, report.unchanged) == (["Gitea"], [], 0)
     assert sorted(rockons()) == STARTER
     assert rockon("Gitea").version == "own"
+    assert not report.starters_replaced + report.starters_gone
     load_starter()
     assert rockon("Gitea").version == "own"
     (local / "own.json").unlink()

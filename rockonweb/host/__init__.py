@@ -27,7 +27,7 @@ from rockonweb.host.addresses import local_addresses as own_addresses
 from rockonweb.host.addresses import reachable_subnets
 from rockonweb.host.clock import is_synchronised
 from rockonweb.host.devices import HostDevice, list_devices
-from rockonweb.host.disks import disk_of, find_mount, free_space, list_mounts
+from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts
 from rockonweb.host.engine import Engine
 from rockonweb.host.environment import time_zone
 from rockonweb.host.host_root import resolve_on_host
@@ -189,6 +189,7 @@ class Host:
     devices = staticmethod(list_devices)
     disk = staticmethod(disk_of)
     free_bytes = staticmethod(free_space)
+    future_disk = staticmethod(future_disk)
     owner_names = staticmethod(owner_names)
     subnets = staticmethod(reachable_subnets)
     time_zone = staticmethod(time_zone)

@@ -123,3 +123,8 @@ def disk_of(folder: str) -> Disk | None:
     else:
         mount = find_mount(path, list_mounts())
     return Disk(usage.free, usage.total, *((mount.kind, str(mount.path), mount.source) if mount else ()))
+
+
+def future_disk(path: Path) -> Disk | None:
+    """Return the disk where a folder is or will be created; None where no parent can be read."""
+    return next(filter(None, (disk_of(str(folder)) for folder in (path, *path.parents))), None)

@@ -31,6 +31,15 @@ def test_a_fresh_instance_leads_to_the_catalogue(owner_client: FormClient) -> No
     assert re.search(r'id="to-catalogue" href="/rockons\?tab=all"', page)
 
 
+def test_the_free_space_for_shares_is_shown_before_there_is_one(app: Flask, owner_client: FormClient) -> None:
+    folder = app.config["SETTINGS"].shares_root
+    if folder.exists():
+        folder.rmdir()
+    meter = find_pattern(r'id="meter-shares".*?</div>', owner_client.get("/").text)
+    assert re.search(r"[0-9.]+ [kMGT]?B of [0-9.]+ [kMGT]?B free", meter)
+    assert "unknown" not in meter
+
+
 def test_an_app_stands_there_with_its_link_and_state(app: Flask, owner_client: FormClient) -> None:
     notes = mark_installed(add_rockon("Notes", UI))
     with transaction():

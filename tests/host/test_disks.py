@@ -204,4 +204,7 @@ def test_the_room_of_a_folder_that_can_be_seen(tmp_path: Path) -> None:
     assert str(tmp_path).startswith(found.mount_point)
     assert disks.disk_of(str(tmp_path / "nowhere")) is None
     assert disks.disk_of("") is None
+    future = disks.future_disk(tmp_path / "not" / "yet")
+    assert future is not None
+    assert (future.total, future.mount_point) == (found.total, found.mount_point)
     assert Disk(1, 2).is_low

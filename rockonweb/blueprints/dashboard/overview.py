@@ -65,7 +65,7 @@ def build_home_page(hostname: str) -> HomePage:
     """Collect the contents of the dashboard; `hostname` is for the links to apps."""
     cards = catalogue_listing.installed_cards(hostname)
     engine = heartbeat.engine_status()
-    disk = get_host().disk(str(current_config().shares_root))
+    disk = get_host().future_disk(current_config().shares_root)
     shares, images, memory = (
         Capacity(disk.free, disk.total) if disk else Capacity(),
         _image_capacity(engine),

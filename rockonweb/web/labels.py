@@ -127,6 +127,7 @@ CHECK_LABELS = {
     "copies": _l("copies"),
     "containers": _l("containers"),
     "container": _l("Rockonweb's container"),
+    "apps": _l("apps"),
     "catalogue": _l("catalogue"),
     "secrets": _l("secrets"),
     "stored data": _l("stored data"),

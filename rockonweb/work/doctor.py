@@ -56,6 +56,7 @@ from rockonweb.remote import http_client
 from rockonweb.work import heartbeat, mastership, queue
 from rockonweb.work.collect_facts import claimed_ports
 from rockonweb.work.failing_roles import read_failing_roles
+from rockonweb.work.keep_running import find_fallen_apps
 from rockonweb.work.unreadable_rows import find_unreadable_rows
 
 MAX_ANSWER_BYTES = 100_000  # of the web server
@@ -89,6 +90,7 @@ def examine_instance(settings: config.Config, version: str) -> list[CheckResult]
         ("ports", probe.inspect_ports),
         ("copies", probe.inspect_copies),
         ("containers", probe.inspect_rows),
+        ("apps", probe.inspect_apps),
         ("catalogue", probe.inspect_catalogue),
     )
     with probe.exit_stack:
@@ -387,6 +389,12 @@ class _InstanceProbe:
         return diagnosis.diagnose_containers(
             sorted(orphans), missing, sorted(cut_off), sorted(folders), renamed, sorted(unknown)
         )
+
+    def inspect_apps(self) -> list[CheckResult]:
+        """Name the apps that should run and don't, as they were last seen."""
+        with suppress(DBAPIError, RockonwebError), Session(self._db_engine) as session:  # which others report
+            return diagnosis.diagnose_apps(find_fallen_apps(session, self._stored_key()))
+        return []
 
     def inspect_operations(self) -> CheckResult:
         """Check for operations that are stuck, and for recent failures."""

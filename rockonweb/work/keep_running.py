@@ -9,19 +9,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import defer
+from cryptography.fernet import Fernet, InvalidToken
+from flask import current_app
+from sqlalchemy import Text, func, select, type_coerce
+from sqlalchemy.orm import Session
 
 from rockonweb.config import current_config
 from rockonweb.core.errors import Conflict
 from rockonweb.core.instance import notifications
+from rockonweb.core.instance.diagnosis import FallenApp
 from rockonweb.core.instance.notifications import NoticeEvent
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
-from rockonweb.core.operations.requests import InstallRequest, StartRequest
+from rockonweb.core.operations.requests import InstallRequest, StartRequest, request_from_json
 from rockonweb.core.status.status import Status
 from rockonweb.models import Installation, Operation, db, utc_now
+from rockonweb.models.base import make_cipher
+from rockonweb.models.operation import IS_ACTIVE
 from rockonweb.work import notification_queue, operations, scheduler
 
 WISH_KINDS = (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.STOP)  # after which an app runs, or does not
@@ -35,28 +41,53 @@ logger = logging.getLogger(__name__)
 
 def should_run_ids() -> set[int]:
     """Return the ids of the installed apps that a person last asked to run."""
+    return _wanted_ids(db.session(), str(current_app.secret_key))
+
+
+def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
+    """Return the apps that a person last asked to run and that don't, by name; `key` is the instance's, blank for none.
+
+    Without those that an operation is at work on. Needs no application context.
+    """
+    busy = select(Operation.installation_id).where(IS_ACTIVE, Operation.installation_id.is_not(None))
+    columns = (Installation.name, Installation.exit_code, Installation.status_error, Installation.error)
+    query = select(Installation.status, *columns).where(
+        Installation.id.in_(_wanted_ids(session, key)),
+        Installation.id.not_in(busy),
+        Installation.status.in_((Status.STOPPED, Status.EXITED, Status.START_FAILED)),
+    )
+    return [
+        FallenApp(name, exit_code, status_error) if status is Status.EXITED else FallenApp(name, None, error or "")
+        for status, name, exit_code, status_error, error in session.execute(query.order_by(Installation.name))
+    ]
+
+
+def _wanted_ids(session: Session, key: str) -> set[int]:
     last_ids = (
         select(func.max(Operation.id))
         .where(Operation.kind.in_(WISH_KINDS), Operation.user != KEEPER, Operation.progress != Progress.CANCELLED)
         .group_by(Operation.installation_id)
     )
     wishes = (
-        select(Operation)
+        select(Operation.installation_id, Operation.kind, type_coerce(Operation.parameters, Text))
         .join(Operation.installation)
         .where(Operation.id.in_(last_ids), Installation.state == State.INSTALLED)
-        .options(defer(Operation.reviewed))
     )
+    cipher = make_cipher(key)
     return {
-        wish.installation_id
-        for wish in db.session.scalars(wishes)
-        if wish.installation_id is not None and _wants_running(wish)
+        installation_id
+        for installation_id, kind, stored in session.execute(wishes)
+        if installation_id is not None and _wants_running(kind, stored, cipher)
     }
 
 
-def _wants_running(wish: Operation) -> bool:
-    if wish.kind is Kind.INSTALL:
-        return not (isinstance(request := wish.request, InstallRequest) and request.stopped)
-    return wish.kind is not Kind.STOP
+def _wants_running(kind: Kind, stored_request: str, cipher: Fernet) -> bool:
+    """Whether an app should run after an operation; an install may have left it stopped."""
+    if kind is Kind.INSTALL:
+        with suppress(InvalidToken):
+            request = request_from_json(kind, cipher.decrypt(stored_request.encode()).decode())
+            return not (isinstance(request, InstallRequest) and request.stopped)
+    return kind is not Kind.STOP
 
 
 class RunningKeeper:

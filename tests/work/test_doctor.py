@@ -267,6 +267,19 @@ def test_operations_that_nobody_works_on_and_those_that_failed(instance: Instanc
     assert found.level == "fail"
 
 
+def test_apps_that_should_run_and_do_not_are_named(instance: Instance) -> None:
+    rockon = instance.add_rockon("App", {"app": SPEC})
+    with transaction() as session:
+        rockon.state, rockon.status = State.INSTALLED, Status.STARTED
+        session.add(Operation(kind=Kind.START, installation=rockon, progress=Progress.DONE))
+    assert "apps" not in look(instance)
+    with transaction():
+        rockon.status, rockon.exit_code, rockon.status_error = Status.EXITED, 2, "it has no room"
+    found = look(instance)["apps"]
+    assert (found.level, found.sentence) == ("warn", "App should be running, but is not: exit code 2: it has no room")
+    assert found.facts == {"name": "App", "exit_code": 2}
+
+
 def test_loose_files_are_told(instance: Instance) -> None:
     (instance.settings.instance / "elsewhere").symlink_to("/")  # says nothing of permissions
     assert look(instance)["files"].level == "ok"

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from rockonweb.core.instance.diagnosis import FallenApp
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.models import (
     Installation,
@@ -21,7 +23,7 @@ from rockonweb.models import (
     transaction,
 )
 from rockonweb.work import keep_running
-from rockonweb.work.keep_running import KEEPER, RunningKeeper, should_run_ids
+from rockonweb.work.keep_running import KEEPER, RunningKeeper, find_fallen_apps, should_run_ids
 from tests.support.app import FormClient, add_rockon, mark_installed
 
 
@@ -79,6 +81,26 @@ def test_what_a_person_last_asked_for_counts(app: Flask) -> None:
     failing = add_app("Failing", Kind.STOP)
     done(failing, Kind.START, Progress.FAILED)
     assert should_run_ids() == {*runs, failing.id}
+
+
+def test_what_does_not_run_and_should_is_named_with_its_reason(app: Flask) -> None:
+    add_app("Runs", Kind.INSTALL)
+    add_app("Rests", Kind.INSTALL, Kind.STOP, status=Status.STOPPED)
+    add_app("Down", Kind.INSTALL, status=Status.STOPPED)
+    crashed, failed = add_app("Crashed", Kind.INSTALL), add_app("Failed", Kind.INSTALL, status=Status.START_FAILED)
+    busy = add_app("Busy", Kind.INSTALL, status=Status.STOPPED)
+    done(busy, Kind.UPDATE, Progress.RUNNING)
+    with transaction():
+        crashed.status, crashed.exit_code, crashed.status_error = Status.EXITED, 3, "it has no room"
+        failed.error = "The port is in use."
+    with Session(db.engine) as session:
+        found = find_fallen_apps(session, str(app.secret_key))
+        assert find_fallen_apps(session, "") == found
+    assert found == [
+        FallenApp("Crashed", 3, "it has no room"),
+        FallenApp("Down"),
+        FallenApp("Failed", None, "The port is in use."),
+    ]
 
 
 # -- what is started ----------------------------------------------------------------------------------------------

@@ -492,6 +492,41 @@ def diagnose_containers(
     return make_result("ok", t("The containers in Docker match the installed rock-ons."))
 
 
+@dataclass(frozen=True)
+class FallenApp:
+    """An app that should run and does not, as it was last seen; `exit_code` is None, and `reason` blank, where unknown.
+
+    The code is negative where no container ended.
+    """
+
+    name: str
+    exit_code: int | None = None
+    reason: str = ""
+
+
+def diagnose_apps(fallen: Sequence[FallenApp]) -> list[CheckResult]:
+    """Return a result for each app that a person last asked to run and that does not; none where all run."""
+    return [
+        CheckResult("apps", "warn", *_explain_fallen(app), {"name": app.name, "exit_code": app.exit_code})
+        for app in fallen
+    ]
+
+
+def _explain_fallen(app: FallenApp) -> tuple[str, str]:
+    """Return a sentence on an app that does not run, and what to do."""
+    ended = app.exit_code is not None and app.exit_code >= 0
+    reason = join_texts(": ", (t("exit code %(code)s", code=app.exit_code) if ended else "", app.reason))
+    if not reason:
+        return (
+            t("%(name)s should be running, but is stopped.", name=app.name),
+            t("Docker or another program stopped it. Start it again."),
+        )
+    return (
+        t("%(name)s should be running, but is not: %(reason)s", name=app.name, reason=reason),
+        t("The logs on its page may show more. Then start it again."),
+    )
+
+
 def diagnose_catalogue(day: str, age: float, faulty: Sequence[str]) -> CheckResult:
     """Check the last refresh of the catalogue: its day (blank: never), its age in days, and what it could not use."""
     make_result = partial(CheckResult, "catalogue", facts={"refreshed": day, "faulty": list(faulty)})

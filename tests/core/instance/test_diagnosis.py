@@ -12,6 +12,7 @@ from rockonweb.core.instance.diagnosis import (
     CheckResult,
     DatabaseFacts,
     DiskSpaceFacts,
+    FallenApp,
     FileFacts,
     OperationFacts,
 )
@@ -113,6 +114,23 @@ def test_parts_that_end_at_each_start_are_named_once_for_each_reason() -> None:
     assert {one.level for one in found} == {"fail"}
     others = diagnosis.diagnose_roles("u", "nothing", None, 1, False, failing)
     assert not any("with `rockonweb up`" in one.hint for one in others)
+
+
+@pytest.mark.parametrize(
+    ("fallen", "said"),
+    [
+        (FallenApp("Notes"), "Notes should be running, but is stopped."),
+        (FallenApp("Notes", 137), "Notes should be running, but is not: exit code 137"),
+        (FallenApp("Notes", 0, "no room"), "Notes should be running, but is not: exit code 0: no room"),
+        (FallenApp("Notes", -1, "it is gone"), "Notes should be running, but is not: it is gone"),
+        (FallenApp("Notes", None, "The port is in use."), "Notes should be running, but is not: The port is in use."),
+    ],
+)
+def test_each_app_that_should_run_is_named_with_its_reason(fallen: FallenApp, said: str) -> None:
+    assert diagnosis.diagnose_apps([]) == []
+    (found,) = diagnosis.diagnose_apps([fallen])
+    assert (found.about, found.level, found.sentence) == ("apps", "warn", said)
+    assert found.hint.endswith("tart it again.")
 
 
 def test_engine_names_what_a_supporter_asks_for() -> None:

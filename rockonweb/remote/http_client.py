@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -309,6 +310,40 @@ class _LimitedAdapter(HTTPAdapter):
             if len(self._permit(addresses)) < len(addresses):
                 raise ForbiddenAddress(str(host))
         return super().send(request, *arguments, **options)
+
+
+class _BoundedAdapter(_LimitedAdapter):
+    """Also limits the size of bodies, and requests and decodes no compression."""
+
+    def __init__(self, permit: Permit, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        super().__init__(permit)
+
+    def send(
+        self, request: requests.PreparedRequest, stream: bool = False, *arguments: Any, **options: Any
+    ) -> requests.Response:
+        """Send a request and read the response. Raises as `_LimitedAdapter.send`, and TooLarge."""
+        request.headers["Accept-Encoding"] = "identity"
+        response = super().send(request, True, *arguments, **options)
+        response._content = _read_body(response, self._max_bytes)
+        response._content_consumed = True  # type: ignore[attr-defined]
+        return response
+
+
+@contextmanager
+def limit_requests(permit: Permit, max_bytes: int, deadline: float) -> Iterator[None]:
+    """Apply the limits of `fetch_limited` to what a library does meanwhile by `requests`, without its own adapters.
+
+    They hold for the whole process, except for the deadline, which is this thread's.
+    """
+    sessions: Any = requests.sessions
+    original = sessions.HTTPAdapter
+    sessions.HTTPAdapter = partial(_BoundedAdapter, permit, max_bytes)  # what each new session mounts
+    try:
+        with limit_exchange(deadline):
+            yield
+    finally:
+        sessions.HTTPAdapter = original
 
 
 def fetch_concurrently(

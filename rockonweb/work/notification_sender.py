@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 8.0  # seconds to connect, and for the response; for a webhook altogether
 TOTAL_SECONDS = 30.0  # for all that Apprise or a mail server does
-MAX_ANSWER_BYTES = 1_000_000  # of a webhook
+MAX_ANSWER_BYTES = 1_000_000  # of a webhook or service
 SECURE_MODES = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
 _CAUSE_PREFIX = "Exception: "  # before the cause of a failure in Apprise's log
 
@@ -35,7 +35,8 @@ _CAUSE_PREFIX = "Exception: "  # before the cause of a failure in Apprise's log
 def deliver_message(way: NoticeChannel, parts: Mapping[str, str], message: RenderedNotice) -> str:
     """Send a message; return blank on success, else a sentence on the failure, with secrets masked. Never raises.
 
-    A server that takes longer than TOTAL_SECONDS is given up, while a thread may go on to wait for it.
+    A server that takes longer than TOTAL_SECONDS is given up. A thread may go on to wait for it until the
+    process of the job ends, which it does with the job.
     """
     failures: list[str] = []
     thread = threading.Thread(target=lambda: failures.append(_send_message(way, parts, message)), daemon=True)
@@ -63,7 +64,10 @@ def _send_message(way: NoticeChannel, parts: Mapping[str, str], message: Rendere
             return t("Apprise does not support this address.")
         sender = apprise.Apprise(asset=target.asset)
         sender.add(target)
-        if sender.notify(title=message.title, body=message.body, body_format=apprise.NotifyFormat.TEXT):
+        deadline = time.monotonic() + TOTAL_SECONDS
+        with http_client.limit_requests(http_client.HomeNetwork(), MAX_ANSWER_BYTES, deadline):
+            sent = sender.notify(title=message.title, body=message.body, body_format=apprise.NotifyFormat.TEXT)
+        if sent:
             return ""
         reason = failure_log.reason
     except Exception as error:  # of any plug-in: a failed notice must not fail the job

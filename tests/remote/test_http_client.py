@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
@@ -12,7 +13,15 @@ import pytest
 import requests
 
 from rockonweb.remote import http_client
-from rockonweb.remote.http_client import ForbiddenAddress, HomeNetwork, NoWebAddress, Permit, TooLarge, internal_only
+from rockonweb.remote.http_client import (
+    ForbiddenAddress,
+    HomeNetwork,
+    NoWebAddress,
+    Permit,
+    TooLarge,
+    internal_only,
+    limit_requests,
+)
 from tests.support.claims import free_port
 from tests.support.odd_server import odd_server, redirect_to, respond_with
 from tests.support.resolving import PUBLIC, Resolver
@@ -119,6 +128,34 @@ def test_a_name_for_which_a_proxy_connects_is_judged_too(monkeypatch: pytest.Mon
         with pytest.raises(ForbiddenAddress):
             fetch("http://inner.example/a", only_public)
     assert requested == ["http://public.example/a"]
+
+
+def test_a_library_s_own_requests_are_judged_and_limited_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    requested: list[str] = []
+    names = Resolver(monkeypatch, {"public.example": [PUBLIC]})
+    bomb = gzip.compress(bytes(100_000))
+    answers = {
+        "/small": respond_with(b"found"),
+        "/large": respond_with(bytes(2000)),
+        "/bomb": respond_with(bomb, Content_Encoding="gzip"),
+        "/b": respond_with(b"secret"),
+    }
+    with odd_server(answers, requested) as url:
+        answers["/a"] = redirect_to(f"{url}/b")
+        names.lead(PUBLIC, url)
+        with limit_requests(HomeNetwork(), 1000, time.monotonic() + 20):
+            assert requests.get("http://public.example/small", timeout=9).content == b"found"
+            assert requests.get("http://public.example/bomb", timeout=9).content == bomb
+            with pytest.raises(TooLarge):
+                requests.get("http://public.example/large", timeout=9)
+            with pytest.raises(ForbiddenAddress):
+                requests.get("http://public.example/a", timeout=9)
+            with requests.Session() as session, pytest.raises(ForbiddenAddress):
+                session.get(f"{url}/b", timeout=9)
+        assert "/b" not in requested
+        assert requests.get(f"{url}/b", timeout=9).content == b"secret"  # what is asked later is not its matter
+        with limit_requests(HomeNetwork(), 1000, time.monotonic() - 1), pytest.raises(requests.ConnectionError):
+            requests.get(f"{url}/small", timeout=9)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/a", "http://", "http://[bad", ""])

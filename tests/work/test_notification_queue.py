@@ -229,6 +229,23 @@ def test_nothing_follows_a_redirect(app: Flask, way: str) -> None:
     assert "302" in target(one).said
 
 
+def test_an_answer_without_an_end_is_given_up_however_fast_it_comes(app: Flask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sent: list[int] = []
+
+        def pour() -> None:
+            with server.accept()[0] as connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                sent.extend(connection.send(bytes(100_000)) for _ in range(1000))
+
+        threading.Thread(target=pour, daemon=True).start()
+        one = add("apprise", url=f"json://127.0.0.1:{server.getsockname()[1]}/")
+        notification_queue.notify_targets(NoticeEvent.FAILED, WORDS)
+        send_all()
+    assert target(one).fine is False
+    assert sum(sent) < 20 * notification_sender.MAX_ANSWER_BYTES
+
+
 def test_messages_do_not_pile_up_for_ever(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notification_queue, "MAX_WAITING", 3)
     add("hook", url="http://127.0.0.1:9/")

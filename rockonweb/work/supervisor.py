@@ -138,6 +138,7 @@ class _Supervisor:
                 continue
             time.sleep(0.1)
         self._stop_all()
+        failing_roles.store_failing_roles(self.settings, {})
         return 0
 
     def _run_worker(self, place: int) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from rockonweb import config
+from rockonweb import config, create_app
 from rockonweb.core.errors import QueueUnreachable
+from rockonweb.models import ACTIVE_PROGRESS, Kind, Operation, Progress, db, transaction
 from rockonweb.work import queue_server
 from tests.support.apps import wait_for
 from tests.support.stack import Stack
@@ -39,6 +40,11 @@ def program(folder: Path, script: str, name: str = "redis-server") -> None:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
+
+
+def progress_of(operation_id: int) -> Progress:
+    db.session.rollback()
+    return db.session.get_one(Operation, operation_id).progress
 
 
 def write_unreadable(settings: config.Config) -> None:
@@ -133,10 +139,15 @@ def test_data_stays_where_the_server_fails_for_another_reason(
     assert (settings.instance / "redis" / "appendonlydir").is_dir()
 
 
-def test_all_of_it_starts_beside_data_that_can_not_be_read(stack: Callable[..., Stack]) -> None:
+def test_all_of_it_starts_beside_data_that_can_not_be_read_and_does_what_waits(stack: Callable[..., Stack]) -> None:
     whole = stack()
     whole.stop()
     next((whole.instance / "redis").glob("appendonlydir/*.base.rdb")).write_bytes(NEWER)
+    app = create_app(config.load_config(whole.environ))
+    with app.app_context(), transaction() as session:
+        session.add(Operation(kind=Kind.REFRESH, user="ada"))
     whole.start()
+    with app.app_context():
+        wait_for(lambda: progress_of(1) not in ACTIVE_PROGRESS, 60)
     assert "does not understand its data" in whole.output
     assert "Traceback" not in whole.output

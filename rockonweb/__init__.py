@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from rockonweb import config
+from rockonweb import config, program
 
 
 def create_app(settings: config.Config | None = None, *, pages: bool = True) -> Flask:
@@ -40,6 +40,7 @@ def build_app() -> Flask:
         MAX_FORM_PARTS=2_000,
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.config["CODE_FINGERPRINT"] = program.code_fingerprint()  # that was just imported
     register_pages(app)
     return app
 

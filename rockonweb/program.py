@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+import tomllib
+import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 INSTANCE_FILES = ("rockonweb.db", "secret.key", "up.lock")  # one of them makes a folder an instance
 SYSTEM_INSTANCE = Path("/var/lib/rockonweb")  # of root's installed package
+FINGERPRINT_SECONDS = 10
 UNIT_FILE = Path("/etc/systemd/system/rockonweb.service")
 _CODE_FOLDER = Path(__file__).parent
 
@@ -29,6 +35,36 @@ def start_command() -> str:
 def command_path() -> Path:
     """Return the path of the command `rockonweb`, which may not be on a person's PATH."""
     return Path(sys.executable).with_name("rockonweb")
+
+
+def restart_command(instance: Path) -> str:
+    """Return the command by which a person restarts what runs with an instance."""
+    return "systemctl restart rockonweb" if service_instance() == instance else start_command()
+
+
+def installed_version() -> str:
+    """Return the version on the disk, which may differ from the one that runs; blank while it is being replaced."""
+    checkout = find_checkout()
+    try:
+        if checkout is None:
+            return version("rockonweb")
+        return str(tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"])
+    except (OSError, ValueError, KeyError, PackageNotFoundError):
+        return ""
+
+
+def code_fingerprint() -> int:
+    """Return a number that differs once the code on the disk is another one, as of the last ten seconds."""
+    return _code_fingerprint(int(time.monotonic() // FINGERPRINT_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _code_fingerprint(_moment: int) -> int:
+    try:
+        files = [(str(path), path.stat()) for path in sorted(_CODE_FOLDER.rglob("*.py"))]
+    except OSError:
+        return 0  # it is being replaced
+    return zlib.crc32(repr([(path, status.st_size, status.st_mtime_ns) for path, status in files]).encode())
 
 
 def instance_folders(environ: Mapping[str, str]) -> list[Path]:

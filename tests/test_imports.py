@@ -50,7 +50,7 @@ ARROWS = {
     "web": f"{WORK} forms",
     "blueprints": f"{WORK} forms web",
     "app": f"{WORK} web blueprints",
-    "rockonweb": "config models accounts web app",
+    "rockonweb": "program config models accounts web app",
     "cli": f"{WORK} rockonweb",
 }  # fmt: skip
 PURE = {

@@ -1,11 +1,14 @@
-"""Where an instance lies, and what says so to somebody who is elsewhere."""
+"""Where an instance lies, what says so to somebody who is elsewhere, and what is told of a newer version."""
 
 import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from rockonweb import program
+from rockonweb import config, program
+from rockonweb.models import transaction
+from tests.support.app import FormClient
 from tests.support.command_line import CommandLine
 
 
@@ -119,3 +122,58 @@ def test_the_settings_of_the_instance_count_before_those_of_the_current_folder(
     assert (done.returncode, "of the instance" in done.stderr) == (2, True)
     done = terminal.run("user", "list", HOME=str(tmp_path), ROCKONWEB_BIND="of the environment")
     assert (done.returncode, "of the environment" in done.stderr) == (2, True)
+
+
+# -- newer versions ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_page_says_that_another_version_was_put_over_the_one_that_runs(
+    owner_client: FormClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "updated on the disk" not in owner_client.get("/").text
+    package = tmp_path / "code" / "rockonweb"
+    (package.parent / "script").mkdir(parents=True)
+    (package.parent / "script" / "run").touch()
+    package.mkdir()
+    (package / "config.py").write_text("VERSION = 2")
+    monkeypatch.setattr(program, "_CODE_FOLDER", package)
+    program._code_fingerprint.cache_clear()
+    assert "Rockonweb was updated on the disk, but what runs is from before." in owner_client.get("/").text
+    (package.parent / "pyproject.toml").write_text('[project]\nversion = "99.1"\n')
+    assert f"Rockonweb 99.1 is installed, but {config.VERSION} still runs." in owner_client.get("/").text
+    (package.parent / "pyproject.toml").write_text("half of")
+    assert "updated on the disk" in owner_client.get("/").text
+    program._code_fingerprint.cache_clear()
+
+
+def test_a_changed_removed_or_new_file_is_another_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fingerprint() -> int:
+        program._code_fingerprint.cache_clear()
+        return program.code_fingerprint()
+
+    monkeypatch.setattr(program, "_CODE_FOLDER", tmp_path)
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "__pycache__").mkdir()
+    before = fingerprint()
+    (tmp_path / "__pycache__" / "a.pyc").touch()
+    assert fingerprint() == before
+    (tmp_path / "a.py").write_text("22")
+    changed = fingerprint()
+    (tmp_path / "b.py").touch()
+    assert len({before, changed, fingerprint()}) == 3
+    program._code_fingerprint.cache_clear()
+
+
+def test_the_first_page_says_that_the_schema_is_newer_than_what_runs(owner_client: FormClient) -> None:
+    assert "belongs to a newer Rockonweb" not in owner_client.get("/").text
+    with transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert f"The database belongs to a newer Rockonweb than {config.VERSION}, which runs." in owner_client.get("/").text
+
+
+def test_it_is_restarted_as_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "UNIT_FILE", tmp_path / "rockonweb.service")
+    assert program.restart_command(Path("/srv/it")) == program.start_command()
+    (tmp_path / "rockonweb.service").write_text('Environment="ROCKONWEB_INSTANCE=/srv/it"\n')
+    assert program.restart_command(Path("/srv/it")) == "systemctl restart rockonweb"
+    assert program.restart_command(Path("/srv/other")) == program.start_command()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from flask import current_app
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from rockonweb.config import current_config
 from rockonweb.core.errors import DatabaseOutdated, DiskFull, RockonwebError
@@ -72,6 +73,17 @@ def database_revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
+
+
+def has_newer_schema(session: Session) -> bool:
+    """Whether a newer version of Rockonweb has changed the schema since this program was started."""
+    return session.scalar(text("SELECT version_num FROM alembic_version")) not in own_revisions()
+
+
+@cache
+def own_revisions() -> frozenset[str]:
+    """Return all revisions as of the first call, when a program starts: a newer version may replace its files later."""
+    return frozenset(known_revisions())
 
 
 def known_revisions() -> list[str]:

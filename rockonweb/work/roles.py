@@ -15,6 +15,7 @@ from rq import Worker
 from rockonweb.config import Config
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.invisible import one_line
+from rockonweb.migrations import upgrade
 from rockonweb.models import db
 from rockonweb.work import queue, watcher, web_server
 
@@ -50,6 +51,7 @@ def serve_web(app: Flask, socket_fd: int | None = None) -> None:
     settings: Config = app.config["SETTINGS"]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     web_server.check_tls(settings)
+    upgrade.own_revisions()
     bind = f"fd://{socket_fd}" if socket_fd is not None else f"{host}:{settings.port}"
     web_server.run_server(app, app.config["MAX_CONTENT_LENGTH"], settings, bind)
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
 
 from rockonweb.core.definition.parser import canonical_json, definition_from_body
+from rockonweb.migrations import upgrade
 from rockonweb.models import (
     ContainerImage,
     Installation,
@@ -40,6 +41,7 @@ def warm_up() -> None:
     nothing where the database is unreachable or has no tables yet.
     """
     configure_mappers()
+    upgrade.own_revisions()
     try:
         with transaction(durable=False) as session:
             _simulate_operation(session)

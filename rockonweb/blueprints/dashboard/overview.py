@@ -9,13 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer, joinedload
 
-from rockonweb.config import current_config
-from rockonweb.core.instance.attention import Alert, AlertFacts, Capacity, FailedOperation, InstalledApp, collect_alerts
+from rockonweb import program
+from rockonweb.config import VERSION, current_config
+from rockonweb.core.instance.attention import (
+    Alert,
+    AlertFacts,
+    Capacity,
+    FailedOperation,
+    InstalledApp,
+    ProgramFacts,
+    collect_alerts,
+)
 from rockonweb.core.text import join_texts
 from rockonweb.host import get_host
+from rockonweb.migrations import upgrade
 from rockonweb.models import Installation, Kind, Operation, Progress, Status, db, utc_now
 from rockonweb.web import catalogue_listing
 from rockonweb.web.labels import ended_title, status_age, status_pill
@@ -80,6 +91,7 @@ def build_home_page(hostname: str) -> HomePage:
         apps=[_installed_app(card, wanted=card.rockon.id in wanted) for card in cards],
         failures=_recent_failures(),
         busy_rockons=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.is_pending),
+        program=_program_facts(),
     )
     recent = db.session.scalars(
         select(Operation).options(*_LOAD_OPTIONS).order_by(Operation.id.desc()).limit(MAX_RECENT)
@@ -90,6 +102,16 @@ def build_home_page(hostname: str) -> HomePage:
         for running_card in cards
     )
     return HomePage(cards, running, collect_alerts(facts), recent, engine, shares, images, memory)
+
+
+def _program_facts() -> ProgramFacts:
+    return ProgramFacts(
+        VERSION,
+        program.installed_version(),
+        is_replaced=program.code_fingerprint() != current_app.config["CODE_FINGERPRINT"],
+        has_newer_schema=upgrade.has_newer_schema(db.session),
+        restart=program.restart_command(current_config().instance),
+    )
 
 
 def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> InstalledApp:

@@ -85,6 +85,19 @@ class FailedOperation:
 
 
 @dataclass(frozen=True)
+class ProgramFacts:
+    """What runs, and what is installed: their versions; whether the code on the disk is another one; whether the
+    database has a schema that what runs does not know; how to restart it.
+    """
+
+    running: str
+    installed: str
+    is_replaced: bool
+    has_newer_schema: bool
+    restart: str
+
+
+@dataclass(frozen=True)
 class AlertFacts:
     """What alerts depend on. `workers` is None where unknown; `busy_rockons` are the ids of those being worked on."""
 
@@ -95,12 +108,35 @@ class AlertFacts:
     apps: Sequence[InstalledApp] = ()
     failures: Sequence[FailedOperation] = ()
     busy_rockons: frozenset[int] = frozenset()
+    program: ProgramFacts | None = None
 
 
 def collect_alerts(facts: AlertFacts) -> list[Alert]:
     """Return the alerts, the most urgent first. That the queue or Docker is down, each page reports itself."""
-    alerts = [*_host_alerts(facts), *_failure_alerts(facts), *_app_alerts(facts), *_update_alerts(facts.apps)]
+    program = _program_alerts(facts.program) if facts.program else ()
+    alerts = [*program, *_host_alerts(facts), *_failure_alerts(facts), *_app_alerts(facts), *_update_alerts(facts.apps)]
     return sorted(alerts, key=lambda alert: list(Severity).index(alert.severity))
+
+
+def _program_alerts(program: ProgramFacts) -> Iterable[Alert]:
+    if program.has_newer_schema:
+        yield Alert(
+            Severity.DANGER,
+            t("The database belongs to a newer Rockonweb than %(version)s, which runs.", version=program.running),
+            t("Install the newer one again, then restart it: %(command)s", command=program.restart),
+        )
+    elif program.is_replaced:
+        sentence = (
+            t("Rockonweb was updated on the disk, but what runs is from before.")
+            if program.installed in (program.running, "")
+            else t(
+                "Rockonweb %(installed)s is installed, but %(running)s still runs.",
+                installed=program.installed,
+                running=program.running,
+            )
+        )
+        hint = t("Restart it: %(command)s. Your apps keep running.", command=program.restart)
+        yield Alert(Severity.WARNING, sentence, hint)
 
 
 def _host_alerts(facts: AlertFacts) -> Iterable[Alert]:

@@ -1,5 +1,7 @@
 """What somebody should look at."""
 
+from dataclasses import replace
+
 from rockonweb.core.instance.attention import (
     Alert,
     AlertFacts,
@@ -7,6 +9,7 @@ from rockonweb.core.instance.attention import (
     Capacity,
     FailedOperation,
     InstalledApp,
+    ProgramFacts,
     Severity,
     collect_alerts,
 )
@@ -33,6 +36,24 @@ def test_nobody_who_does_the_jobs() -> None:
     found = collect_alerts(AlertFacts(workers=0))
     assert [one.sentence for one in found] == ["No worker is running: operations started now have to wait."]
     assert "rockonweb up" in found[0].hint
+
+
+def test_what_runs_is_not_what_is_installed() -> None:
+    def told(**facts: object) -> list[str]:
+        program = replace(ProgramFacts("1.0", "1.0", False, False, "systemctl restart rockonweb"), **facts)
+        return [f"{one.severity}: {one.sentence} {one.hint}" for one in collect_alerts(AlertFacts(program=program))]
+
+    restart = "Restart it: systemctl restart rockonweb. Your apps keep running."
+    assert told() == []
+    assert told(is_replaced=True, installed="2.0") == [
+        f"warning: Rockonweb 2.0 is installed, but 1.0 still runs. {restart}"
+    ]
+    updated = f"warning: Rockonweb was updated on the disk, but what runs is from before. {restart}"
+    assert told(is_replaced=True) == told(is_replaced=True, installed="") == [updated]
+    assert told(is_replaced=True, has_newer_schema=True) == [
+        "danger: The database belongs to a newer Rockonweb than 1.0, which runs. "
+        "Install the newer one again, then restart it: systemctl restart rockonweb"
+    ]
 
 
 def test_little_room_warns_and_hardly_any_is_bad() -> None:

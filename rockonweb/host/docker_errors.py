@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,7 +12,7 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
-from rockonweb.core.docker.error_messages import explain_command, explain_message
+from rockonweb.core.docker.error_messages import explain_command, explain_message, unreachable_hint
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.text import t
 
@@ -44,6 +47,20 @@ def unmanaged_error(name: str) -> EngineError:
 def engine_unreachable(error: object) -> EngineUnreachable:
     return EngineUnreachable(
         t("Docker does not answer."),
-        t("Start it (systemctl start docker), and check that this user may use its socket."),
+        unreachable_hint(str(error), user=_user_name(), is_installed=_is_docker_installed()),
         output=str(error),
     )
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _is_docker_installed() -> bool:
+    """Whether Docker's daemon is here, or its socket, which may be that of another place."""
+    paths = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    named = bool(os.environ.get("DOCKER_HOST"))
+    return named or os.path.exists("/var/run/docker.sock") or shutil.which("dockerd", path=paths) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import re
 import shutil
 import signal
@@ -33,7 +34,7 @@ def start_queue_server(settings: config.Config) -> int:
     Data that it can't read is renamed: the watcher queues all operations that wait anew, as the database has them.
     Raises QueueUnreachable where no server program is installed, or with the reason for which the server ended.
     """
-    binary, folder = _find_server(), settings.instance / "redis"
+    binary, folder = find_server(), settings.instance / "redis"
     config.make_private_folder(folder)
     config.make_private_folder(settings.redis_socket.parent)
     try:
@@ -94,7 +95,7 @@ def _launch_server(binary: str, folder: Path, socket_path: Path) -> int:
     return process.pid
 
 
-def _find_server() -> str:
+def find_server() -> str:
     """Return the program of the server. Raises QueueUnreachable.
 
     The one that came with Rockonweb is preferred: a system's package is often older, and an older server can't read
@@ -104,9 +105,10 @@ def _find_server() -> str:
         with suppress(OSError, subprocess.TimeoutExpired):  # of another processor, or on a disk that runs no programs
             if subprocess.run([program, "--version"], capture_output=True, timeout=5).returncode == 0:  # noqa: S603
                 return program
+    machine = f"{platform.machine()}, {platform.python_implementation()} {platform.python_version()}"
     raise QueueUnreachable(
-        t("There is no Redis-compatible server that runs on this machine."),
-        t("Install the package redis-server or valkey-server, or name a server by REDIS_URL."),
+        t("There is no queue server for this machine (%(machine)s).", machine=machine),
+        t("On Debian or Ubuntu, as root: apt-get install redis-server. Or name a server of yours by REDIS_URL."),
     )
 
 

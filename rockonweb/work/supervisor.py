@@ -6,6 +6,7 @@ import fcntl
 import gc
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ from rockonweb.migrations import upgrade
 from rockonweb.models.base import wrap_database_error
 from rockonweb.work import (
     failing_roles,
+    heartbeat,
     instance_files,
     mastership,
     queue,
@@ -80,6 +82,8 @@ def run_supervisor(app: Flask) -> int:
     settings: config.Config = app.config["SETTINGS"]
     config.make_private_folder(settings.instance)
     web_server.check_tls(settings)
+    if not settings.redis_url:
+        queue_server.find_server()
     instance_files.fix_permissions(settings)
     with lock_instance(settings):
         listener = _open_listener(settings)
@@ -249,12 +253,22 @@ class _Supervisor:
             return True
         print_line(f"Rockonweb is ready: {self.settings.local_url}")
         if health["status"] == "degraded":
-            print_line("Docker does not answer yet: the pages say what to do, and go on by themselves once it does.")
+            print_line(f"Docker does not answer yet. {self._read_docker_hint()} The pages go on by themselves then.")
+        elif not shutil.which("docker"):
+            print_line("The docker command is missing, without which no app can be installed: install docker-cli.")
         for line in how_to_reach(self.settings):
             print_line(line)
         if code := users.read_setup_code(self.settings):
             print_line(f"There is no account yet. Open {self.settings.local_url}/setup and enter this code: {code}")
         return True
+
+    def _read_docker_hint(self) -> str:
+        """Return what the watcher has found is to be done about Docker."""
+        redis = queue.connect_redis(self.settings)
+        try:
+            return heartbeat.read_status(redis).message
+        finally:
+            redis.close()
 
 
 def print_line(line: str) -> None:

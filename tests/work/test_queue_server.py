@@ -98,7 +98,7 @@ def test_without_a_server_that_runs_here_it_says_what_to_install(
             program(tmp_path, script)
         with pytest.raises(QueueUnreachable) as caught:
             queue_server.start_queue_server(settings)
-        assert "redis-server or valkey-server" in caught.value.hint
+        assert "apt-get install redis-server" in caught.value.hint
         assert "REDIS_URL" in caught.value.hint
 
 

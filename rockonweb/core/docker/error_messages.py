@@ -23,6 +23,15 @@ CLIENT_FAILURE, START_FAILURES = 125, (126, 127)  # statuses of `docker run`; a 
 _WAIT = re.compile(r"retry[- ]after:?\s*((?:[\d.]+\s*[hms](?![a-z]))+)", re.IGNORECASE)
 _WAIT_UNITS = {"h": 3600, "m": 60, "s": 1}  # seconds
 _CONTACT = t("Contact the definition's maintainer.")
+_DENIED = t(
+    "This user may not use Docker. As root: usermod -aG docker %(user)s (that makes %(user)s as powerful as root), "
+    "then log in again or restart the service."
+)
+_NOT_INSTALLED = t(
+    "Install it. On Debian or Ubuntu, as root: apt-get install docker.io (where there is a package docker-cli, that "
+    "one too)."
+)
+_NOT_STARTED = t("Start it (systemctl start docker), and check that this user may use its socket.")
 
 
 @dataclass(frozen=True)
@@ -317,3 +326,10 @@ def _minutes_to_wait(message: str) -> int:
 
 def _first_line(message: str) -> str:
     return next((line.strip() for line in message.splitlines() if line.strip()), "?")
+
+
+def unreachable_hint(message: str, *, user: str, is_installed: bool) -> TranslatableText:
+    """Return what to do where Docker does not answer, by the error's message and whether its daemon is installed."""
+    if "permission denied" in message.lower():
+        return fill_template(_DENIED, user=user)
+    return _NOT_STARTED if is_installed else _NOT_INSTALLED

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from flask import current_app
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from rockonweb.config import current_config
 from rockonweb.core.errors import DatabaseOutdated, DiskFull, RockonwebError
@@ -75,9 +74,9 @@ def database_revision(connection: Connection) -> str | None:
     return revision
 
 
-def has_newer_schema(session: Session) -> bool:
+def has_newer_schema() -> bool:
     """Whether a newer version of Rockonweb has changed the schema since this program was started."""
-    return session.scalar(text("SELECT version_num FROM alembic_version")) not in own_revisions()
+    return db.session.scalar(text("SELECT version_num FROM alembic_version")) not in own_revisions()
 
 
 @cache

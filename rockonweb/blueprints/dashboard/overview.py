@@ -109,7 +109,7 @@ def _program_facts() -> ProgramFacts:
         VERSION,
         program.installed_version(),
         is_replaced=program.code_fingerprint() != current_app.config["CODE_FINGERPRINT"],
-        has_newer_schema=upgrade.has_newer_schema(db.session),
+        has_newer_schema=upgrade.has_newer_schema(),
         restart=program.restart_command(current_config().instance),
     )
 

@@ -38,6 +38,8 @@ def add_share(name: str) -> None:
 def list_shares(as_json: bool) -> None:
     """List the shares."""
     shares = get_host().shares.shares_by_name()
+    if spot := get_host().blind_spots.get("shares"):
+        click.echo(f"{spot.sentence} {spot.hint}", err=True)
     if as_json:
         records: list[dict[str, Any]] = [
             {"name": share_name, "path": share_facts.path, "uid": share_facts.uid, "gid": share_facts.gid}

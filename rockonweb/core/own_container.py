@@ -44,7 +44,7 @@ class OwnContainer:
         if mount is None:
             return False
         inside = posixpath.relpath(path, mount)
-        return posixpath.normpath(f"{self.mounts[mount]}/{inside}") == posixpath.normpath(path)
+        return posixpath.normpath(posixpath.join(self.mounts[mount], inside)) == posixpath.normpath(path)
 
     def _find_mount(self, path: str) -> str | None:
         plain = f"{posixpath.normpath(path)}/"

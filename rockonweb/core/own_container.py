@@ -9,8 +9,8 @@ from typing import Literal
 
 from rockonweb.core.text import TranslatableText, t
 
-Subject = Literal["instance", "shares", "snapshots", "ports", "programs", "devices", "owners", "certificate"]
-DEVICES, OWNER_FILES = "/dev", ("/etc/passwd", "/etc/group")
+Subject = Literal["instance", "shares", "snapshots", "ports", "programs", "devices", "users", "groups", "certificate"]
+DEVICES, USERS, GROUPS = "/dev", "/etc/passwd", "/etc/group"
 CAPABILITIES = "cap_add: [SYS_ADMIN, SYS_PTRACE]"
 
 
@@ -137,17 +137,18 @@ def _find_missing_folders(own: OwnContainer, paths: InstancePaths) -> Iterator[B
             t("Rockonweb runs in a container and can't see the host's devices: it can't list or check them."),
             _mount_hint(DEVICES),
         )
-    for path in OWNER_FILES:
-        if not own.shows(path):
-            yield BlindSpot(
-                "owners",
-                t(
-                    "Rockonweb runs in a container and can't see the host's users and groups, as in %(path)s: it does "
-                    "not know their names.",
-                    path=path,
-                ),
-                _mount_hint(path, ":ro"),
-            )
+    if not own.shows(USERS):
+        yield BlindSpot(
+            "users",
+            t("Rockonweb runs in a container and can't see the host's users: it does not know their names."),
+            _mount_hint(USERS, ":ro"),
+        )
+    if not own.shows(GROUPS):
+        yield BlindSpot(
+            "groups",
+            t("Rockonweb runs in a container and can't see the host's groups: it does not know their names and IDs."),
+            _mount_hint(GROUPS, ":ro"),
+        )
     if not own.shows(paths.certificate):
         yield BlindSpot(
             "certificate",

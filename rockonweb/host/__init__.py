@@ -210,7 +210,7 @@ class Host:
         return memory.available, memory.total
 
     def _group_ids(self) -> dict[str, int]:
-        if "owners" in self.blind_spots:
+        if "groups" in self.blind_spots:
             return {}  # those here are the image's
         return {group.gr_name: group.gr_gid for group in grp.getgrall()}
 

@@ -63,8 +63,8 @@ def test_each_mode_that_is_missing_is_named(own: OwnContainer, subject: str, lin
     [
         ("/mnt2", "shares", "- /mnt2:/mnt2:rslave", True),
         ("/dev", "devices", "- /dev:/dev", False),
-        ("/etc/passwd", "owners", "- /etc/passwd:/etc/passwd:ro", False),
-        ("/etc/group", "owners", "- /etc/group:/etc/group:ro", False),
+        ("/etc/passwd", "users", "- /etc/passwd:/etc/passwd:ro", False),
+        ("/etc/group", "groups", "- /etc/group:/etc/group:ro", False),
     ],
 )
 def test_each_mount_that_is_missing_or_of_another_folder_is_named(

@@ -73,7 +73,7 @@ def test_in_a_bare_container_each_page_says_what_it_can_not_see(
     assert [one for one in doctor.examine_instance(instance.settings, "0") if one.about == "container"] == []
     contain()
     spots = get_host().blind_spots
-    assert spots.keys() == {"instance", "shares", "devices", "owners", "certificate", "ports", "programs"}
+    assert spots.keys() == {"instance", "shares", "devices", "users", "groups", "certificate", "ports", "programs"}
     for subject, page in pages.items():
         text = unescape(visitor.get(page).text)
         assert spots[subject].sentence in text  # type: ignore[index]

@@ -116,7 +116,7 @@ def _check_user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Fi
             t("%(name)s should run in the group of its first volume, but has no volume.", name=name),
             t("It runs with no group set."),
         )
-    if spec.uid is not None and spec.gid == -2 and "docker" not in facts.groups and "owners" not in facts.blind_spots:
+    if spec.uid is not None and spec.gid == -2 and "docker" not in facts.groups and "groups" not in facts.blind_spots:
         yield Finding(
             "warn",
             t("%(name)s should run in the group docker, which this host does not have.", name=name),

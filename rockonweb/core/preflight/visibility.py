@@ -21,7 +21,7 @@ def check_visibility(definition: Definition, answers: Answers, facts: HostFacts)
         "shares": any(answers.share_mounts),
         "ports": any(wanted_ports(definition, answers)),
         "devices": any(value for values in answers.devices.values() for value in values.values()),
-        "owners": any(spec.gid == DOCKER_GROUP for spec in specs),
+        "groups": any(spec.gid == DOCKER_GROUP for spec in specs),
     }
     for subject, needed in needs.items():
         if needed and (spot := facts.blind_spots.get(subject)):

@@ -31,7 +31,7 @@ def test_a_share_that_is_not_the_hosts_forbids_an_install_and_the_rest_warns() -
     told = found(ANSWERS, BARE)
     levels = {subject: told[str(BARE.blind_spots[subject].sentence)] for subject in ("shares", "ports", "devices")}
     assert levels == {"shares": "block", "ports": "warn", "devices": "warn"}
-    assert told[str(BARE.blind_spots["owners"].sentence)] == "warn"
+    assert told[str(BARE.blind_spots["groups"].sentence)] == "warn"
 
 
 def test_nothing_is_claimed_of_what_nobody_can_see() -> None:

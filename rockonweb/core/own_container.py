@@ -63,6 +63,11 @@ class InstancePaths:
     certificate: str
     on_btrfs: bool = False
 
+    @property
+    def has_own_certificate(self) -> bool:
+        """Whether the certificate is the one that the instance makes."""
+        return self.certificate.startswith(f"{self.instance}/")
+
 
 @dataclass(frozen=True)
 class BlindSpot:
@@ -157,7 +162,7 @@ def _find_missing_folders(own: OwnContainer, paths: InstancePaths) -> Iterator[B
                 "pages themselves can't get that certificate.",
                 path=paths.certificate,
             ),
-            _mount_hint(posixpath.dirname(paths.certificate)),
+            _mount_hint(paths.instance if paths.has_own_certificate else posixpath.dirname(paths.certificate)),
         )
 
 
@@ -169,10 +174,10 @@ def _line_for_programs(own: OwnContainer) -> str:
 
 def _mount_hint(path: str, mode: str = "") -> TranslatableText:
     return t(
-        "Add this line below volumes in compose.yaml, then run `docker compose up -d`: %(line)s",
+        'Add the line "%(line)s" below volumes in compose.yaml, then run: docker compose up -d',
         line=f"- {path}:{path}{mode}",
     )
 
 
 def _key_hint(line: str) -> TranslatableText:
-    return t("Add this line to compose.yaml, then run `docker compose up -d`: %(line)s", line=line)
+    return t('Add the line "%(line)s" to compose.yaml, then run: docker compose up -d', line=line)

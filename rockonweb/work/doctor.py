@@ -185,9 +185,8 @@ class _InstanceProbe:
     def inspect_disks(self) -> CheckResult:
         """Check the free space of the disks that are used."""
         settings = self.settings
-        disks = [
-            diagnosis.DiskSpaceFacts("shares", str(settings.shares_root), self.host.free_bytes(settings.shares_root))
-        ]
+        free_shares = None if "shares" in self.host.blind_spots else self.host.free_bytes(settings.shares_root)
+        disks = [diagnosis.DiskSpaceFacts("shares", str(settings.shares_root), free_shares)]
         disks.append(
             diagnosis.DiskSpaceFacts("instance", str(settings.instance), self.host.free_bytes(settings.instance))
         )

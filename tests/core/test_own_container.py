@@ -55,7 +55,7 @@ def test_outside_of_a_container_and_in_a_whole_one_nothing_is_said() -> None:
 def test_each_mode_that_is_missing_is_named(own: OwnContainer, subject: str, line: str, breaks: bool) -> None:
     [spot] = unseen(own).values()
     assert (spot.subject, spot.breaks) == (subject, breaks)
-    assert spot.hint.endswith(f": {line}")
+    assert f'the line "{line}" ' in spot.hint
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_each_mount_that_is_missing_or_of_another_folder_is_named(
     for mounts in (elsewhere, {place: source for place, source in WHOLE.mounts.items() if place != path}):
         [spot] = unseen(replace(WHOLE, mounts=mounts)).values()
         assert (spot.subject, spot.breaks) == (subject, breaks)
-        assert spot.hint.endswith(f": {line}")
+        assert f'the line "{line}" ' in spot.hint
         [told] = diagnose_own_container("rockonweb", [spot])
         assert told.level == ("fail" if breaks else "warn")
         assert told.facts == {"unseen": subject}
@@ -84,7 +84,16 @@ def test_data_in_the_container_alone_is_lost_with_it_and_in_a_volume_it_is_not()
     alone = {place: source for place, source in WHOLE.mounts.items() if place != PATHS.instance}
     assert unseen(replace(WHOLE, mounts=alone)).keys() == {"instance", "certificate"}
     volume = {**alone, PATHS.instance: "/var/lib/docker/volumes/rockonweb/_data"}
-    assert unseen(replace(WHOLE, mounts=volume)).keys() == {"certificate"}
+    [spot] = unseen(replace(WHOLE, mounts=volume)).values()
+    assert (spot.subject, spot.breaks) == ("certificate", False)
+    assert '"- /var/lib/rockonweb:/var/lib/rockonweb"' in spot.hint
+
+
+def test_a_configured_certificate_that_is_not_the_hosts_is_named_with_its_folder() -> None:
+    paths = replace(PATHS, certificate="/certs/site.pem")
+    for mounts, told in (({}, True), ({"/certs": "/srv/certs"}, True), ({"/certs": "/certs"}, False)):
+        spots = unseen(replace(WHOLE, mounts={**WHOLE.mounts, **mounts}), paths)
+        assert ("certificate" in spots) == told
 
 
 def test_a_path_is_the_hosts_where_the_nearest_mount_says_so() -> None:

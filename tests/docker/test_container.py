@@ -31,7 +31,7 @@ from tests.support.process import ROOT
 
 pytestmark = pytest.mark.slow
 
-NAME = "rockonweb"
+NAME, SERVICE = "rockonweb", "server"  # of the container and its image, and in compose.yaml
 USER, PASSWORD = "owner", "a long enough password"
 VERSIONS = "/opt/rockonweb/lib/python3*/site-packages/rockonweb/migrations/versions"
 MIGRATION = 'revision = "0999"\\ndown_revision = "{head}"\\n\\n\\ndef upgrade():\\n    pass\\n'
@@ -54,7 +54,7 @@ class ComposedRockonweb:
             "build": {"network": "host"},
             "volumes": [f"{engine.folder}/docker.sock:/var/run/docker.sock"],
         }
-        (self.folder / "override.yaml").write_text(yaml.safe_dump({"services": {NAME: override}}))
+        (self.folder / "override.yaml").write_text(yaml.safe_dump({"services": {SERVICE: override}}))
         self.environ = {
             **engine.environ,
             "COMPOSE_DOCKER_CLI_BUILD": "0",
@@ -102,6 +102,13 @@ class ComposedRockonweb:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def documented(command: str) -> list[str]:
+    """The command of Compose as the guide has it: without `docker compose`."""
+    found = re.search(rf"^docker compose ({command}\b.*)$", (ROOT / "docs/container.md").read_text(), re.MULTILINE)
+    assert found
+    return found[1].split()
+
+
 def base_image() -> str:
     found = re.search(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert found
@@ -129,7 +136,7 @@ def composed(engine: DockerDaemon, standin: Callable[..., str], app_port: int) -
     with closing(MetastoreServer({"root.json": {"Box": "box.json"}, "box.json": json.dumps(body)})) as store:
         made = ComposedRockonweb(engine, store.url)
         try:
-            made.run("up", "-d", "--build")
+            made.run(*documented("up"))
             made.await_ready()
             yield made
         finally:
@@ -154,6 +161,11 @@ def call_api(composed: ComposedRockonweb, method: str, path: str) -> Any:
 def app_row(composed: ComposedRockonweb) -> Any:
     [row] = [row for row in call_api(composed, "GET", "/api/rockons")["results"] if row["name"] == "Box"]
     return row
+
+
+def test_the_commands_of_the_guide_show_the_address_and_check_everything(composed: ComposedRockonweb) -> None:
+    assert f"Rockonweb is ready: {composed.url}" in composed.run(*documented("logs"))
+    assert "[FAIL]" not in composed.run("exec", "-T", *documented("exec")[1:])
 
 
 def test_it_sees_the_host_as_it_is(composed: ComposedRockonweb) -> None:
@@ -220,7 +232,7 @@ def test_an_app_is_installed_and_outlives_a_restart_and_a_newer_version(
     head = max(heads).partition("_")[0]
     newer = f"FROM {NAME}\nRUN printf '{MIGRATION.format(head=head)}' >$(echo {VERSIONS})/0999_newer.py\n"
     engine.run_docker("build", "--tag", NAME, "-", stdin=newer.encode())
-    composed.run("up", "-d")
+    composed.run(*documented("up")[:-1])  # with --build it would be made anew from what is here
     composed.await_ready()
     assert identity(engine, NAME).split()[0] != own.split()[0]
     assert [path.name[:12] for path in composed.instance.glob("before-*")] == ["before-0999-"]
@@ -259,7 +271,7 @@ def test_without_the_lines_of_the_file_it_says_what_is_missing(
         assert "- /mnt2:/mnt2:rslave" in bare.get("/shares").text
         report = bare.get("/doctor/report.txt").text
         for line in ("network_mode: host", "pid: host", "- /dev:/dev", "- /etc/passwd:/etc/passwd:ro"):
-            assert f"{line}\n" in f"{report}\n"
+            assert f'the line "{line}" ' in report
         assert bare.get("/healthz").json()["unseen"]
     finally:
         engine.run_docker("rm", "--force", "--volumes", "bare")

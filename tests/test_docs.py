@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 
 from rockonweb.catalog import linter
 from rockonweb.cli import LazyCommand, group
+from tests.support.command_line import CommandLine
 from tests.support.guide import PAGES, guide_order, read_blocks
 from tests.support.process import ROOT
 
@@ -125,6 +127,17 @@ def test_each_command_runs_in_a_test_or_says_why_not(page: Path) -> None:
     commands = [block for block in read_blocks(page) if block.language == "sh"]
     assert [str(b) for b in commands if ("runs" in b.marks) == (len(b.marks.get("not run", "").split()) > 3)] == []
     assert page in guide_order() or not commands
+
+
+@pytest.mark.registry
+def test_the_answers_of_the_guide_fit_the_published_rockon(command_line: CommandLine) -> None:
+    answers = next(block for block in read_blocks(ROOT / "docs/scripts.md") if "file" in block.marks)
+    command_line.environ["ROCKONWEB_LOCAL_METASTORE"] = os.environ["ROCKONWEB_TEST_REGISTRY"]
+    assert "Forgejo" in command_line.run("catalog", "refresh").stdout
+    for share in ("forgejo-data", "forgejo-db"):
+        command_line.run("share", "add", share)
+    planned = command_line.run("plan", "Forgejo", "--answers", "-", stdin=answers.text)
+    assert (planned.returncode, planned.stdout.count("docker run")) == (0, 2), planned.stderr
 
 
 @ON_A_PAGE

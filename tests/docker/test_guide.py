@@ -92,6 +92,7 @@ def reader(engine: DockerDaemon, standin: Callable[..., str]) -> Iterator[Reader
         stack.start()
         for name in ("gotify", "ovpn-data"):  # what the Rockstor of the guide has installed
             engine.run_docker("run", "--detach", "--volume=/etc/openvpn", "--name", name, images[IMAGES[0]])
+        engine.run_docker("network", "create", "linkwarden-to-linkwarden-postgres")
         path = f"{Path(sys.executable).parent}:{stack.environ['PATH']}"
         yield Reader(stack, {**stack.environ, "PATH": path}, images)
 

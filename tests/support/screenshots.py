@@ -32,12 +32,19 @@ EXAMPLE = ROOT / "docs" / "example-metastore"
 PICTURES = ROOT / "docs" / "pictures"
 ADDRESS = "https://rockons.example"  # of the example metastore, as its files have it
 NAMESPACE = '"example/'  # of the images in it
-REGISTRY_PORT = 5000  # it stands in the pictures; most people know it from the docs of Docker's registry
 PADDING = 160_000_000  # bytes of the image that is pulled before the camera
 LONG_TIMEOUT = 180_000  # milliseconds, for operations on a busy machine
 WIDE_WINDOW, TALL_WINDOW, PHONE_WINDOW = (
     {"width": width, "height": height} for width, height in ((1280, 860), (1280, 1040), (390, 780))
 )
+
+# Puts other words in the place of some on a page: texts, and what fields hold.
+REPLACE_WORDS = """(pairs) => {
+    const replaced = (text) => pairs.reduce((words, [old, other]) => words.replaceAll(old, other), text)
+    const nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (nodes.nextNode()) nodes.currentNode.data = replaced(nodes.currentNode.data)
+    for (const field of document.querySelectorAll("input, textarea")) field.value = replaced(field.value)
+}"""
 
 Theme = Literal["light", "dark"]
 INSTALLED: dict[str, dict[str, str]] = {  # app, and the answers to its variables
@@ -75,6 +82,16 @@ class PictureStudio:
     ) -> None:
         self.engine, self.registry, self.stack, self.store, self.browser = engine, registry, stack, store, browser
         self.ids: dict[str, int] = {}
+        # The addresses of this run, and what stands there on a machine of somebody's own.
+        self.words_in_pictures = {
+            f"{registry.address}/": "",
+            registry.address: "registry.example",
+            store.url: ADDRESS,
+            str(stack.folder): "/srv",
+            f"{engine.folder}/data": "/var/lib/docker",
+            stack.url: "http://127.0.0.1:8000",
+            "STANDIN_REVISION": "RECIPES_VERSION",  # what differs in the newer image
+        }
 
     # -- what an owner does ---------------------------------------------------------------------------------------
 
@@ -171,7 +188,18 @@ class PictureStudio:
         """Photograph the page at an address."""
         with self.open_page(theme, size) as page:
             page.goto(address)
-            photograph_page(page, picture)
+            self.photograph_page(page, picture)
+
+    def photograph_page(self, page: Page, picture: str, *, still: bool = True) -> None:
+        """Write what the window shows into a file; `still` when nothing is fetched any more."""
+        if still:
+            page.wait_for_load_state("networkidle")
+            page.mouse.move(0, 0)
+        file = PICTURES / f"{picture}.png"
+        page.evaluate(REPLACE_WORDS, [*self.words_in_pictures.items()])
+        page.screenshot(path=file, animations="disabled", caret="hide")
+        subprocess.run(["pngquant", "--force", "--strip", "--speed=1", "--ext=.png", file], check=True)
+        print(f"{file.relative_to(ROOT)}: {file.stat().st_size // 1000} kB", flush=True)
 
 
 def read_definition(name: str) -> dict[str, Any]:
@@ -184,17 +212,6 @@ def read_definition(name: str) -> dict[str, Any]:
 def share_name(container: str, path: str) -> str:
     """What its owner would call the share of a volume."""
     return f"{container}-{path.rsplit('/', 1)[-1]}" if not container.endswith("-db") else container
-
-
-def photograph_page(page: Page, picture: str, *, still: bool = True) -> None:
-    """Write what the window shows into a file; `still` when nothing is fetched any more."""
-    if still:
-        page.wait_for_load_state("networkidle")
-        page.mouse.move(0, 0)
-    file = PICTURES / f"{picture}.png"
-    page.screenshot(path=file, animations="disabled", caret="hide")
-    subprocess.run(["pngquant", "--force", "--strip", "--speed=1", "--ext=.png", file], check=True)
-    print(f"{file.relative_to(ROOT)}: {file.stat().st_size // 1000} kB", flush=True)
 
 
 def example_metastore(registry: RegistryServer) -> MetastoreServer:
@@ -221,10 +238,10 @@ def picture_wizard(house: PictureStudio) -> None:
         page.wait_for_url(re.compile("/ports$"))
         page.get_by_role("button", name="Next").click()
         page.wait_for_url(re.compile("/environment$"))
-        photograph_page(page, "wizard")
+        house.photograph_page(page, "wizard")
         page.get_by_role("button", name="Next").click()
         page.wait_for_url(re.compile("/summary$"))
-        photograph_page(page, "summary")
+        house.photograph_page(page, "summary")
     house.photograph_address("phone-wizard", house.app_url("Family Notes", "/install/shares"), size=PHONE_WINDOW)
 
 
@@ -240,7 +257,7 @@ def picture_operation(house: PictureStudio) -> None:
             timeout=LONG_TIMEOUT,
         )
         page.mouse.move(0, 0)
-        photograph_page(page, "operation", still=False)
+        house.photograph_page(page, "operation", still=False)
         expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG_TIMEOUT)
 
 
@@ -253,14 +270,14 @@ def picture_settings(house: PictureStudio) -> None:
             page.get_by_role("button", name="Save").click()
             page.wait_for_url(re.compile("/settings/review$"))
             if picture:
-                photograph_page(page, picture)
+                house.photograph_page(page, picture)
             else:
                 page.get_by_role("button", name="Apply").click()
                 expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG_TIMEOUT)
         page.goto(house.app_url("Family Notes"))
         page.get_by_role("link", name=re.compile("^What will be restored")).first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Roll back: Family Notes")
-        photograph_page(page, "rollback")
+        house.photograph_page(page, "rollback")
 
 
 def picture_updates(house: PictureStudio) -> None:
@@ -277,9 +294,9 @@ def picture_updates(house: PictureStudio) -> None:
         page.get_by_role("button", name="Pull images").click()
         expect(page.get_by_text("Done.", exact=True)).to_be_visible(timeout=LONG_TIMEOUT)
         page.goto(f"{house.stack.url}/updates")
-        photograph_page(page, "updates")
+        house.photograph_page(page, "updates")
         page.goto(house.app_url("Recipe Box", "/updates"))
-        photograph_page(page, "update")
+        house.photograph_page(page, "update")
 
 
 def picture_failure(house: PictureStudio) -> None:
@@ -295,20 +312,17 @@ def picture_failure(house: PictureStudio) -> None:
             expect(page).not_to_have_url(previous_url)
         page.get_by_role("button", name="Install", exact=True).click()
         expect(page.locator("#operation .notice-danger")).to_be_visible(timeout=LONG_TIMEOUT)
-        photograph_page(page, "failure")
+        house.photograph_page(page, "failure")
 
 
 def picture_pages(house: PictureStudio) -> None:
     """Photograph what needs no more than to be opened."""
     shelf = house.app_url("Photo Shelf")
     house.write_log("photo-shelf", LOG)
-    home, catalogue = house.stack.url, f"{house.stack.url}/rockons?tab=all"
+    home = house.stack.url
     house.photograph_address("home", home)
     house.photograph_address("home-dark", home, "dark")
     house.photograph_address("phone-home", home, size=PHONE_WINDOW)
-    house.photograph_address("catalogue", catalogue)
-    house.photograph_address("catalogue-dark", catalogue, "dark")
-    house.photograph_address("phone-catalogue", catalogue, size=PHONE_WINDOW)
     house.photograph_address("app", shelf)
     house.photograph_address("app-dark", shelf, "dark")
     house.photograph_address("phone-app", shelf, size=PHONE_WINDOW)
@@ -319,6 +333,14 @@ def picture_pages(house: PictureStudio) -> None:
         print("Again: the watcher looked meanwhile")
 
 
+def picture_catalogue(house: PictureStudio) -> None:
+    """Photograph what a new instance offers: the starter catalogue, with apps that people know."""
+    catalogue = f"{house.stack.url}/rockons?tab=all"
+    house.photograph_address("catalogue", catalogue)
+    house.photograph_address("catalogue-dark", catalogue, "dark")
+    house.photograph_address("phone-catalogue", catalogue, size=PHONE_WINDOW)
+
+
 def main() -> None:
     """Take all pictures."""
     PICTURES.mkdir(exist_ok=True)
@@ -326,15 +348,22 @@ def main() -> None:
         engine = DockerDaemon()
         stack_of_parts.callback(engine.close)
         engine.start()
-        registry = RegistryServer(REGISTRY_PORT)
+        registry = RegistryServer()
         stack_of_parts.callback(registry.close)
         registry.start()
         store = example_metastore(registry)
         stack_of_parts.callback(store.close)
-        stack = Stack(engine.host, store.url)
-        stack_of_parts.callback(stack.close)
-        stack.start()
-        house = PictureStudio(engine, registry, stack, store, stack_of_parts.enter_context(launch_chromium()))
+        browser = stack_of_parts.enter_context(launch_chromium())
+        new_house, house = (
+            PictureStudio(engine, registry, Stack(engine.host, metastore), store, browser)
+            for metastore in ("", store.url)
+        )
+        for studio in (new_house, house):
+            stack_of_parts.callback(studio.stack.close)
+        new_house.stack.start()
+        picture_catalogue(new_house)
+        new_house.stack.stop()
+        house.stack.start()
         for name in INSTALLED:
             house.push_images(name)
         house.push_images("Family Notes", padding=PADDING)
@@ -344,9 +373,9 @@ def main() -> None:
         picture_wizard(house)
         picture_operation(house)
         picture_settings(house)
-        picture_failure(house)
         picture_updates(house)
         picture_pages(house)
+        picture_failure(house)  # last: the other pictures show a house where all is well
 
 
 if __name__ == "__main__":

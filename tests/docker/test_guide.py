@@ -97,7 +97,7 @@ def reader(engine: DockerDaemon, standin: Callable[..., str]) -> Iterator[Reader
         yield Reader(stack, {**stack.environ, "PATH": path}, images)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_every_command_of_the_guide_does_what_it_says(reader: Reader, tell: Callable[[str], None]) -> None:
     commands = 0
     pages = sorted(guide_order(), key=lambda page: page.name != "scripts.md")  # others go on with its example

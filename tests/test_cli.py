@@ -9,6 +9,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from sqlalchemy import text
 
 from rockonweb import config, create_app
 from rockonweb.cli import COMMANDS, register_commands
+from rockonweb.host import patience
 from rockonweb.models import Kind, Metastore, Network, Operation, Progress, db, transaction
 from tests.support.app import mark_installed
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.instance import Instance
 from tests.support.samples import definition_source, port_question
+from tests.support.silencing import SilenceableProxy
 
 ANSWERS = '{"shares": {"files": {"/srv": "pictures"}}}'
 FILES = {"files": {"volumes": {"/srv": {}}, "ports": {"80": port_question(18081, protocol="", ui=True)}}}
@@ -55,6 +58,22 @@ def command_line(command_line: CommandLine) -> CommandLine:
     (command_line.instance / "rockons" / "files.json").write_text(DEFINITION)
     assert command_line.run("catalog", "refresh").returncode == 0
     return command_line
+
+
+def test_no_command_waits_long_for_a_docker_that_is_silent(
+    command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PAGE_SECONDS", 0.5)
+    command_line.run("share", "add", "pictures")
+    proxy = SilenceableProxy(tmp_path / "silent.sock")
+    try:
+        for command in (("plan", "Files", "--answers", "-"), ("install", "Files", "--answers", "-"), ("backup", "-")):
+            begun = time.monotonic()
+            done = command_line.run(*command, stdin=ANSWERS, DOCKER_HOST=proxy.url)
+            assert "Docker does not answer" in done.stdout + done.stderr
+            assert time.monotonic() - begun < 5
+    finally:
+        proxy.close()
 
 
 def test_as_a_program_it_ends_with_a_status(command_line: CommandLine) -> None:

@@ -14,6 +14,7 @@ from rockonweb import catalog, config, program
 from rockonweb.accounts import instance_key
 from rockonweb.config import Config, current_config
 from rockonweb.core.errors import BadInput
+from rockonweb.host import brief_reads
 from rockonweb.migrations import upgrade
 from rockonweb.models import Installation, db, repository
 from rockonweb.work import instance_files
@@ -33,7 +34,8 @@ def get_settings() -> Config:
 
 
 def with_instance(command: Command) -> Command:
-    """Decorate a command to run in the application's context of an instance that exists.
+    """Decorate a command to run in the application's context of an instance that exists; it waits for Docker as briefly
+    as a page.
 
     Without one it raises BadInput, and creates nothing.
     """
@@ -42,22 +44,25 @@ def with_instance(command: Command) -> Command:
     def check_and_run(*args: Any, **options: Any) -> None:
         instance_files.fix_permissions(get_settings())
         instance_key.verify_key()
-        command(*args, **options)
+        with brief_reads():
+            command(*args, **options)
 
     return check_first(require_instance, check_and_run)  # type: ignore[return-value]
 
 
-def with_new_instance(command: Command) -> Command:
-    """Decorate a command to run in the application's context of an instance, which is created where it is missing."""
+def with_new_instance(role: Command) -> Command:
+    """Decorate the command of a role to run in the application's context of an instance, which is created where it is
+    missing; it waits for Docker as jobs do.
+    """
 
-    @wraps(command)
+    @wraps(role)
     def create_and_run(*args: Any, **options: Any) -> None:
         instance_files.fix_permissions(get_settings())
         if not inspect(db.engine).has_table("rockon"):
             upgrade.upgrade_database()
             catalog.load_starter()
         instance_key.verify_key()
-        command(*args, **options)
+        role(*args, **options)
 
     return check_first(instance_files.create_folder, create_and_run)  # type: ignore[return-value]
 

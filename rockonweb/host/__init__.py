@@ -33,12 +33,13 @@ from rockonweb.host.environment import time_zone
 from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.images import InspectedImage
 from rockonweb.host.own_container import find_own_container
+from rockonweb.host.patience import brief_reads
 from rockonweb.host.shares import ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.host.waiting import Waiter
 from rockonweb.models import Installation
 
-__all__ = ["Engine", "Host", "HostDevice", "InspectedImage", "ShareConstraints", "Waiter", "get_host"]
+__all__ = ["Engine", "Host", "HostDevice", "InspectedImage", "ShareConstraints", "Waiter", "brief_reads", "get_host"]
 
 T = TypeVar("T")
 OWN_SECONDS = 3  # for Docker's answer about Rockonweb's own container, for which a page may wait once

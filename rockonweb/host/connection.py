@@ -23,7 +23,7 @@ from rockonweb.core.text import t
 from rockonweb.host import host_root
 from rockonweb.host.addresses import local_addresses
 from rockonweb.host.docker_errors import translate_errors, unmanaged_error
-from rockonweb.host.patience import JOB_SECONDS, ImpatientClient, ReadPatience, page_patience
+from rockonweb.host.patience import JOB_SECONDS, ImpatientClient, ReadPatience, current_patience
 from rockonweb.host.waiting import Waiter
 
 SOCKET_URL = "http+docker://"  # how the SDK writes a Unix socket's URL
@@ -35,7 +35,7 @@ _api_versions: dict[str, tuple[str, float]] = {}  # by DOCKER_HOST: the version,
 def create_docker_client(seconds: float | None = None) -> docker.APIClient:
     """Return a client of the engine that DOCKER_HOST etc. name, with the newest API version that both support.
 
-    `seconds`: for each answer to a read; None: JOB_SECONDS, and for a page as `page_patience` has it. Raises the SDK's
+    `seconds`: for each answer to a read; None: as `current_patience` has it, else JOB_SECONDS. Raises the SDK's
     exceptions, and EngineUnreachable where DOCKER_HOST is another machine. While the API version is cached, an engine
     that went down is noticed only by the first request.
     """
@@ -52,7 +52,7 @@ def create_docker_client(seconds: float | None = None) -> docker.APIClient:
     if time.monotonic() - checked_at > VERSION_SECONDS:
         version = "auto"
     options: dict[str, Any] = {"version": version, "timeout": JOB_SECONDS, **kwargs_from_env()}
-    patience = page_patience() if seconds is None else ReadPatience(seconds)
+    patience = current_patience() if seconds is None else ReadPatience(seconds)
     api = ImpatientClient(patience, **options) if patience else docker.APIClient(**options)
     if version == "auto":
         _api_versions[host] = (api.api_version, time.monotonic())

@@ -1,4 +1,4 @@
-"""How long Docker's answers are waited for: long in a job, briefly by a page, which a hung engine must not take along.
+"""How long Docker's answers are waited for: long in a job, briefly by pages and commands, which somebody waits for.
 
 What changes something is waited for as in a job.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +41,23 @@ class ReadPatience:
         return seconds / 2 if stream else seconds
 
 
-def page_patience() -> ReadPatience | None:
-    """Return the patience of the web request that is being answered, None outside of one."""
+_command_patience: ContextVar[ReadPatience | None] = ContextVar("command_patience", default=None)
+
+
+@contextmanager
+def brief_reads() -> Iterator[None]:
+    """Let what runs meanwhile, a command, wait for each answer as briefly as a page, and not again after a failure."""
+    token = _command_patience.set(ReadPatience(PAGE_SECONDS))
+    try:
+        yield
+    finally:
+        _command_patience.reset(token)
+
+
+def current_patience() -> ReadPatience | None:
+    """Return the patience of the web request that is being answered, or of `brief_reads`; None in a job."""
     if not has_request_context():
-        return None
+        return _command_patience.get()
     total = PAGE_SECONDS if request.method in READ_METHODS else math.inf
     patience: ReadPatience = request.environ.setdefault(_ENVIRON_KEY, ReadPatience(PAGE_SECONDS, total))
     return patience

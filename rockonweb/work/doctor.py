@@ -21,6 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 from cryptography import x509
 from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from flask import has_request_context
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, Text, func, inspect, select, type_coerce
@@ -273,8 +274,9 @@ class _InstanceProbe:
         with suppress(RedisError):
             watcher = bool(self._redis_client.exists(heartbeat.STATUS_KEY))
         url = self.settings.local_url
+        web = "ours" if has_request_context() else _probe_address(url)  # a page need not ask itself, and wait twice
         failing = read_failing_roles(self.settings)
-        return diagnosis.diagnose_roles(url, _probe_address(url), workers, self.settings.workers, watcher, failing)
+        return diagnosis.diagnose_roles(url, web, workers, self.settings.workers, watcher, failing)
 
     def inspect_docker(self) -> CheckResult:
         """Check the Docker Engine's settings."""

@@ -11,6 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
+from rockonweb.core.packed import unpack_or
 from rockonweb.work import queue
 
 STATUS_KEY = "rockonweb:engine"
@@ -36,7 +37,7 @@ def publish_status(redis: Redis, status: EngineStatus) -> None:
 
 
 def engine_status() -> EngineStatus:
-    """Return the last published state; unknown where the watcher or Redis is down."""
+    """Return the last published state; unknown where the watcher or Redis is down, or it can't be read."""
     return read_status(queue.redis_connection())
 
 
@@ -46,7 +47,9 @@ def read_status(redis: Redis) -> EngineStatus:
         raw = redis.get(STATUS_KEY)
     except RedisError:
         return EngineStatus()
-    return EngineStatus(**json.loads(raw)) if isinstance(raw, bytes | str) else EngineStatus()
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
+    status: EngineStatus = unpack_or(EngineStatus, text, EngineStatus())  # another version may have written it
+    return status
 
 
 def queue_alive() -> bool:

@@ -16,7 +16,8 @@ def test_an_owner_sees_what_is_broken_first_and_what_to_do(owner_client: FormCli
 def test_the_report_is_a_file(owner_client: FormClient) -> None:
     text = owner_client.get("/doctor/report.txt")
     assert text.headers["Content-Disposition"] == "attachment; filename=rockonweb-doctor.txt"
-    assert "[FAIL] web: " in text.text
+    assert "[FAIL] queue: " in text.text
+    assert "[ok]   web: " in text.text  # it has just answered
     told = owner_client.get("/doctor/report.json").json
     assert told is not None
     assert not told["ok"]

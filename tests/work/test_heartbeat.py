@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Sequence
 
+import pytest
 from redis import Redis
 from rq import Worker
 
@@ -33,3 +34,14 @@ def test_what_the_watcher_tells_is_read_back(redis: Redis) -> None:
     assert heartbeat.engine_status().reachable is None
     heartbeat.publish_status(redis, heartbeat.EngineStatus(True, version="28.0"))
     assert (heartbeat.engine_status().reachable, heartbeat.engine_status().version) == (True, "28.0")
+
+
+@pytest.mark.parametrize("stored", ["[[", "null", '{"reachable": 5}', b"\xff"])
+def test_what_cannot_be_read_of_the_engine_is_unknown(redis: Redis, stored: str) -> None:
+    redis.set(heartbeat.STATUS_KEY, stored)
+    assert heartbeat.engine_status() == heartbeat.EngineStatus()
+
+
+def test_what_another_version_tells_of_the_engine_is_read_as_far_as_it_is_known(redis: Redis) -> None:
+    redis.set(heartbeat.STATUS_KEY, '{"reachable": true, "version": "29.0", "newer": [1]}')
+    assert heartbeat.engine_status() == heartbeat.EngineStatus(True, version="29.0")

@@ -31,6 +31,7 @@ from rockonweb.models.operation import IS_ACTIVE
 from rockonweb.work import notification_queue, operations, scheduler
 
 WISH_KINDS = (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.STOP)  # after which an app runs, or does not
+RUNNING_STATUSES = (Status.STARTED, Status.PENDING_START, Status.EXITED)  # at least a part of it runs
 KEEPER = "automatic start"  # stored as the user of the operation
 MAX_STARTS = 3  # automatic ones of an app in START_PERIOD
 START_PERIOD = timedelta(hours=1)
@@ -95,6 +96,7 @@ class RunningKeeper:
 
     def __init__(self) -> None:
         self.fallen: dict[int, float] = {}
+        self._degraded: set[int] = set()  # of these, the ones of which only a part ran, or a part kept ending
 
     def note_return(self) -> None:
         """Note which apps ran when Docker was last seen. To be called when it is back, before the statuses are synced.
@@ -102,10 +104,12 @@ class RunningKeeper:
         One that was stopped before, by a person here or with the docker command, does not count.
         """
         due = time.monotonic() + GRACE_SECONDS
-        query = select(Installation.id).where(
-            Installation.state == State.INSTALLED, Installation.status.in_((Status.STARTED, Status.PENDING_START))
+        query = select(Installation.id, Installation.status).where(
+            Installation.state == State.INSTALLED, Installation.status.in_(RUNNING_STATUSES)
         )
-        self.fallen |= dict.fromkeys(db.session.scalars(query), due)
+        statuses = {installation_id: status for installation_id, status in db.session.execute(query)}
+        self.fallen |= dict.fromkeys(statuses, due)
+        self._degraded = {installation_id for installation_id, status in statuses.items() if status is Status.EXITED}
         db.session.rollback()
 
     def start_fallen(self) -> None:
@@ -117,7 +121,7 @@ class RunningKeeper:
         down, wanted = [], should_run_ids()
         for installation_id in due:
             installation = db.session.get(Installation, installation_id)
-            if installation is None or installation_id not in wanted or installation.status is Status.STARTED:
+            if installation is None or installation_id not in wanted or self._is_back(installation):
                 del self.fallen[installation_id]
             elif scheduler.unfinished_operations(installation_id):
                 self.fallen[installation_id] = now + GRACE_SECONDS
@@ -125,6 +129,11 @@ class RunningKeeper:
                 down.append(installation)
         self._start_or_give_up(down, now)
         db.session.rollback()
+
+    def _is_back(self, installation: Installation) -> bool:
+        """Whether it runs as before: of one that ran in part, somebody may have stopped the rest."""
+        was_degraded = installation.id in self._degraded
+        return installation.status is Status.STARTED or (was_degraded and installation.status is Status.EXITED)
 
     def _start_or_give_up(self, down: Collection[Installation], now: float) -> None:
         starts = {installation.id: _count_starts(installation.id) for installation in down}

@@ -186,8 +186,10 @@ def test_what_docker_left_down_when_it_was_killed_is_started_again(
     rockons = {name: instance.add_rockon(name.title(), {name: {"image": app_image, "tag": ""}}) for name in names}
     for rockon in rockons.values():
         instance.install_rockon(rockon)
+    pair = {name: {"image": app_image, "tag": ""} for name in ("whole", "half")}
+    instance.install_rockon(instance.add_rockon("Pair", pair))
     instance.perform(Kind.STOP, rockons["resting"])
-    engine.run_docker("stop", "by-hand")
+    engine.run_docker("stop", "by-hand", "half")
     wait_for(lambda: fresh(rockons["by-hand"]) == "stopped", 30)
     time.sleep(1)
     engine.kill()
@@ -200,7 +202,7 @@ def test_what_docker_left_down_when_it_was_killed_is_started_again(
         db.session.rollback()
         for operation_id in db.session.scalars(select(Operation.id).where(Operation.progress == Progress.QUEUED)).all():
             instance.run_operation(operation_id)
-        return {*engine.run_docker("ps", "--format", "{{.Names}}").split()} == {"alpha", "beta"}
+        return {*engine.run_docker("ps", "--format", "{{.Names}}").split()} == {"alpha", "beta", "whole", "half"}
 
     wait_for(run_what_waits, 90)
     assert watcher.poll() is None

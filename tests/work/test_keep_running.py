@@ -118,6 +118,16 @@ def test_what_ran_when_docker_went_away_is_started_in_the_order_of_the_installs(
     assert {stopped.id, by_hand.id} & {*keeper.fallen} == set()
 
 
+def test_what_ran_in_part_is_started_when_nothing_of_it_runs_any_more(app: Flask) -> None:
+    down, as_before = (add_app(name, Kind.INSTALL, status=Status.EXITED) for name in ("Down", "As before"))
+    keeper = RunningKeeper()
+    keeper.note_return()
+    set_status(down, status=Status.STOPPED)
+    keeper.start_fallen()
+    assert starts() == [down.id]
+    assert as_before.id not in keeper.fallen
+
+
 def test_what_docker_started_itself_is_left_alone(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keep_running, "GRACE_SECONDS", 3600)
     back = add_app("Back", Kind.INSTALL)

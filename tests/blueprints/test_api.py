@@ -869,6 +869,13 @@ def test_nobody_tries_many_names_fast(call: Call) -> None:
     assert call("GET", "/rockons", headers=basic("user31")).status_code == 429
 
 
+@pytest.mark.parametrize("header", ["Bearer revoked", "Bearer", "Token revoked", "Digest username=ada", "nonsense"])
+def test_what_is_no_password_locks_nobody_out_who_has_one(call: Call, header: str) -> None:
+    codes = [call("GET", "/rockons", headers={"Authorization": header}).status_code for _ in range(40)]
+    assert set(codes) == {401, 429}
+    assert call("GET", "/rockons", headers=basic()).status_code == 200
+
+
 def test_calls_without_a_login_and_good_ones_do_not_count(call: Call) -> None:
     assert {call("GET", "/rockons", headers={}).status_code for _ in range(40)} == {401}
     assert {call("GET", "/rockons").status_code for _ in range(40)} == {200}

@@ -121,14 +121,13 @@ def _authenticate_header() -> User | Response:
         authorization = request.authorization
     except ValueError:  # not ASCII
         authorization = None
-    scheme = authorization.type if authorization else ""
-    if authorization and scheme == "bearer":
-        token_user = authenticate_token((authorization.token or "").strip())
+    if authorization is None or authorization.type != "basic":  # anything else is no attempt at a password
+        token_text = authorization.token if authorization and authorization.type == "bearer" else None
+        token_user = authenticate_token((token_text or "").strip())
         if token_user is None and g.too_many_tokens:
             raise TooManyRequests(retry_after=60)
         return token_user or _unauthorized_response()
-    name, password = (authorization.username or "", authorization.password or "") if authorization else ("", "")
-    user = _check_basic_login(name, password, well_formed=scheme == "basic" and "\0" not in name)
+    user = _check_basic_login(authorization.username or "", authorization.password or "")
     if user is None:
         return _unauthorized_response()
     if user.totp_since is not None:
@@ -139,13 +138,13 @@ def _authenticate_header() -> User | Response:
     return user
 
 
-def _check_basic_login(name: str, password: str, *, well_formed: bool) -> User | None:
+def _check_basic_login(name: str, password: str) -> User | None:
     """Return the user of a login, which is checked once where a script sends it several times at once.
 
     The limits apply before the cache is asked, which would otherwise answer any number of guesses.
     """
     with login_cache.lock_login(name, password), login_throttle.admit_attempt(name):
-        if not well_formed:
+        if "\0" in name:
             login_throttle.count_failed_login(name)
             return None
         user = login_cache.find_user(name, password)

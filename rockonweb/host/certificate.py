@@ -1,4 +1,7 @@
-"""The TLS key and certificate that apps get which serve https themselves."""
+"""The TLS key and certificate that apps get which serve https themselves.
+
+What reads and makes them is imported only where it is used: it takes three megabytes.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rockonweb.config import Config, make_private_folder, temporary_file
 from rockonweb.core.errors import RockonwebError
@@ -35,6 +33,8 @@ def locate_certificate(settings: Config) -> CertificateFacts:
 @cache  # as the web server reads the file when it starts
 def read_dns_names(path: Path) -> tuple[str, ...]:
     """Return the DNS names of a certificate in lower case; a wildcard begins with `*.`. None where it can't be read."""
+    from cryptography import x509
+
     try:
         extensions = x509.load_pem_x509_certificate(path.read_bytes()).extensions
         alternatives = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -68,6 +68,11 @@ def ensure_certificate(settings: Config) -> bool:
 
 def create_self_signed(host: str) -> tuple[bytes, bytes]:
     """Return a new key and a self-signed certificate for this host name, both as PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:MAX_COMMON_NAME] or "localhost")])
     short = host.partition(".")[0]

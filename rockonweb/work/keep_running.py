@@ -107,9 +107,9 @@ class RunningKeeper:
         query = select(Installation.id, Installation.status).where(
             Installation.state == State.INSTALLED, Installation.status.in_(RUNNING_STATUSES)
         )
-        statuses = {installation_id: status for installation_id, status in db.session.execute(query)}
-        self.fallen |= dict.fromkeys(statuses, due)
-        self._degraded = {installation_id for installation_id, status in statuses.items() if status is Status.EXITED}
+        rows = db.session.execute(query).all()
+        self.fallen |= dict.fromkeys((installation_id for installation_id, _ in rows), due)
+        self._degraded = {installation_id for installation_id, status in rows if status is Status.EXITED}
         db.session.rollback()
 
     def start_fallen(self) -> None:

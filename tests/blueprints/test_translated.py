@@ -182,7 +182,12 @@ def test_every_message_is_written_out_where_it_is_said() -> None:
 # Of the core: English by design (files for other programs), words to search by, patterns, and scripts.
 NO_SENTENCES = (
     *("core/formats/compose.py", "core/formats/rockstor_api.py", "core/definition/categories.py"),
-    *("core/docker/error_messages.py", "core/docker/pull_layers.py", "core/handlers/owncloud.py"),
+    *(
+        "core/definition/known_apps.py",
+        "core/docker/error_messages.py",
+        "core/docker/pull_layers.py",
+        "core/handlers/owncloud.py",
+    ),
 )
 
 

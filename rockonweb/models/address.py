@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ SCHEME_ALIASES = ("postgres", "postgresql")  # schemes that other programs use
 URL_EXAMPLES = "It must be sqlite:////a/folder/rockonweb.db or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
 BUSY_SECONDS = 15  # how long a writer waits for another one
 CONNECT_SECONDS = 5
+# For SQLite's driver, which would refuse the whole result because of one text that is no UTF-8.
+decode_text = partial(str, encoding="utf-8", errors="replace")
 POOL_SIZE, POOL_OVERFLOW = 5, 35  # persistent connections of a process, and more at its peak
 
 
@@ -72,7 +75,13 @@ def open_read_only(url: URL) -> Engine:
     path = Path(url.database or "").absolute()
     has_wal = Path(f"{path}-wal").exists()  # without a WAL no process has it open, so that it is immutable
     uri = f"file:{quote(str(path))}?{'mode=ro' if has_wal else 'mode=ro&immutable=1'}"
-    return create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(uri, uri=True, timeout=5))
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=5)
+        connection.text_factory = decode_text
+        return connection
+
+    return create_engine("sqlite://", poolclass=NullPool, creator=connect)
 
 
 def mask_password(address: str) -> str:

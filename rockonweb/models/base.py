@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeDecorator
 from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull
 from rockonweb.core.packed import UnreadableText, check_type, pack, unpack
 from rockonweb.core.text import from_stored, t, to_stored
+from rockonweb.models.address import decode_text
 
 # Names for constraints, so that migrations can drop them on SQLite too.
 NAMING_CONVENTION = {
@@ -121,6 +122,7 @@ def configure_engine(app: Flask) -> None:
 
 def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver shall not begin transactions itself
+    connection.text_factory = decode_text
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -31,6 +31,7 @@ from rockonweb.models import (
     transaction,
     utc_now,
 )
+from rockonweb.models.address import open_read_only
 from tests.support.app import make_app
 
 
@@ -321,3 +322,12 @@ def test_a_role_includes_those_below_it():
     assert Role.OWNER.includes(Role.VIEWER)
     assert Role.OPERATOR.includes(Role.OPERATOR)
     assert not Role.VIEWER.includes(Role.OPERATOR)
+
+
+def test_a_text_that_is_no_utf_8_is_read_with_what_can_be_read(app: Flask) -> None:
+    add("Other")
+    with transaction() as session:
+        session.execute(text("UPDATE rockon SET name = CAST(X'41FF42' AS TEXT)"))
+    assert names() == ["A\N{REPLACEMENT CHARACTER}B"]
+    with open_read_only(db.engine.url).connect() as connection:  # as the doctor does
+        assert connection.exec_driver_sql("SELECT name FROM rockon").scalar() == "A\N{REPLACEMENT CHARACTER}B"

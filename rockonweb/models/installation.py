@@ -100,7 +100,7 @@ class Installation(NumberedBase):
 
         Where the text of an installed one can't be read, it is `unreadable`, and has what the rows say of it.
         """
-        definition = self.parse_definition(self.installed_source or self.entry.source)
+        definition = self.parse_definition(self.current_source)
         if not definition.unreadable or not self.is_installed:
             return definition
         stand_in = Definition.for_unreadable(self.name, definition.unreadable, self.describe_rows())
@@ -176,7 +176,12 @@ class Installation(NumberedBase):
     @property
     def definition_hash(self) -> str:
         """A fingerprint of `current_definition`."""
-        return definition_digest(self.installed_source or self.entry.source)
+        return definition_digest(self.current_source)
+
+    @property
+    def current_source(self) -> str:
+        """The text of `current_definition`; blank, which can't be read, where an installed app lost it."""
+        return (self.installed_source or "") if self.is_installed else self.installed_source or self.entry.source
 
     @property
     def status_text(self) -> str:

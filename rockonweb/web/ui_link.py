@@ -40,7 +40,7 @@ def ui_links_by_id(rockons: Iterable[Installation], hostname: str) -> dict[int, 
     ports = _host_ports([installation.id for installation in installed])
     addresses: dict[int, str | None] = {}
     for installation in installed:
-        definition = parse_cached(installation.name, installation.installed_source or installation.entry.source)
+        definition = parse_cached(installation.name, installation.current_source)
         port_key = definition.ui_port
         addresses[installation.id] = build_ui_link(
             definition, ports.get((installation.id, *port_key)) if port_key else None, hostname

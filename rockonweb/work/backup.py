@@ -85,7 +85,7 @@ def saved_source(installation: Installation) -> str:
     """
     if installation.current_definition.unreadable:
         return canonical_json(installation.describe_rows())
-    return shorten_markup(installation.installed_source or installation.entry.source)
+    return shorten_markup(installation.current_source)
 
 
 def _add_volumes(rockon: SavedRockOn, docker: Engine) -> SavedRockOn:

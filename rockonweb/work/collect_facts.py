@@ -40,7 +40,7 @@ def gather_facts(
     host = get_host(installation)
     facts = host.collect_facts(answers or load_answers(installation), claims, docker, named)
     specs = definition.containers.values() if definition else ()
-    source = installation.installed_source or installation.entry.source
+    source = installation.current_source
     networks = select(Network.name)
     return replace(
         facts,

@@ -50,7 +50,7 @@ def find_dependents(installation: Installation) -> list[Installation]:
 
 def list_references(installation: Installation) -> tuple[Reference, ...]:
     """Return the references of a rock-on's containers to those of others."""
-    return _read_references(installation.name, installation.installed_source or installation.entry.source)
+    return _read_references(installation.name, installation.current_source)
 
 
 def dependent_warnings(installation: Installation) -> tuple[Finding, ...]:

@@ -139,7 +139,7 @@ def create_point(operation_id: int, docker: Engine) -> None:
         point = RollbackPoint(
             installation_id=installation.id,
             operation_id=operation_id,
-            definition=installation.installed_source or installation.entry.source,
+            definition=installation.current_source,
             answers=json.dumps(repository.load_answers(installation).to_dict()),
             kept=saved,
         )

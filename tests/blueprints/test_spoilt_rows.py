@@ -129,6 +129,15 @@ def test_a_definition_that_can_not_be_read_is_told_where_the_app_is(app: Flask, 
     assert owner_client.get(f"/rockons/{number}/export").status_code == 200
 
 
+def test_an_app_that_lost_its_definition_does_not_take_the_catalogue_s(app: Flask, owner_client: FormClient) -> None:
+    number = installed_app()
+    with transaction():
+        db.session.get_one(Installation, number).installed_source = None
+    for page in ("/", f"/rockons/{number}"):
+        assert UNREADABLE in owner_client.get(page).text
+    assert "Its definition can't be read in the database." in owner_client.get("/rockons").text
+
+
 @pytest.mark.parametrize(
     ("spoilt", "sentence"),
     [

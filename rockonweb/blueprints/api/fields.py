@@ -79,7 +79,7 @@ def _ports_by_key(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
 
 
 def _parsed_definition(installation: Installation) -> Definition:
-    return ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
+    return ui_link.parse_cached(installation.name, installation.current_source)
 
 
 def _format_rockon(

@@ -124,5 +124,5 @@ def _read_log_query(installation: Installation) -> container_logs.LogQuery:
 
 
 def _definition_source(installation: Installation) -> str:
-    source = installation.installed_source or installation.entry.source
+    source = installation.current_source
     return format_source(source, lambda body: {installation.name: body}, indent=4) + "\n"

@@ -48,7 +48,7 @@ def list_connections(installation: Installation) -> list[ContainerConnections]:
     """Return the connections of a rock-on's containers: ports first, then storage, devices, networks and containers of
     other rock-ons.
     """
-    definition = ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
+    definition = ui_link.parse_cached(installation.name, installation.current_source)
     return [
         replace(shown, connections=[*shown.connections, *_container_references(container.name, installation)])
         for container in installation.containers

@@ -178,7 +178,7 @@ def _render_offer(
             submit_button="Accept",
         ),
         differences=compare_definitions(offer.old, offer.new),
-        lines=json_diff.diff_json(installation.installed_source or installation.entry.source, offer.source),
+        lines=json_diff.diff_json(installation.current_source, offer.source),
         **preflight_review.change_context(reviewed, installation),
         **questions.datalist_context(question_forms.forms),
     )

@@ -122,6 +122,8 @@ def disk_of(folder: str) -> Disk | None:
         mount = find_mount("/" / path.relative_to(process / "root"), list_mounts(process / "mountinfo"))
     else:
         mount = find_mount(path, list_mounts())
+        if mount and mount.path == Path("/") and host_root.read_own_id():
+            return None  # a folder of the container alone
     return Disk(usage.free, usage.total, *((mount.kind, str(mount.path), mount.source) if mount else ()))
 
 

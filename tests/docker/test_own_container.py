@@ -86,6 +86,10 @@ def test_in_a_bare_container_each_page_says_what_it_can_not_see(
     for absent in ("films", "No shares yet", "Create a share"):
         assert absent not in visitor.get("/shares").text
     assert visitor.get("/healthz").json["unseen"] == sorted(spots)
+    home = unescape(visitor.get("/").text)
+    assert [spot.subject for spot in spots.values() if spot.sentence in home] == ["instance", "shares", "ports"]
+    assert "The suggested ports are free." in before["ports"]
+    assert "The suggested ports are free." not in visitor.get(pages["ports"]).text
     told = [one for one in doctor.examine_instance(instance.settings, "0") if one.about == "container"]
     assert {one.facts["unseen"]: one.level for one in told if one.facts} == {
         spot.subject: "fail" if spot.breaks else "warn" for spot in spots.values()

@@ -90,6 +90,11 @@ def test_the_hosts_time_zone_and_disks_are_those_that_its_processes_see(process:
     assert system.source == "/dev/sda1"
 
 
-def test_in_a_container_that_shows_no_process_the_system_disk_is_not_known(mountinfo: Path) -> None:
+def test_in_a_container_that_shows_no_process_neither_the_system_disk_nor_that_of_an_own_folder_is_known(
+    mountinfo: Path,
+) -> None:
+    folder = Path("/opt")  # on the root of this process
+    assert disks.disk_of(str(folder)) is not None
     mountinfo.write_text(f"1 1 0:1 /docker/containers/{ID}/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n")
     assert disks.find_system_mount(disks.list_mounts()) is None
+    assert disks.disk_of(str(folder)) is None

@@ -92,6 +92,7 @@ def build_home_page(hostname: str) -> HomePage:
         failures=_recent_failures(),
         busy_rockons=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.is_pending),
         program=_program_facts(),
+        blind_spots=get_host().blind_spots.values(),
     )
     recent = db.session.scalars(
         select(Operation).options(*_LOAD_OPTIONS).order_by(Operation.id.desc()).limit(MAX_RECENT)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rockonweb.core.errors import UnreadableDefinition
+from rockonweb.core.own_container import BlindSpot
 from rockonweb.core.text import join_texts, t
 
 LOW_BYTES = 10 * 10**9  # bytes; a few more images or films fill it
@@ -109,6 +110,7 @@ class AlertFacts:
     failures: Sequence[FailedOperation] = ()
     busy_rockons: frozenset[int] = frozenset()
     program: ProgramFacts | None = None
+    blind_spots: Iterable[BlindSpot] = ()
 
 
 def collect_alerts(facts: AlertFacts) -> list[Alert]:
@@ -140,6 +142,9 @@ def _program_alerts(program: ProgramFacts) -> Iterable[Alert]:
 
 
 def _host_alerts(facts: AlertFacts) -> Iterable[Alert]:
+    for spot in facts.blind_spots:
+        if spot.breaks:
+            yield Alert(Severity.DANGER, spot.sentence, spot.hint)
     if facts.workers == 0:
         hint = t("Start Rockonweb with `rockonweb up`, which runs and monitors everything that is needed.")
         yield Alert(Severity.DANGER, t("No worker is running: operations started now have to wait."), hint)

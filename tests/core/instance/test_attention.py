@@ -13,6 +13,8 @@ from rockonweb.core.instance.attention import (
     Severity,
     collect_alerts,
 )
+from rockonweb.core.own_container import BlindSpot
+from rockonweb.core.text import t
 
 GB = 10**9
 
@@ -54,6 +56,12 @@ def test_what_runs_is_not_what_is_installed() -> None:
         "danger: The database belongs to a newer Rockonweb than 1.0, which runs. "
         "Install the newer one again, then restart it: systemctl restart rockonweb"
     ]
+
+
+def test_what_the_own_container_must_show_and_does_not_is_bad() -> None:
+    hint = t("Add it.")
+    spots = [BlindSpot("shares", t("No shares."), hint, breaks=True), BlindSpot("users", t("No names."), hint)]
+    assert collect_alerts(AlertFacts(blind_spots=spots)) == [Alert(Severity.DANGER, "No shares.", "Add it.")]
 
 
 def test_little_room_warns_and_hardly_any_is_bad() -> None:

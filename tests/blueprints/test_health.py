@@ -42,7 +42,7 @@ def test_it_tells_of_each_part(
     parts(monkeypatch, queue, engine, workers)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json["status"]) == (code, status) if answer.json else False
-    assert set(answer.json or {}) == {"status", "database", "queue", "docker", "workers"}
+    assert set(answer.json or {}) == {"status", "database", "queue", "docker", "workers", "unseen"}
 
 
 def test_a_database_that_is_gone_is_an_error(client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,11 @@ def restart_command(instance: Path) -> str:
     return "systemctl restart rockonweb" if service_instance() == instance else start_command()
 
 
+def change_command(instance: Path) -> str:
+    """Return the command that starts what runs with an instance anew, with the settings that are put before it."""
+    return f"{command_path()} service install" if service_instance() == instance else start_command()
+
+
 def installed_version() -> str:
     """Return the version on the disk, which may differ from the one that runs; blank while it is being replaced."""
     checkout = find_checkout()

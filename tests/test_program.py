@@ -174,6 +174,8 @@ def test_the_first_page_says_that_the_schema_is_newer_than_what_runs(owner_clien
 def test_it_is_restarted_as_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "UNIT_FILE", tmp_path / "rockonweb.service")
     assert program.restart_command(Path("/srv/it")) == program.start_command()
+    assert program.change_command(Path("/srv/it")) == program.start_command()
     (tmp_path / "rockonweb.service").write_text('Environment="ROCKONWEB_INSTANCE=/srv/it"\n')
     assert program.restart_command(Path("/srv/it")) == "systemctl restart rockonweb"
+    assert program.change_command(Path("/srv/it")) == f"{program.command_path()} service install"
     assert program.restart_command(Path("/srv/other")) == program.start_command()

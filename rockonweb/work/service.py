@@ -86,7 +86,8 @@ def install_service(settings: Config, plan: ServicePlan) -> None:
     make_private_folder(settings.instance)
     made = [settings.instance]
     if not settings.shares_root.exists():
-        settings.shares_root.mkdir(mode=0o755, parents=True)
+        settings.shares_root.mkdir(parents=True)
+        settings.shares_root.chmod(0o755)  # apps run as other users, and the umask here is 077
         made.append(settings.shares_root)
     if plan.kept_settings:
         plan.settings_file.touch(mode=0o600)

@@ -285,8 +285,8 @@ def how_to_reach(settings: config.Config) -> list[str]:
     return [
         f"It listens on this machine alone. From another one: ssh -L {settings.port}:127.0.0.1:{settings.port} "
         f"{socket.gethostname()}, then open the address above there.",
-        f"To open it to your whole network: ROCKONWEB_BIND=0.0.0.0:{settings.port} {program.start_command()}. Then "
-        f"everybody there reaches the login page{encryption}.",
+        f"To open it to your whole network: ROCKONWEB_BIND=0.0.0.0:{settings.port} "
+        f"{program.change_command(settings.instance)}. Then everybody there reaches the login page{encryption}.",
     ]
 
 

@@ -188,6 +188,7 @@ NO_SENTENCES = (
         "core/docker/pull_layers.py",
         "core/handlers/owncloud.py",
     ),
+    "core/instance/systemd_unit.py",
 )
 
 

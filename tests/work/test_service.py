@@ -85,6 +85,7 @@ def test_it_is_written_enabled_and_started_with_the_settings_of_the_call(
     assert kept["ROCKONWEB_BIND"] == "127.0.0.1:8123"
     assert kept["ROCKONWEB_SHARES_ROOT"] == f"{terminal.folder}/shares", "the service has another working folder"
     assert kept["DATABASE_URL"] == "postgresql://rockonweb:top-secret@db/rockonweb"
+    assert stat.S_IMODE((terminal.folder / "shares").stat().st_mode) == 0o755, "apps are other users"
     assert {"ROCKONWEB_PASSPHRASE", "ROCKONWEB_INSTANCE"} & {*kept} == set()
     assert stat.S_IMODE(settings_file.stat().st_mode) == 0o600
     assert "Rockonweb is ready: http://127.0.0.1:8123" in done.stdout

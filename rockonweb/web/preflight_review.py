@@ -24,7 +24,7 @@ from rockonweb.work.collect_facts import other_users
 from rockonweb.work.review import Review, submit_review
 
 SERIOUS_LEVELS = ("block", "warn")
-MAX_OPEN_NOTES = 3  # more notes are folded
+MAX_OPEN_NOTES = 1  # more notes are folded
 
 
 @dataclass(frozen=True)

@@ -498,6 +498,23 @@ def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Start) -> None
     assert wizard.submit().status_code == 303
 
 
+def test_what_must_be_decided_is_between_answers_and_button_and_never_folded(
+    start: Start, app: Flask, docker: FakeDocker
+) -> None:
+    make_shares(app, ["films"])
+    wizard = start(small(volumes=label_questions({"/data": "Data"}), opts=[["--privileged", ""]]))
+    finish(wizard, **{"shares-web-/data": "films"})
+    page = wizard.get("summary").text
+    folded = "".join(re.findall(r"<details.*?</details>", page, re.DOTALL))
+    assert "docker run -d" in folded
+    assert "has full rights on this host" not in folded
+    parts = ('id="answers-shares"', "has full rights on this host", 'value="Submit"', 'id="plan-title"')
+    assert [*map(page.index, parts)] == sorted(map(page.index, parts))
+    docker.known_containers = {"web": ContainerFacts("web")}
+    page = wizard.get("summary").text
+    assert page.index("finding-block") < page.index('id="answers-shares"')  # nothing else matters before that
+
+
 def test_a_rockon_without_powers_needs_no_box(start: Start) -> None:
     page = start(small()).get("summary")
     assert "checkbox" not in page.text

@@ -66,6 +66,7 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
 
         assert page_of(old_port)  # nothing happened yet
         assert ids(engine) == before
+        page.get_by_text("The exact commands").click()
         text = page.locator("main").inner_text()
         assert f"-p {old_port}:8080/tcp" in text
         assert f"-p {new_port}:8080/tcp" in text

@@ -18,6 +18,7 @@ from rockonweb.core.operations.steps import (
     RenameOld,
     RunOnce,
     Step,
+    has_replaced_all,
     step_from_data,
 )
 from rockonweb.core.secret import SecretWord, redact_secrets
@@ -129,7 +130,8 @@ class Executor(StepContext):
         returned. Any other is rolled back; what could not be is in `cleanup_pending` and `rollback_errors`.
         """
         started_steps = [*self._started_steps()]
-        if done or any(isinstance(started.step, RemoveOld) for started in started_steps):
+        done = done or any(isinstance(started.step, RemoveOld) for started in started_steps)
+        if done or self._has_replaced_all(started_steps):
             self._remove_replaced(started_steps)
             return True
         if any(isinstance(started.step, RunOnce) for started in started_steps):
@@ -169,6 +171,18 @@ class Executor(StepContext):
         else:
             if started.progress is Progress.DONE or message:
                 self._set_progress(started.row_id, Progress.UNDONE, message)
+
+    def _has_replaced_all(self, started_steps: Iterable[_StartedStep]) -> bool:
+        """Whether all containers were replaced that ran before and that this operation renamed."""
+        running = db.session.get_one(Operation, self.operation_id).notes.running or ()
+        db.session.rollback()
+        renamed = {
+            started.step.container
+            for started in started_steps
+            if isinstance(started.step, RenameOld) and started.progress is Progress.DONE
+        }
+        creators = {name: container.operation for name, container in self.engine.list_containers().items()}
+        return has_replaced_all(renamed.intersection(running), creators, self.operation_uid)
 
     def _remove_replaced(self, started_steps: Iterable[_StartedStep]) -> None:
         """Remove what a change has replaced: all renamed containers, whatever its rows say, and networks."""

@@ -1,6 +1,8 @@
 """An older copy of the database was put back: what it does not know is left alone, and told."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -9,8 +11,9 @@ from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.errors import EngineError
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
-from rockonweb.host import get_host
+from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Kind, Operation, RollbackPoint, db, transaction, utc_now
+from rockonweb.models.repository import load_answers
 from rockonweb.work import history, network_operations, operations, recovery, rollback
 from rockonweb.work.doctor import examine_instance
 from rockonweb.work.planners import PLANNERS
@@ -115,3 +118,39 @@ def test_a_trimmed_history_still_knows_who_made_what_there_is(
     [told] = [one for one in examine_instance(instance.settings, "0") if one.about == "containers"]
     assert told.level == "ok"
     instance.run_successfully(instance.submit_change(rockon, labels={"kept": ["a=b"]}))
+
+
+def test_a_copy_from_the_middle_of_an_update_does_not_undo_what_succeeded_since(
+    engine: DockerDaemon, instance: Instance, standin: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = instance.add_rockon(
+        "Old", {"old": {"image": standin("older/app:1"), "tag": "", "opts": [["-v", "/keep"]]}}
+    )
+    instance.install_rockon(rockon)
+    rockon_id = rockon.id
+    engine.run_docker("exec", "old", "sh", "-c", "echo precious >/keep/file")
+    path, copy = str(instance.settings.instance / "rockonweb.db"), str(instance.settings.instance / "copy.db")
+    start = Engine.start_container
+
+    def copy_before(self: Engine, name: str) -> bool:
+        copy_database(path, copy)
+        return start(self, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "start_container", copy_before)
+        number = instance.submit_change(rockon, variables={"old": {"NEW": "1"}})
+        instance.run_successfully(number)
+    db.session.remove()
+    working = identity(engine, "old")
+    copy_database(copy, path)
+    assert db.session.get_one(Operation, number).progress == "running"
+    recovery.recover_operations()
+    assert identity(engine, "old") == working
+    assert engine.run_docker("exec", "old", "cat", "/keep/file") == "precious"
+    assert db.session.get_one(Operation, number).progress == "done"
+    assert load_answers(db.session.get_one(Installation, rockon_id)).variables == {"old": {"NEW": "1"}}
+
+
+def copy_database(source: str, target: str) -> None:
+    with closing(sqlite3.connect(source)) as former, closing(sqlite3.connect(target)) as copied:
+        former.backup(copied)

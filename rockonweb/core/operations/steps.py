@@ -6,6 +6,7 @@ A step is stored as its kind and its data: undoing or repeating it reads those a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, dataclass_transform
 
@@ -305,3 +306,14 @@ def step_from_data(kind: str, data: dict[str, Any]) -> Step | None:
     except ValueError:
         return None
     return step
+
+
+def has_replaced_all(renamed: Collection[str], creators: Mapping[str, str], uid: str) -> bool:
+    """Whether an operation (random id) had come to its end, whatever its steps say: of all containers that it renamed
+    for replacement, only the replacement is there. Then its database is an older copy, and there is no way back.
+
+    `creators` are the random ids of the operations that created the present containers, by name.
+    """
+    return bool(renamed) and all(
+        creators.get(name) == uid and name + RENAMED_SUFFIX not in creators for name in renamed
+    )

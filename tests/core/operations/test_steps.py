@@ -6,6 +6,7 @@ import pytest
 
 from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.operations.steps import (
+    RENAMED_SUFFIX,
     AwaitHealth,
     ConnectNetwork,
     CreateContainer,
@@ -16,6 +17,7 @@ from rockonweb.core.operations.steps import (
     Step,
     TakeSnapshot,
     UiPage,
+    has_replaced_all,
     step_from_data,
 )
 from rockonweb.core.secret import SecretWord
@@ -54,3 +56,19 @@ def test_what_is_no_step_is_none() -> None:
 def test_a_step_whose_data_can_not_be_read_is_none() -> None:
     assert step_from_data("create_container", {}) is None
     assert step_from_data("create_container", {"container": 5}) is None
+
+
+@pytest.mark.parametrize(
+    ("creators", "replaced"),
+    [
+        ({"db": "new", "app": "new"}, True),
+        ({"db": "new", "app": "new", f"app{RENAMED_SUFFIX}": "old"}, False),
+        ({"db": "new"}, False),
+        ({"db": "new", "app": "other"}, False),
+    ],
+)
+def test_an_operation_whose_old_containers_are_all_gone_had_come_to_its_end(
+    creators: dict[str, str], *, replaced: bool
+) -> None:
+    assert has_replaced_all({"db", "app"}, creators, "new") is replaced
+    assert not has_replaced_all(set(), creators, "new")

@@ -19,6 +19,7 @@ from rockonweb.web.labels import status_age
 from rockonweb.web.partials import fingerprint_of, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, user_has_role
 from rockonweb.work import operations
+from rockonweb.work.review import was_installed_before
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
 # The kinds of operations that may have led to a status.
@@ -110,12 +111,7 @@ def render_tab(installation: Installation, tab: str, **context: Any) -> str:
 
 def was_answered_before(installation: Installation) -> bool:
     """Whether it was installed before, and all questions have answers from then."""
-    installs = select(Operation.id).where(
-        Operation.installation_id == installation.id,
-        Operation.kind == Kind.INSTALL,
-        Operation.progress == Progress.DONE,
-    )
-    if db.session.scalar(installs.limit(1)) is None:
+    if not was_installed_before(installation):
         return False
     return not migrate_answers.migrate_answers(
         installation.current_definition, repository.load_answers(installation), installation.current_definition

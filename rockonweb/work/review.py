@@ -30,10 +30,10 @@ from rockonweb.core.plan.dependents import add_dependent, find_disturbance
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rollback import NO_ROLLBACK
 from rockonweb.core.preflight import Finding
-from rockonweb.core.preflight.privileges import added_privileges
+from rockonweb.core.preflight.privileges import added_privileges, find_privileges
 from rockonweb.core.text import TranslatableText, fill_template, join_texts, t
 from rockonweb.host import Engine, get_host
-from rockonweb.models import Installation, RockOn, State, db, repository
+from rockonweb.models import Installation, Kind, Operation, Progress, RockOn, State, db, repository
 from rockonweb.work import image_facts, operations, rollback, updates
 from rockonweb.work.change_facts import gather_change_facts, pin_images
 from rockonweb.work.collect_facts import collect_volumes, gather_facts, missing_folder_findings
@@ -141,6 +141,16 @@ def last_definition(installation: Installation) -> Definition | None:
     return None if definition.unreadable else definition
 
 
+def was_installed_before(installation: Installation) -> bool:
+    """Whether an install of a rock-on has succeeded."""
+    installs = select(Operation.id).where(
+        Operation.installation_id == installation.id,
+        Operation.kind == Kind.INSTALL,
+        Operation.progress == Progress.DONE,
+    )
+    return db.session.scalar(installs.limit(1)) is not None
+
+
 def refuse_unconfirmed(review: Review, confirmation: str, how: TranslatableText, *, as_last_time: bool) -> None:
     """Raise Conflict with what an install does that the last one of this rock-on did not, unless it is confirmed.
 
@@ -149,12 +159,14 @@ def refuse_unconfirmed(review: Review, confirmation: str, how: TranslatableText,
     """
     installation = review.rockon
     last = last_definition(installation)
-    if last is None or not has_changed_since(installation) or confirmation == review.confirmation:
+    is_news = has_changed_since(installation) if last else was_installed_before(installation)
+    if not is_news or confirmation == review.confirmation:
         return
     definition = installation.parse_definition(installation.entry.source)
-    new_privileges = [privilege.sentence for privilege in added_privileges(last, definition)]
-    differences = [difference.sentence for difference in compare_definitions(last, definition)]
-    if news := [*new_privileges, *(differences if as_last_time else ())]:
+    new_privileges = added_privileges(last, definition) if last else find_privileges(definition)
+    differences = compare_definitions(last, definition) if last else ()
+    news = [part.sentence for part in (*new_privileges, *(differences if as_last_time else ()))]
+    if news or (as_last_time and not last):
         raise Conflict(
             join_texts(
                 "\n",

@@ -132,6 +132,15 @@ def test_the_api_refuses_new_permissions_until_they_are_confirmed(
     assert len(installs()) == 1
 
 
+def test_the_api_refuses_what_was_last_installed_from_an_unknown_definition(
+    install: Callable[[dict[str, Any]], TestResponse], notes: object
+) -> None:
+    with transaction():
+        installation_by_id(1).last_source = None
+    assert install({}).status_code == 409
+    assert install({"environment": {"TITLE": "Other"}}).status_code == 200
+
+
 def test_the_api_goes_on_with_answers_to_a_definition_without_new_permissions(
     install: Callable[[dict[str, Any]], TestResponse], notes: object
 ) -> None:

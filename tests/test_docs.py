@@ -102,8 +102,7 @@ def commands(page: Path) -> Iterator[str]:
     text = page.read_text()
     for code in re.findall(r"^ *```.*?^ *```|`[^`]+`", text, flags=re.DOTALL | re.MULTILINE):
         for line in code.strip("`").splitlines():
-            # In a container the first of two is the container's name.
-            yield from re.findall(r"(?:^|\(|/|\s)rockonweb (?!rockonweb\b)([a-z-][^#|)`]*)", line)
+            yield from re.findall(r"(?:^|\(|/|\s)rockonweb ([a-z-][^#|)`]*)", line)
 
 
 def exists(words: list[str]) -> bool:

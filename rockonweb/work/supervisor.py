@@ -63,7 +63,7 @@ class RoleProcess:
     """A child process: how to start it, and its state; `pid` is 0 while it does not run.
 
     `read_reason` returns why it ended (blank: unknown) and more for the log; `failure` is the reason that was reported
-    last, blank once it runs.
+    last, and `ends` how often it ended: blank and 0 once it runs for some time.
     """
 
     name: str
@@ -71,6 +71,7 @@ class RoleProcess:
     read_reason: Callable[[], tuple[str, str]] = lambda: ("", "")
     needs_queue: bool = False
     failure: str = ""
+    ends: int = 0
     pid: int = 0
     started: float = 0.0
     pause: float = FIRST_PAUSE
@@ -100,6 +101,7 @@ class _Supervisor:
     def __init__(self, app: Flask, settings: config.Config, listener: socket.socket) -> None:
         self.app, self.settings = app, settings
         self.ending = False
+        self.failing: dict[str, str] = {}  # the stored reasons
         fd = listener.fileno()
         self.roles = [] if settings.redis_url else [_queue_server_role(settings)]
         self.roles += [
@@ -172,8 +174,8 @@ class _Supervisor:
         role.started = time.monotonic()
         try:
             role.pid = role.start()
-        except RockonwebError as error:
-            self._report_end(role, error.message_with_hint)
+        except (RockonwebError, OSError) as error:
+            self._report_end(role, _describe_error(error).message_with_hint)
 
     def _reap_roles(self) -> None:
         """Reap the roles that died; each is restarted after a pause that grows while it keeps dying.
@@ -197,7 +199,8 @@ class _Supervisor:
                 self._report_end(role, reason or _describe_status(status), details)
             elif role.failure and lifetime > SETTLED_SECONDS:
                 print_line(f"{role.name} is running again.")
-                self._set_failure(role, "")
+                role.failure, role.ends = "", 0
+                self._store_failing()
 
     def _report_end(self, role: RoleProcess, reason: str, details: str = "") -> None:
         """Note when to restart a role that ended, and report its reason unless it is the one that was reported last."""
@@ -205,13 +208,16 @@ class _Supervisor:
         role.pause = min(role.pause * 2, LONGEST_PAUSE)
         if reason != role.failure:
             print_line(f"{details}{role.name} ended and is started again until it stays. The reason: {reason}")
-            self._set_failure(role, reason)
+        role.failure, role.ends = reason, role.ends + 1
+        self._store_failing()
 
-    def _set_failure(self, role: RoleProcess, reason: str) -> None:
-        role.failure = reason
-        reasons = {role.name: role.failure for role in self.processes if role.failure}
-        with suppress(OSError):  # the terminal has it
-            failing_roles.store_failing_roles(self.settings, reasons)
+    def _store_failing(self) -> None:
+        """Let doctor and pages know of the roles that have ended again after they were restarted."""
+        reasons = {role.name: role.failure for role in self.processes if role.ends > 1}
+        if reasons != self.failing:
+            self.failing = reasons
+            with suppress(OSError):  # the terminal has it
+                failing_roles.store_failing_roles(self.settings, reasons)
 
     def _stop_all(self) -> None:
         """Stop the roles, the queue server last. Those that do not stop in time are killed."""

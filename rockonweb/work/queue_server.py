@@ -86,7 +86,10 @@ def _launch_server(binary: str, folder: Path, socket_path: Path) -> int:
             kind = _Killed if -status in (signal.SIGTERM, signal.SIGKILL) else QueueUnreachable
             reason = _read_last_line(log, logged)
             raise kind(
-                t("It ended at once: %(reason)s", reason=reason or t("exit status %(status)s", status=status)),
+                t(
+                    "It ended at once: %(reason)s.",
+                    reason=reason.rstrip(".") or t("exit status %(status)s", status=status),
+                ),
                 t("Its log is %(path)s.", path=log),
                 reason,
             )

@@ -134,7 +134,7 @@ def test_data_stays_where_the_server_fails_for_another_reason(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(QueueUnreachable) as caught:
         queue_server.start_queue_server(settings)
-    assert caught.value.sentence == "It ended at once: No memory"
+    assert caught.value.sentence == "It ended at once: No memory."
     assert str(settings.instance / "redis" / "server.log") in caught.value.hint
     assert (settings.instance / "redis" / "appendonlydir").is_dir()
 

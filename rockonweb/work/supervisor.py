@@ -29,7 +29,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import catalog, config, program
 from rockonweb.accounts import instance_key, users
-from rockonweb.core.errors import BadInput, Conflict, EngineError, RockonwebError, wrap_os_error
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError, wrap_os_error
 from rockonweb.core.text import from_stored, t, to_stored
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
@@ -309,7 +309,7 @@ def _prepare_database(app: Flask) -> None:
 
 def _release_engine(app: Flask) -> None:
     """Let another copy of this instance look after Docker at once, such as its next container."""
-    with app.app_context(), suppress(EngineError), get_host().connect_docker(seconds=RELEASE_SECONDS) as docker:
+    with app.app_context(), suppress(RockonwebError), get_host().connect_docker(seconds=RELEASE_SECONDS) as docker:
         mastership.release_lease(docker)
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, DateTime, Enum, MetaData, Text, event
+from sqlalchemy import JSON, BigInteger, DateTime, Enum, MetaData, Text, event
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
@@ -306,6 +306,17 @@ class UTCDateTime(StoredType[datetime]):
     def unreadable_value(self, stored: Any) -> datetime:
         """Return the beginning of 1970."""
         return LONG_AGO
+
+
+class StoredNumber(StoredType[int]):
+    """A whole number; SQLite stores anything in such a column. What is none is None: unknown."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
+        """Return the number."""
+        return None if value is None else int(value)
 
 
 def _get_fernet() -> Fernet:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import EncryptedText, NumberedBase
+from rockonweb.models.base import EncryptedText, NumberedBase, StoredNumber
 from rockonweb.models.rockon import expand_protocol
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Volume(QuestionRow, ContainerChild):
     destination: Mapped[str] = mapped_column(Text)
     share: Mapped[str | None] = mapped_column(Text)
     added: Mapped[bool] = mapped_column(default=False)
-    min_size: Mapped[int | None] = mapped_column(BigInteger)
+    min_size: Mapped[int | None] = mapped_column(StoredNumber)
 
 
 class Environment(QuestionRow, ContainerChild):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.docker.image_diff import ImageDifference, unpack_differences
 from rockonweb.core.status.updates import UpdateStatus
-from rockonweb.models.base import Base, NumberedBase, StoredEnum, TranslatableString, UTCDateTime, utc_now
+from rockonweb.models.base import Base, NumberedBase, StoredEnum, StoredNumber, TranslatableString, UTCDateTime, utc_now
 from rockonweb.models.container import Container
 
 
@@ -32,16 +32,16 @@ class ContainerImage(NumberedBase):
     running: Mapped[str] = mapped_column(Text, default="")  # the image's id, blank: there is no container
     digest: Mapped[str] = mapped_column(Text, default="")  # blank: it was not pulled from a registry
     created: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    size: Mapped[int | None] = mapped_column(BigInteger)
+    size: Mapped[int | None] = mapped_column(StoredNumber)
 
     remote_digest: Mapped[str] = mapped_column(Text, default="")
     remote_created: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    remote_size: Mapped[int | None] = mapped_column(BigInteger)  # of the download
+    remote_size: Mapped[int | None] = mapped_column(StoredNumber)  # of the download
 
     got: Mapped[str] = mapped_column(Text, default="")
     got_digest: Mapped[str] = mapped_column(Text, default="")
     got_created: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    got_size: Mapped[int | None] = mapped_column(BigInteger)
+    got_size: Mapped[int | None] = mapped_column(StoredNumber)
     differences: Mapped[str] = mapped_column(Text, default="")  # JSON: between the running and the pulled image
 
     container: Mapped[Container] = relationship()

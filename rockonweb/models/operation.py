@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, Text, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
@@ -17,6 +17,7 @@ from rockonweb.models.base import (
     NumberedBase,
     PackedJSON,
     StoredEnum,
+    StoredNumber,
     TranslatableString,
     TypedJSON,
     UTCDateTime,
@@ -147,8 +148,8 @@ class OperationStep(NumberedBase):
     progress: Mapped[Progress] = mapped_column(StoredEnum(Progress, 40, Progress.FAILED), default=Progress.QUEUED)
     started: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    current: Mapped[int | None] = mapped_column(BigInteger)  # bytes pulled so far
-    total: Mapped[int | None] = mapped_column(BigInteger)
+    current: Mapped[int | None] = mapped_column(StoredNumber)  # bytes pulled so far
+    total: Mapped[int | None] = mapped_column(StoredNumber)
     layers: Mapped[str] = mapped_column(Text, default="")  # JSON: the layers of the image that is pulled
     output: Mapped[str] = mapped_column(TranslatableString, default="")
     app_output: Mapped[str] = mapped_column(Text, default="")  # what the app printed: for those who may read its logs

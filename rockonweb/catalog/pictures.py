@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -60,11 +59,14 @@ def picture_type(body: bytes) -> str:
 def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
     """Fetch the picture at a URL. Raises UnusableFile on any error.
 
-    `homes` are the URLs of the metastores: only their hosts may be on this machine or its network.
+    `homes` are the URLs of the metastores: only what a metastore serves itself, at its own host and port, may come from
+    this machine or its network, where a refresh asks too.
     """
     if len(url) > MAX_URL:
         raise UnusableFile(t("is not a web address"))
-    permit = partial(_public_or_home, [urlsplit(home).hostname or "" for home in homes])
+    origin = _parse_origin(url)
+    is_home = bool(origin) and origin in {_parse_origin(home) for home in homes}
+    permit = http_client.HomeNetwork() if is_home else _only_public
     try:
         with http_client.new_http_session(permit) as session:
             answer, body = http_client.fetch_limited(session, url, MAX_BYTES, time.monotonic() + FILE_SECONDS, {})
@@ -90,8 +92,14 @@ def fetch_picture(url: str, homes: Iterable[str]) -> Picture:
     return Picture(kind, body)
 
 
-def _public_or_home(home_hosts: list[str], addresses: Collection[str]) -> Collection[str]:
-    """Return the IP addresses of a host if all are public, or also those of a metastore."""
-    internal = http_client.internal_only(addresses)
-    is_permitted = not internal or any(internal <= http_client.host_addresses(home) for home in home_hosts)
-    return addresses if is_permitted else ()
+def _parse_origin(url: str) -> tuple[str, str] | None:
+    """Return the scheme, and the host with its port; None for what is no URL of a website."""
+    if not http_client.is_web_url(url):
+        return None
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
+
+
+def _only_public(addresses: Collection[str]) -> Collection[str]:
+    """Return the IP addresses of a host if all are public."""
+    return () if http_client.internal_only(addresses) else addresses

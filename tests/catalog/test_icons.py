@@ -12,7 +12,7 @@ from flask import Flask
 
 from rockonweb.catalog import icons, pictures
 from rockonweb.catalog.metastore import UnusableFile
-from rockonweb.models import RockOn, db, transaction
+from rockonweb.models import Metastore, RockOn, db, transaction
 from tests.support.app import FormClient, add_rockon, mark_installed
 from tests.support.metastore import MetastoreServer
 from tests.support.odd_server import Answer, odd_server, redirect_to, respond_with
@@ -178,6 +178,8 @@ def test_one_that_hangs_does_not_hold_up_the_others_for_long(
 ) -> None:
     monkeypatch.setattr(icons, "REFRESH_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        with transaction() as session:
+            session.add(Metastore(place=f"http://127.0.0.1:{silent.getsockname()[1]}", position=1))
         add_rockon("Hangs", icon=f"http://127.0.0.1:{silent.getsockname()[1]}/x.png")
         add_rockon("Notes", icon=f"{store.url}/a.png")
         start = time.monotonic()
@@ -211,6 +213,18 @@ def test_one_that_hangs_does_not_hold_up_the_others_for_long(
 def test_nothing_of_this_machine_or_its_network_is_asked(store: MetastoreServer, url: str) -> None:
     with pytest.raises(UnusableFile):
         pictures.fetch_picture(url.format(port=store.url.rpartition(":")[2]), ["https://93.184.216.34/rockons"])
+    assert store.count_requests() == 0
+
+
+def test_a_metastore_s_name_leads_to_no_other_server_of_this_machine(
+    store: MetastoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the name, which its owner can change, is that of this machine now."""
+    Resolver(monkeypatch, {"store.example": ["127.0.0.1"]})
+    port = store.url.rpartition(":")[2]
+    for home in ("http://store.example/rockons", f"https://store.example:{port}/rockons"):
+        with pytest.raises(UnusableFile, match="this machine or its network"):
+            pictures.fetch_picture(f"http://store.example:{port}/a.png", [home])
     assert store.count_requests() == 0
 
 

@@ -24,7 +24,7 @@ from rockonweb.core.instance.diagnosis import FallenApp
 from rockonweb.core.instance.notifications import NoticeEvent
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.operations.requests import InstallRequest, StartRequest, request_from_json
-from rockonweb.core.status.status import Status
+from rockonweb.core.status.status import MISSING_CODE, Status
 from rockonweb.models import Installation, Operation, db, utc_now
 from rockonweb.models.base import make_cipher
 from rockonweb.models.operation import IS_ACTIVE
@@ -121,7 +121,7 @@ class RunningKeeper:
         down, wanted = [], should_run_ids()
         for installation_id in due:
             installation = db.session.get(Installation, installation_id)
-            if installation is None or installation_id not in wanted or self._is_back(installation):
+            if installation is None or installation_id not in wanted or not self._has_fallen(installation):
                 del self.fallen[installation_id]
             elif scheduler.unfinished_operations(installation_id):
                 self.fallen[installation_id] = now + GRACE_SECONDS
@@ -130,10 +130,13 @@ class RunningKeeper:
         self._start_or_give_up(down, now)
         db.session.rollback()
 
-    def _is_back(self, installation: Installation) -> bool:
-        """Whether it runs as before: of one that ran in part, somebody may have stopped the rest."""
-        was_degraded = installation.id in self._degraded
-        return installation.status is Status.STARTED or (was_degraded and installation.status is Status.EXITED)
+    def _has_fallen(self, installation: Installation) -> bool:
+        """Whether less of it runs than before. It has not where containers are missing: somebody removed those, or the
+        database is older than the uninstall. Nor where it runs in part as before: somebody may have stopped the rest.
+        """
+        if installation.status is Status.EXITED:
+            return installation.exit_code != MISSING_CODE and installation.id not in self._degraded
+        return installation.status is not Status.STARTED
 
     def _start_or_give_up(self, down: Collection[Installation], now: float) -> None:
         starts = {installation.id: _count_starts(installation.id) for installation in down}

@@ -182,7 +182,7 @@ def test_the_watcher_outlives_the_engine_and_looks_at_once_when_it_is_back(
 def test_what_docker_left_down_when_it_was_killed_is_started_again(
     engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
 ) -> None:
-    names = ("alpha", "beta", "resting", "by-hand")
+    names = ("alpha", "beta", "resting", "by-hand", "removed")
     rockons = {name: instance.add_rockon(name.title(), {name: {"image": app_image, "tag": ""}}) for name in names}
     for rockon in rockons.values():
         instance.install_rockon(rockon)
@@ -197,6 +197,7 @@ def test_what_docker_left_down_when_it_was_killed_is_started_again(
     engine.start()
     wait_for(lambda: heartbeat.engine_status().reachable, 30)
     assert engine.run_docker("ps", "-q") == ""  # it leaves them down
+    engine.run_docker("rm", "removed")
 
     def run_what_waits() -> bool:
         db.session.rollback()
@@ -208,6 +209,7 @@ def test_what_docker_left_down_when_it_was_killed_is_started_again(
     assert watcher.poll() is None
     assert {fresh(rockons[name]) for name in ("alpha", "beta")} == {"started"}
     assert (fresh(rockons["resting"]), fresh(rockons["by-hand"])) == ("stopped", "stopped")
+    assert "removed does not exist" in fresh(rockons["removed"])
 
 
 def test_the_watcher_removes_what_ended_long_ago(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from rockonweb.core.instance.diagnosis import FallenApp
 from rockonweb.core.operations.requests import InstallRequest
+from rockonweb.core.status.status import MISSING_CODE
 from rockonweb.models import (
     Installation,
     Kind,
@@ -126,6 +127,17 @@ def test_what_ran_in_part_is_started_when_nothing_of_it_runs_any_more(app: Flask
     keeper.start_fallen()
     assert starts() == [down.id]
     assert as_before.id not in keeper.fallen
+
+
+def test_what_somebody_removed_is_not_recreated(app: Flask) -> None:
+    gone, crashed = add_app("Gone", Kind.INSTALL), add_app("Crashed", Kind.INSTALL)
+    keeper = RunningKeeper()
+    keeper.note_return()
+    set_status(gone, crashed, status=Status.EXITED)
+    with transaction():
+        gone.exit_code, crashed.exit_code = MISSING_CODE, 1
+    keeper.start_fallen()
+    assert starts() == [crashed.id]
 
 
 def test_what_docker_started_itself_is_left_alone(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

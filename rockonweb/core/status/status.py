@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.text import t
 
+MISSING_CODE = -1  # instead of an exit code: a container does not exist
+
 
 class Status(enum.StrEnum):
     """Whether a rock-on runs, with the values of Rockstor's API; `EXITED` comes with an exit code and error."""
@@ -44,7 +46,7 @@ def derive_status(containers: Mapping[str, ContainerFacts | None]) -> ObservedSt
     missing = [name for name, facts in containers.items() if facts is None]
     long_running = [facts for facts in containers.values() if facts and not is_completed(facts)]
     if missing:
-        return ObservedStatus(Status.EXITED, -1, t("the container %(name)s does not exist", name=missing[0]))
+        return ObservedStatus(Status.EXITED, MISSING_CODE, t("the container %(name)s does not exist", name=missing[0]))
     for facts in long_running:
         crashed = facts.state == "exited" and facts.exit_code != 0 and facts.restart_policy in ("", "no", "on-failure")
         if facts.state in ("restarting", "dead") or crashed or (facts.state == "created" and facts.error):

@@ -91,7 +91,7 @@ def _check_owners(definition: Definition, answers: Answers, facts: HostFacts) ->
                 mode=f"{mismatch.now.mode:o}",
             ),
             t(
-                "In the browser, tick the box that changes its owner. Or do it yourself: chown %(uid)s:%(gid)s %(path)s",
+                "Tick the box for its owner in the browser, or change it yourself: chown %(uid)s:%(gid)s %(path)s",
                 uid=uid,
                 gid=gid,
                 path=shlex.quote(share_facts(mismatch.place, facts).path),

@@ -28,7 +28,8 @@ def found(sample: Definition, answers: Answers, now: SharePathFacts, place: str 
 def test_a_share_that_the_app_may_not_write_to_is_named_with_the_way_out():
     assert found(app(), as_user("1000"), SharePathFacts(True, 0, 0, 0o755)) == [
         "warn: app runs as user 1000, who can't write to films: it is owned by user 0 and group 0, with the"
-        " permissions 755. In the browser, tick the box that changes its owner. Or do it yourself: chown 1000:100 /shares/films"
+        " permissions 755. Tick the box for its owner in the browser, or change it yourself:"
+        " chown 1000:100 /shares/films"
     ]
 
 

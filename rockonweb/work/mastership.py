@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from rockonweb.config import Config, current_config
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.instance.lease import LEASE_SECONDS, Lease, explain_other_copy, find_master, renew_lease
+from rockonweb.core.instance.lease import LEASE_SECONDS, Lease, end_lease, explain_other_copy, find_master, renew_lease
 from rockonweb.host import Engine
 from rockonweb.work import queue
 
@@ -35,7 +35,8 @@ def hold_lease(docker: Engine) -> Lease | None:
     if renewed := renew_lease(own, holder, f"{socket.gethostname()}:{settings.instance}", now):
         docker.write_lease(renewed, leases)
         if master is None and (rival := find_other_master(docker)):
-            release_lease(docker)  # both claim it at the same moment: whoever sees the other does not get it
+            # Both claim it at the same moment: whoever sees the other does not get it.
+            docker.remove_leases(lease for lease in docker.list_leases() if lease.holder == holder)
             return rival
     return None
 
@@ -50,9 +51,10 @@ def find_other_master(docker: Engine) -> Lease | None:
 
 
 def release_lease(docker: Engine) -> None:
-    """Give up this copy's lease, so that the next one need not wait for its end. Raises EngineError."""
-    holder = holder_id(current_config())
-    docker.remove_leases(lease for lease in docker.list_leases() if lease.holder == holder)
+    """Let another copy look after the engine soon, unless this one, which ends, comes back. Raises EngineError."""
+    leases, holder = docker.list_leases(), holder_id(current_config())
+    if ended := end_lease((lease for lease in leases if lease.holder == holder), docker.system_time()):
+        docker.write_lease(ended, leases)
 
 
 def refuse_other_copy(docker: Engine) -> None:

@@ -308,7 +308,7 @@ def _prepare_database(app: Flask) -> None:
 
 
 def _release_engine(app: Flask) -> None:
-    """Let another copy of this instance look after Docker at once, such as its next container."""
+    """Let another copy of this instance look after Docker soon, such as its next container."""
     with app.app_context(), suppress(RockonwebError), get_host().connect_docker(seconds=RELEASE_SECONDS) as docker:
         mastership.release_lease(docker)
 

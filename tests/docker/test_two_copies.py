@@ -9,7 +9,7 @@ import pytest
 
 from rockonweb import config, create_app
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.instance.lease import LEASE_SECONDS, Lease
+from rockonweb.core.instance.lease import LEASE_SECONDS, RETURN_SECONDS, Lease
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.host import Engine, get_host
@@ -127,13 +127,27 @@ def test_a_copy_on_a_machine_whose_clock_is_wrong_is_the_second_too(
         assert mastership.hold_lease(docker) is None
 
 
-def test_one_that_ends_leaves_the_engine_at_once(engine: DockerDaemon, stack: Callable[..., Stack]) -> None:
+def test_one_that_ends_keeps_its_place_for_a_restart_and_no_longer(
+    engine: DockerDaemon, stack: Callable[..., Stack]
+) -> None:
     remove_leases(engine)
     started = stack(engine.host)
     wait_for(lambda: list_leases(engine))
+    [(since, _)] = lease_times(engine)
     started.stop()
-    assert not list_leases(engine)
-    started.start()  # for the fixture
+    [(since_then, until)] = lease_times(engine)
+    assert since_then == since
+    assert 0 < until - time.time() < RETURN_SECONDS + 1
+    started.start()
+    wait_for(lambda: lease_times(engine)[0][1] > until)
+    assert [since for since, _ in lease_times(engine)] == [since]
+
+
+def lease_times(engine: DockerDaemon) -> list[tuple[float, float]]:
+    """Since when and until when each lease is."""
+    labels = '{{index .Labels "rockonweb.lease.since"}} {{index .Labels "rockonweb.lease.until"}}'
+    lines = [engine.run_docker("volume", "inspect", "-f", labels, name) for name in list_leases(engine)]
+    return [(float(since), float(until)) for since, until in (line.split() for line in lines)]
 
 
 def list_leases(engine: DockerDaemon) -> list[str]:

@@ -7,12 +7,13 @@ own, and what the other has set aside for leftovers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rockonweb.core.text import t
 
 LEASE_SECONDS = 180  # for which a copy holds a lease
 RENEW_SECONDS = 60  # that a lease has at least left, else it is renewed
+RETURN_SECONDS = 30  # for which a copy that has ended keeps its place: it may only be restarted
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,9 @@ def renew_lease(own: Iterable[Lease], holder: str, place: str, now: float) -> Le
     if any(lease.until - now > LEASE_SECONDS - RENEW_SECONDS for lease in current):
         return None
     return Lease(holder, place, min((lease.since for lease in current), default=now), now + LEASE_SECONDS)
+
+
+def end_lease(own: Iterable[Lease], now: float) -> Lease | None:
+    """Return the lease that a copy has to write as it ends; None where its `own` one ends as soon, or there is none."""
+    until = now + RETURN_SECONDS
+    return next((replace(lease, until=until) for lease in own if until < lease.until <= now + LEASE_SECONDS), None)

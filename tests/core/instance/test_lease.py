@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from rockonweb.core.instance.lease import LEASE_SECONDS, RENEW_SECONDS, Lease, find_master, renew_lease
+from rockonweb.core.instance.lease import (
+    LEASE_SECONDS,
+    RENEW_SECONDS,
+    RETURN_SECONDS,
+    Lease,
+    end_lease,
+    find_master,
+    renew_lease,
+)
 
 FIRST = Lease("first", "nas:/srv", since=100, until=100 + LEASE_SECONDS)
 SECOND = replace(FIRST, holder="second", since=150, until=150 + LEASE_SECONDS)
@@ -34,3 +42,10 @@ def test_a_lease_is_renewed_in_time_and_keeps_its_beginning() -> None:
     assert renew_lease([], "first", "nas:/srv", 100) == FIRST
     gone = 10_000
     assert renew_lease([FIRST], "first", "nas:/srv", gone) == replace(FIRST, since=gone, until=gone + LEASE_SECONDS)
+
+
+def test_one_that_ends_may_come_back_to_its_place_for_a_moment() -> None:
+    held = Lease("a", "here", since=1, until=1000 + LEASE_SECONDS)
+    assert end_lease([held], 1000) == Lease("a", "here", since=1, until=1000 + RETURN_SECONDS)
+    assert end_lease([], 1000) is None
+    assert end_lease([Lease("a", "here", since=1, until=1010)], 1000) is None  # ends sooner

@@ -21,7 +21,8 @@ RUN apt-get update \
 COPY --from=build /opt/rockonweb /opt/rockonweb
 ENV PATH=/opt/rockonweb/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONUNBUFFERED=1 \
-    ROCKONWEB_INSTANCE=/var/lib/rockonweb
+    ROCKONWEB_INSTANCE=/var/lib/rockonweb \
+    ROCKONWEB_START_COMMAND="docker compose up -d"
 # What commands write without being told where is on the host then.
 WORKDIR /var/lib/rockonweb
 STOPSIGNAL SIGTERM

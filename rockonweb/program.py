@@ -25,7 +25,9 @@ def find_checkout() -> Path | None:
 
 
 def start_command() -> str:
-    """Return the command by which a person starts everything."""
+    """Return the command by which a person starts everything; an image names its own."""
+    if named := os.environ.get("ROCKONWEB_START_COMMAND"):
+        return named
     checkout = find_checkout()
     if checkout is None:
         return "rockonweb up"

@@ -1,0 +1,73 @@
+"""From nothing to the first page, on each way that the docs name: on a Debian that was just installed."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.claims import free_port
+from tests.support.clean_root import CleanMachine, make_clean_root
+from tests.support.engine import DockerDaemon
+from tests.support.person import Person, new_retrying_session, parse_forms
+
+pytestmark = [pytest.mark.slow, pytest.mark.engine]
+
+PASSWORD = "a long enough password"
+READY_SECONDS = 900
+APT = "apt-get -qq update && apt-get -qqy install --no-install-recommends"
+# What the docs say to type, by the name of the way; without the settings that keep the tests apart.
+WAYS = {
+    "a copy": "exec script/run",
+    "pipx": (
+        f"{APT} pipx docker.io && export PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin && pipx install . && "
+        "cd / && exec rockonweb up"
+    ),
+}
+INSTANCES = {"a copy": "/srv/rockonweb/instance", "pipx": "/var/lib/rockonweb"}
+
+
+@pytest.fixture(scope="module")
+def clean_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh Debian, which no way changes."""
+    return make_clean_root(tmp_path_factory.mktemp("clean"))
+
+
+@pytest.fixture
+def machine(clean_root: Path, engine: DockerDaemon) -> Iterator[CleanMachine]:
+    made = CleanMachine(clean_root, engine.host)
+    yield made
+    made.close()
+
+
+def create_account(url: str, code: str) -> None:
+    """Create the first account on the page that the terminal names."""
+    session = new_retrying_session()
+    form = parse_forms(session.get(f"{url}/setup", timeout=30).text)[0]
+    typed = {"code": code, "name": "ada", "password": PASSWORD, "again": PASSWORD}
+    answer = session.post(f"{url}/setup", {**form.form_data(), **typed}, timeout=30)
+    assert answer.ok, answer.text
+
+
+@pytest.mark.timeout(READY_SECONDS + 300)
+@pytest.mark.parametrize("way", WAYS)
+def test_from_nothing_to_the_first_page(machine: CleanMachine, tell: Callable[[str], None], way: str) -> None:
+    port = free_port()
+    begun = time.monotonic()
+    machine.start(WAYS[way], ROCKONWEB_BIND=f"127.0.0.1:{port}")
+    url = machine.await_line(r"Rockonweb is ready: (http\S+)", READY_SECONDS)
+    code = machine.await_line(r"enter this code: (\S+)", 30)
+    tell(f"from nothing to the first page by {way}: {(time.monotonic() - begun) / 60:.1f} minutes")
+    assert "Docker does not answer" not in machine.output
+    assert "Traceback" not in machine.output
+    create_account(url, code)
+    page = Person(url, "ada", PASSWORD).get("/")
+    assert "Rockonweb" in page.text
+    doctor = Person(url, "ada", PASSWORD).get("/doctor").text
+    assert INSTANCES[way] in doctor
+    assert machine.stop() == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
+    assert re.search(r"[Ee]rror", machine.output) is None, machine.output

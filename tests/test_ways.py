@@ -18,14 +18,38 @@ pytestmark = [pytest.mark.slow, pytest.mark.engine]
 PASSWORD = "a long enough password"
 READY_SECONDS = 900
 APT = "apt-get -qq update && apt-get -qqy install --no-install-recommends"
+PIPX = "PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin"
 # What the docs say to type, by the name of the way; without the settings that keep the tests apart.
 WAYS = {
     "a copy": "exec script/run",
-    "pipx": (
-        f"{APT} pipx docker.io && export PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin && pipx install . && "
-        "cd / && exec rockonweb up"
-    ),
+    "pipx": f"{APT} pipx docker.io && export {PIPX} && pipx install . && cd / && exec rockonweb up",
 }
+# Boots systemd, which then runs the lines of a file; what they print comes to the terminal.
+BOOT = f"""
+{APT} pipx systemd dbus >/dev/null && {PIPX} pipx install . || exit 1
+cat >/trial <<'END'
+%(lines)s
+END
+cat >/etc/systemd/system/trial.service <<'END'
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /trial
+StandardOutput=append:/log
+StandardError=append:/log
+END
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -s ../trial.service /etc/systemd/system/multi-user.target.wants/
+: >/log
+tail -f /log &
+exec env -i container=chroot /lib/systemd/systemd --unit=multi-user.target --show-status=no --log-level=warning
+"""
+SERVICE = """\
+ROCKONWEB_BIND=127.0.0.1:%(port)s rockonweb service install; echo "installed: $?"
+systemctl is-active rockonweb; rockonweb share add films && echo "shared: $?"
+systemctl restart rockonweb; systemctl is-enabled rockonweb
+rockonweb service remove; echo "removed: $?"
+systemctl is-active rockonweb; ls /var/lib/rockonweb /etc/systemd/system; echo "done: all"
+"""
 INSTANCES = {"a copy": "/srv/rockonweb/instance", "pipx": "/var/lib/rockonweb"}
 
 
@@ -71,3 +95,19 @@ def test_from_nothing_to_the_first_page(machine: CleanMachine, tell: Callable[[s
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=5)
     assert re.search(r"[Ee]rror", machine.output) is None, machine.output
+
+
+@pytest.mark.timeout(READY_SECONDS + 300)
+def test_systemd_runs_the_service_and_lets_it_go(machine: CleanMachine) -> None:
+    port = free_port()
+    machine.start(BOOT % {"lines": SERVICE % {"port": port}})
+    assert machine.await_line(r"installed: (\d+)", READY_SECONDS) == "0", machine.output
+    assert f"Rockonweb is ready: http://127.0.0.1:{port}" in machine.output
+    assert "enter this code: " in machine.output
+    machine.await_line(r"done: (\w+)", 120)
+    _, _, after = machine.output.partition("installed: 0\n")
+    assert re.findall(r"^(active|enabled|inactive|shared: \d|removed: \d)$", after, re.MULTILINE) == [
+        *("active", "shared: 0", "enabled", "removed: 0", "inactive"),
+    ]
+    assert "rockonweb.db" in after, "the data stays"
+    assert "rockonweb.service" not in after.rpartition("/etc/systemd/system:")[2]

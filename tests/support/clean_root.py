@@ -28,6 +28,7 @@ mkdir "$changes/written" "$changes/work" "$changes/root"
 mount -t overlay -o "lowerdir=$base,upperdir=$changes/written,workdir=$changes/work" overlay "$changes/root"
 cd "$changes/root"
 mount -t proc proc proc
+mount -t sysfs sysfs sys
 mount --rbind /dev dev
 mount -t tmpfs tmpfs run
 : >run/docker.sock
@@ -89,7 +90,7 @@ class CleanMachine:
         settings, folders = _pip_settings()
         self._process = start_process(
             [
-                *("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "enter"),
+                *("unshare", "--mount", "--pid", "--cgroup", "--fork", "--kill-child", "sh", "-c", _ENTER, "enter"),
                 *(str(self._root), str(self._changes), self._socket, *folders),
             ],
             self.log,

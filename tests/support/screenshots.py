@@ -241,6 +241,7 @@ def picture_wizard(house: PictureStudio) -> None:
         house.photograph_page(page, "wizard")
         page.get_by_role("button", name="Next").click()
         page.wait_for_url(re.compile("/summary$"))
+        page.wait_for_function("() => scrollY === 0")
         house.photograph_page(page, "summary")
     house.photograph_address("phone-wizard", house.app_url("Family Notes", "/install/shares"), size=PHONE_WINDOW)
 

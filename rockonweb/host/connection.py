@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import docker
+import requests
 from docker.errors import NotFound
 from docker.utils import kwargs_from_env
 
@@ -96,6 +98,8 @@ class Connection:
         self.instance = instance
         self.rockons = rockons
         self.waiter = Waiter()
+        self._answered_at = 0.0
+        api.hooks["response"].append(self._note_answer)
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +110,14 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._api.close()
+
+    def answer_time(self) -> float:
+        """Return the engine's clock at its last answer in Unix seconds; this machine's where it does not say."""
+        return self._answered_at or time.time()
+
+    def _note_answer(self, response: requests.Response, **_: object) -> None:
+        with suppress(ValueError):
+            self._answered_at = parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
 
     def list_containers(self) -> dict[str, ContainerFacts]:
         """Return all containers of the host by name, managed or not. Exit codes are not filled in.

@@ -27,7 +27,8 @@ def hold_lease(docker: Engine) -> Lease | None:
     """
     settings = current_config()
     holder = holder_id(settings)
-    leases, now = docker.list_leases(), docker.system_time()
+    leases = docker.list_leases()
+    now = docker.answer_time()
     master = find_master(leases, now)
     if master and master.holder != holder:
         return master
@@ -47,13 +48,14 @@ def find_other_master(docker: Engine) -> Lease | None:
     Raises EngineError.
     """
     holder = holder_id(current_config())
-    return find_master((lease for lease in docker.list_leases() if lease.holder != holder), docker.system_time())
+    leases = [lease for lease in docker.list_leases() if lease.holder != holder]
+    return find_master(leases, docker.answer_time())
 
 
 def release_lease(docker: Engine) -> None:
     """Let another copy look after the engine soon, unless this one, which ends, comes back. Raises EngineError."""
     leases, holder = docker.list_leases(), holder_id(current_config())
-    if ended := end_lease((lease for lease in leases if lease.holder == holder), docker.system_time()):
+    if ended := end_lease((lease for lease in leases if lease.holder == holder), docker.answer_time()):
         docker.write_lease(ended, leases)
 
 

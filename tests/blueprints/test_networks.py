@@ -53,8 +53,8 @@ class Docker(stand_in.FakeDocker):
     def list_leases(self) -> list[Lease]:
         return []
 
-    def system_time(self) -> int:
-        return int(time.time())
+    def answer_time(self) -> float:
+        return time.time()
 
     def write_lease(self, lease: Lease, present: list[Lease]) -> None:
         assert lease.holder

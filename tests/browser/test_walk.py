@@ -87,6 +87,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         fill_wizard(page, app)
 
         expect(page.get_by_role("heading", level=1)).to_have_text("Summary")
+        page.get_by_text("The exact commands").click()
         body = page.locator("main").inner_text()
         assert f"docker run -d --restart=unless-stopped --name {app} " in body
         assert "NOTES_TITLE=Our notes" in body.replace("'", "")

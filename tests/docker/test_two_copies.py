@@ -86,7 +86,7 @@ def test_the_second_takes_over_when_the_first_has_gone(
         with get_host().connect_docker() as docker:
             assert not mastership.watch_lease(docker)
             with monkeypatch.context() as patch:
-                patch.setattr(type(docker), "system_time", lambda _: later)
+                patch.setattr(type(docker), "answer_time", lambda _: later)
                 assert mastership.watch_lease(docker)
                 assert mastership.other_copy() is None
                 assert [lease.place.endswith("copy") for lease in docker.list_leases()] == [True]

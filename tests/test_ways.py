@@ -3,6 +3,8 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import requests
 
 from tests.support.apps import fetch_app_page
 from tests.support.claims import free_port
-from tests.support.clean_root import CleanMachine, make_clean_root
+from tests.support.clean_root import RELEASES, CleanMachine, make_clean_root
 from tests.support.engine import DockerDaemon
 from tests.support.metastore import MetastoreServer
 from tests.support.person import Person, new_retrying_session, parse_forms
@@ -21,10 +23,14 @@ PASSWORD = "a long enough password"
 READY_SECONDS = 900
 APT = "apt-get -qq update && apt-get -qqy install --no-install-recommends"
 PIPX = "PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin"
-# What the docs say to type, by the name of the way; without the settings that keep the tests apart.
+# What the docs say to type, by the name of the way; without the settings that keep the tests apart. In Debian 13 the
+# docker command has a package of its own.
+PIPX_INSTALL = f"{PIPX} pipx install . && cd / && exec rockonweb up"
 WAYS = {
-    "a copy": "exec script/run",
-    "pipx": f"{APT} pipx docker.io && export {PIPX} && pipx install . && cd / && exec rockonweb up",
+    ("bookworm", "a copy"): "exec script/run",
+    ("bookworm", "pipx"): f"{APT} pipx docker.io && {PIPX_INSTALL}",
+    ("trixie", "a copy"): "exec script/run",
+    ("trixie", "pipx"): f"{APT} pipx docker.io docker-cli && {PIPX_INSTALL}",
 }
 # Boots systemd, which then runs the lines of a file; what they print comes to the terminal.
 BOOT = f"""
@@ -68,17 +74,21 @@ NOTES = {
 INSTANCES = {"a copy": "/srv/rockonweb/instance", "pipx": "/var/lib/rockonweb"}
 
 
+NewMachine = Callable[[str], CleanMachine]
+
+
 @pytest.fixture(scope="module")
-def clean_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh Debian, which no way changes."""
-    return make_clean_root(tmp_path_factory.mktemp("clean"))
+def clean_roots(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a fresh Debian of a release, which no way changes."""
+    return cache(lambda release: make_clean_root(tmp_path_factory.mktemp(release), release))
 
 
 @pytest.fixture
-def machine(clean_root: Path, engine: DockerDaemon) -> Iterator[CleanMachine]:
-    made = CleanMachine(clean_root, engine.host)
-    yield made
-    made.close()
+def new_machine(clean_roots: Callable[[str], Path], engine: DockerDaemon) -> Iterator[NewMachine]:
+    """Gives a machine with a release of Debian."""
+    with ExitStack() as machines:
+        yield lambda release: machines.enter_context(closing(CleanMachine(clean_roots(release), engine.host)))
+    engine.remove_everything()
 
 
 def create_account(url: str, code: str) -> None:
@@ -113,23 +123,23 @@ def install_notes(person: Person) -> str:
 
 
 @pytest.mark.timeout(READY_SECONDS + 300)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("release", "way"), WAYS)
 def test_from_nothing_to_an_app_that_runs(
-    machine: CleanMachine, store: MetastoreServer, tell: Callable[[str], None], way: str
+    new_machine: NewMachine, store: MetastoreServer, tell: Callable[[str], None], release: str, way: str
 ) -> None:
-    port = free_port()
+    port, machine = free_port(), new_machine(release)
     begun = time.monotonic()
-    machine.start(WAYS[way], ROCKONWEB_BIND=f"127.0.0.1:{port}", ROCKONWEB_REMOTE_METASTORE=store.url)
+    machine.start(WAYS[release, way], ROCKONWEB_BIND=f"127.0.0.1:{port}", ROCKONWEB_REMOTE_METASTORE=store.url)
     url = machine.await_line(r"Rockonweb is ready: (http\S+)", READY_SECONDS)
     code = machine.await_line(r"enter this code: (\S+)", 30)
-    tell(f"from nothing to the first page by {way}: {(time.monotonic() - begun) / 60:.1f} minutes")
+    tell(f"{release}: from nothing to the first page by {way}: {(time.monotonic() - begun) / 60:.1f} minutes")
     assert "Docker does not answer" not in machine.output
     assert "Traceback" not in machine.output
     create_account(url, code)
     person = Person(url, "ada", PASSWORD)
     assert "Rockonweb" in person.get("/").text
     assert install_notes(person)
-    tell(f"from nothing to an app that runs by {way}: {(time.monotonic() - begun) / 60:.1f} minutes")
+    tell(f"{release}: from nothing to an app that runs by {way}: {(time.monotonic() - begun) / 60:.1f} minutes")
     assert INSTANCES[way] in person.get("/doctor").text
     assert machine.stop() == 0
     with pytest.raises(requests.ConnectionError):
@@ -138,8 +148,8 @@ def test_from_nothing_to_an_app_that_runs(
 
 
 @pytest.mark.timeout(READY_SECONDS + 300)
-def test_systemd_runs_the_service_and_lets_it_go(machine: CleanMachine) -> None:
-    port = free_port()
+def test_systemd_runs_the_service_and_lets_it_go(new_machine: NewMachine) -> None:
+    port, machine = free_port(), new_machine(RELEASES[0])
     machine.start(BOOT % {"lines": SERVICE % {"port": port}})
     assert machine.await_line(r"installed: (\d+)", READY_SECONDS) == "0", machine.output
     assert f"Rockonweb is ready: http://127.0.0.1:{port}" in machine.output

@@ -1,4 +1,4 @@
-"""A machine with nothing on it: a fresh Debian 12 in a folder, in which commands run as they would there.
+"""A machine with nothing on it: a fresh Debian in a folder, in which commands run as they would there.
 
 It has the network and the kernel of this machine, and processes, mounts and files of its own. Nothing of it is left
 when its command has ended, and none of it outlives the tests.
@@ -16,7 +16,7 @@ import pytest
 
 from .process import ROOT, start_process, stop_process, wait_until
 
-RELEASE = "bookworm"
+RELEASES = ("bookworm", "trixie")  # Debian 12 and 13
 CHECKOUT = "/srv/rockonweb"  # the copy of the sources in each root
 # $1: the fresh root, $2: a folder for what is written, $3: the socket of an engine, then the folders to show in /shown.
 _ENTER = """\
@@ -42,8 +42,8 @@ exec chroot . /bin/sh -c "$COMMAND"
 """
 
 
-def make_clean_root(folder: Path) -> Path:
-    """Make a minimal Debian in a folder, from the mirror of this machine's own apt; skips the test where there is none.
+def make_clean_root(folder: Path, release: str) -> Path:
+    """Make a minimal Debian in a folder, from the mirror of this machine's own apt; skips the test without one.
 
     It has the sources of this checkout, and how this machine reaches the indexes of packages; nothing else.
     """
@@ -51,7 +51,7 @@ def make_clean_root(folder: Path) -> Path:
         pytest.skip("a clean root needs root and debootstrap: apt-get install debootstrap")
     root = folder / "root"
     done = subprocess.run(
-        ["debootstrap", "--variant=minbase", RELEASE, str(root), _find_mirror()], capture_output=True, text=True
+        ["debootstrap", "--variant=minbase", release, str(root), _find_mirror()], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     shutil.copy("/etc/resolv.conf", root / "etc")
@@ -130,7 +130,7 @@ class CleanMachine:
 
 
 def _find_mirror() -> str:
-    """Return the mirror of the release that this machine's apt uses."""
+    """Return the mirror of Debian that this machine's apt uses: it has the other releases too."""
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"],
         capture_output=True,
@@ -138,9 +138,9 @@ def _find_mirror() -> str:
     )
     for line in listed.stdout.splitlines():
         address, *words = line.split()
-        if words == [RELEASE, "main"]:
+        if words[1:] == ["main"] and words[0] in RELEASES:
             return address
-    pytest.skip(f"the sources of this machine's apt have no {RELEASE}")
+    pytest.skip("the sources of this machine's apt have no release of Debian")
 
 
 def _pip_settings() -> tuple[dict[str, str], list[str]]:

@@ -8,11 +8,11 @@ processes, the queue server among them. Against it a server of Flask's own that 
 another queue server for the memory, the seconds from the start of one until its first answer for the time. Memory is
 the proportional set size: a page that several processes share counts once.
 
-Eight processes of Python run: `up`, the web server and its worker, three workers and the quick one, the watcher. The
-program with all that it imports takes about 95 MiB, more than both bare servers, and is shared; each process copies 9
-to 19 MiB of it by counting references, and 12 MiB are code of libraries that only the first one runs. Freezing the
-garbage collector before the fork changed nothing of that. Rehearsing an operation once before the fork, and not in each
-worker, took 55 MiB off.
+Four processes of Python run: `up`, the web server, one worker, the watcher. The program with all that it imports takes
+about 85 MiB, nearly twice both bare servers, and is shared; each process copies 13 to 25 MiB of it by counting
+references, and what all of them have copied is left to the first one alone. Freezing the garbage collector before the
+fork changed nothing of that. Rehearsing an operation once before the fork, and not in each worker, took 55 MiB off;
+workers that run only while there are jobs, a web server without a master and no Alembic at rest another 40.
 """
 
 from __future__ import annotations

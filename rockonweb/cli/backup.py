@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,16 +12,15 @@ import click
 
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
-from rockonweb.cli.rockons import CONFIRM_HINT
+from rockonweb.cli.rockons import CONFIRM_HINT, await_end
 from rockonweb.config import VERSION, temporary_file
-from rockonweb.core.errors import BadInput, Conflict, RockonwebError
+from rockonweb.core.errors import BadInput, Conflict, EngineUnreachable, RockonwebError
 from rockonweb.core.formats import backup as core
 from rockonweb.core.text import fill_template, join_texts, t
 from rockonweb.models import Restore, db
 from rockonweb.work import backup, export, restore
 
 PASSPHRASE_VARIABLE = "ROCKONWEB_PASSPHRASE"  # noqa: S105 - the name of a variable
-POLL_SECONDS = 0.5
 SHARES_WARNING = "BACKUPS DO NOT INCLUDE THE DATA IN YOUR SHARES. BACK UP THE SHARES IN ANOTHER WAY."
 EMPTY_SHARES_WARNING = "RESTORE YOUR DATA INTO THESE SHARES FIRST, OR NOW; THEY ARE CREATED EMPTY:"
 
@@ -81,13 +79,16 @@ def restore_backup(file: Path, confirm: str, wait: bool) -> None:
             click.echo(f"  {name}", err=True)
     db.session.rollback()
     restore.apply_restore(restore_id, {}, audit.current_actor())
-    while wait and _load_status(restore_id).in_progress:
-        db.session.rollback()
-        time.sleep(POLL_SECONDS)
+    if wait:
+        for item in _load_status(restore_id).items:
+            if item.operation:
+                await_end(item.operation.id)
     status = _load_status(restore_id)
     _print_outcome(status, f"{instance.get_settings().local_url}/backup/restore/{restore_id}")
     if wait and not status.complete:
-        raise RockonwebError("Not everything could be restored; see above.")
+        unreachable = any(item.operation and item.operation.notes.unreachable for item in status.items)
+        error_class = EngineUnreachable if unreachable else RockonwebError
+        raise error_class("Not everything could be restored; see above.")
 
 
 @click.command("export")

@@ -140,7 +140,7 @@ def _report_operation(operation_id: int, wait: bool) -> None:
     if not wait:
         click.echo(f"operation {operation_id} is queued")
         return
-    operation = _await_end(operation_id)
+    operation = await_end(operation_id)
     for step in operation.steps:
         click.echo(f"{step.progress:12} {step.title}")
     if operation.progress is not Progress.DONE:
@@ -151,7 +151,7 @@ def _report_operation(operation_id: int, wait: bool) -> None:
     click.echo("done")
 
 
-def _await_end(operation_id: int) -> Operation:
+def await_end(operation_id: int) -> Operation:
     """Return an operation once it has ended. Raises QueueUnreachable where nobody takes it from the queue."""
     served_at = time.monotonic()
     while True:

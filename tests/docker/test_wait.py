@@ -19,6 +19,7 @@ def test_docker_that_goes_away_is_status_3_for_each_operation(
     assert home.run("catalog", "refresh").returncode == 0
     done = home.run("install", "Notes", "--answers", "-", "--wait", stdin=ANSWERS)
     assert done.returncode == 0, done.stderr
+    assert home.run("backup", "all.json").returncode == 0
     engine.stop()
     try:
         for command in ("restart", "stop", "start", "update", "uninstall"):
@@ -28,3 +29,11 @@ def test_docker_that_goes_away_is_status_3_for_each_operation(
         engine.start()
     done = home.run("uninstall", "Notes", "--wait")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "done"), done.stderr
+    engine.stop()
+    try:
+        done = home.run("restore", "all.json", "--wait")
+        assert (done.returncode, "Docker does not answer." in done.stdout + done.stderr) == (3, True), done.stderr
+    finally:
+        engine.start()
+    done = home.run("restore", "all.json", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import platform
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -280,7 +281,8 @@ class _InstanceProbe:
 
     def inspect_docker(self) -> CheckResult:
         """Check the Docker Engine's settings."""
-        return diagnosis.diagnose_engine(self._connect_docker().daemon_settings())
+        settings = self._connect_docker().daemon_settings()
+        return diagnosis.diagnose_engine(settings, has_command=bool(shutil.which("docker")))
 
     def inspect_own_container(self) -> list[CheckResult]:
         """Check what Rockonweb's own container shows of the host; no result outside of one."""

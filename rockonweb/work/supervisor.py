@@ -30,6 +30,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from rockonweb import catalog, config, program
 from rockonweb.accounts import instance_key, users
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError, wrap_os_error
+from rockonweb.core.instance.diagnosis import MISSING_COMMAND
 from rockonweb.core.text import from_stored, t, to_stored
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
@@ -261,7 +262,7 @@ class _Supervisor:
         if health["status"] == "degraded":
             print_line(f"Docker does not answer yet. {self._read_docker_hint()} The pages go on by themselves then.")
         elif not shutil.which("docker"):
-            print_line("The docker command is missing, without which no app can be installed: install docker-cli.")
+            print_line(" ".join(MISSING_COMMAND))
         for line in how_to_reach(self.settings):
             print_line(line)
         if code := users.read_setup_code(self.settings):

@@ -257,8 +257,14 @@ def explain_failing_roles(failing: Mapping[str, str]) -> list[tuple[str, str]]:
     ]
 
 
-def diagnose_engine(settings: DockerSettings) -> CheckResult:
-    """Check the settings of Docker, which answered."""
+MISSING_COMMAND = (
+    t("The docker command is missing: no app can be installed."),
+    t("Install the package docker-cli; where there is none, as on Debian 12, it is part of docker.io."),
+)
+
+
+def diagnose_engine(settings: DockerSettings, *, has_command: bool) -> CheckResult:
+    """Check the settings of Docker, which answered; `has_command`: whether the docker command is on the path."""
     names = ("version", "api_version", "storage_driver", "rootless", "folder")
     facts = {**{name: getattr(settings, name) for name in names}, "cgroup": settings.cgroup_version}
     make_result = partial(CheckResult, "Docker", facts=facts)
@@ -270,6 +276,8 @@ def diagnose_engine(settings: DockerSettings) -> CheckResult:
         cgroup=settings.cgroup_version or "?",
         rootless=t(", rootless") if settings.rootless else "",
     )
+    if not has_command:
+        return make_result("fail", *MISSING_COMMAND)
     if settings.storage_driver == "vfs":
         hint = t(
             "This driver copies every layer in full: it is slow and needs many times the space. overlay2 is better."

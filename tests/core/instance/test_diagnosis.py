@@ -135,7 +135,7 @@ def test_each_app_that_should_run_is_named_with_its_reason(fallen: FallenApp, sa
 
 def test_engine_names_what_a_supporter_asks_for() -> None:
     good = DockerSettings("28.1", "1.49", "/var/lib/docker", storage_driver="overlay2", cgroup_version="2")
-    found = diagnosis.diagnose_engine(good)
+    found = diagnosis.diagnose_engine(good, has_command=True)
     assert str(found) == "[ok]   Docker: Version 28.1, API 1.49, storage driver overlay2, cgroup version 2."
     assert found.facts == {
         "version": "28.1",
@@ -145,8 +145,10 @@ def test_engine_names_what_a_supporter_asks_for() -> None:
         "rootless": False,
         "folder": "/var/lib/docker",
     }
-    assert diagnosis.diagnose_engine(replace(good, storage_driver="vfs")).level == "warn"
-    rootless = diagnosis.diagnose_engine(replace(good, rootless=True))
+    assert diagnosis.diagnose_engine(replace(good, storage_driver="vfs"), has_command=True).level == "warn"
+    missing = diagnosis.diagnose_engine(good, has_command=False)
+    assert (missing.level, "docker-cli" in missing.hint) == ("fail", True)
+    rootless = diagnosis.diagnose_engine(replace(good, rootless=True), has_command=True)
     assert (rootless.level, "rootless" in rootless.sentence) == ("warn", True)
 
 

@@ -1,4 +1,7 @@
-"""The commands of `catalog`."""
+"""The commands of `catalog`.
+
+What fetches and checks definitions is imported by the commands that do so: `list` needs only the database.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,9 @@ from typing import Any
 import click
 from sqlalchemy import select
 
-from rockonweb import catalog
 from rockonweb.accounts import audit
-from rockonweb.catalog import linter
 from rockonweb.cli import instance
-from rockonweb.core.definition.parser import MAX_BYTES
 from rockonweb.models import Installation, RockOn, repository
-from rockonweb.remote import registry
-from rockonweb.work import icon_downloads
 
 _LIST_COLUMNS = (
     RockOn.name, RockOn.version, RockOn.website, RockOn.origin, RockOn.in_catalogue, RockOn.has_ui, Installation.name,
@@ -36,6 +34,9 @@ def catalogue() -> None:
 @instance.with_instance
 def refresh(as_json: bool) -> None:
     """Fetch the metastores; exit 1 when nothing could be loaded from any."""
+    from rockonweb import catalog
+    from rockonweb.work import icon_downloads
+
     report = catalog.refresh_catalogue()
     audit.record("operation.refresh")
     click.echo(json.dumps(report.to_json()) if as_json else str(report))
@@ -79,6 +80,10 @@ def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool
     Exit 1 when there is a fault, 2 when a file can't be read. Advice, and images that a registry will not tell about,
     are printed and are no faults.
     """
+    from rockonweb.catalog import linter
+    from rockonweb.core.definition.parser import MAX_BYTES
+    from rockonweb.remote import registry
+
     listed = linter.read_root(root) if root else None
     if not files and listed is None:
         raise click.MissingParameter(ctx=click.get_current_context(), param_type="argument", param_hint="'FILES...'")

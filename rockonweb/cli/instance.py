@@ -10,12 +10,11 @@ from flask import Flask, current_app, has_app_context
 from flask.cli import with_appcontext
 from sqlalchemy import inspect
 
-from rockonweb import catalog, config, program
+from rockonweb import config, program
 from rockonweb.accounts import instance_key
 from rockonweb.config import Config, current_config
 from rockonweb.core.errors import BadInput
 from rockonweb.host import brief_reads
-from rockonweb.migrations import upgrade
 from rockonweb.models import Installation, db, repository
 from rockonweb.work import instance_files
 
@@ -57,6 +56,9 @@ def with_new_instance(role: Command) -> Command:
 
     @wraps(role)
     def create_and_run(*args: Any, **options: Any) -> None:
+        from rockonweb import catalog
+        from rockonweb.migrations import upgrade
+
         instance_files.fix_permissions(get_settings())
         if not inspect(db.engine).has_table("rockon"):
             upgrade.upgrade_database()

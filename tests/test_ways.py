@@ -12,7 +12,8 @@ import requests
 
 from tests.support.apps import fetch_app_page
 from tests.support.claims import free_port
-from tests.support.clean_root import RELEASES, CleanMachine, make_clean_root
+from tests.support.clean_root import CleanMachine, make_clean_root
+from tests.support.debian import RELEASES
 from tests.support.engine import DockerDaemon
 from tests.support.metastore import MetastoreServer
 from tests.support.person import Person, new_retrying_session, parse_forms

@@ -5,9 +5,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from .debian import run_debootstrap
 from .engine import DockerDaemon
 
-_PACKAGES = "python3,python3-venv,ca-certificates"
+_PACKAGES = ("python3", "python3-venv", "ca-certificates")
 # How this machine reaches the package index, where it has ways of its own.
 _PIP_FILES = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 
@@ -22,23 +23,7 @@ def make_base_image(engine: DockerDaemon, name: str) -> None:
         raise RuntimeError("The tests of the container need debootstrap")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # devices can't be made everywhere in memory
         root = Path(folder) / "root"
-        log = Path(folder) / "log"
-        with log.open("wb") as output:
-            made = subprocess.run(
-                [
-                    "debootstrap",
-                    "--variant=minbase",
-                    f"--include={_PACKAGES}",
-                    name.rpartition("-")[2],
-                    root,
-                    _find_mirror(),
-                ],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if made.returncode:
-            raise RuntimeError(f"debootstrap failed:\n{log.read_text(errors='replace')[-2000:]}")
+        run_debootstrap(root, name.rpartition("-")[2], *_PACKAGES)
         for file in filter(Path.exists, map(Path, _PIP_FILES)):
             shutil.copy(file, root / file.relative_to("/"))
         tar = subprocess.run(
@@ -47,14 +32,3 @@ def make_base_image(engine: DockerDaemon, name: str) -> None:
             check=True,
         )
         engine.run_docker("import", "-", name, stdin=tar.stdout)
-
-
-def _find_mirror() -> str:
-    """Return the mirror of Debian that this machine's apt uses."""
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Created-By: Packages"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return next(line.split()[0] for line in listed.stdout.splitlines() if line.endswith(" main"))

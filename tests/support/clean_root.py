@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from .debian import run_debootstrap
 from .process import ROOT, start_process, stop_process, wait_until
 
-RELEASES = ("bookworm", "trixie")  # Debian 12 and 13
 CHECKOUT = "/srv/rockonweb"  # the copy of the sources in each root
 # $1: the fresh root, $2: a folder for what is written, $3: the socket of an engine, then the folders to show in /shown.
 _ENTER = """\
@@ -50,10 +50,7 @@ def make_clean_root(folder: Path, release: str) -> Path:
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         pytest.skip("a clean root needs root and debootstrap: apt-get install debootstrap")
     root = folder / "root"
-    done = subprocess.run(
-        ["debootstrap", "--variant=minbase", release, str(root), _find_mirror()], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    run_debootstrap(root, release)
     shutil.copy("/etc/resolv.conf", root / "etc")
     shutil.copytree("/etc/apt/apt.conf.d", root / "etc/apt/apt.conf.d", dirs_exist_ok=True)
     files = subprocess.run(
@@ -127,20 +124,6 @@ class CleanMachine:
             stop_process(self._process, 10)
         shutil.rmtree(self._changes, ignore_errors=True)
         self.log.unlink(missing_ok=True)
-
-
-def _find_mirror() -> str:
-    """Return the mirror of Debian that this machine's apt uses: it has the other releases too."""
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"],
-        capture_output=True,
-        text=True,
-    )
-    for line in listed.stdout.splitlines():
-        address, *words = line.split()
-        if words[1:] == ["main"] and words[0] in RELEASES:
-            return address
-    pytest.skip("the sources of this machine's apt have no release of Debian")
 
 
 def _pip_settings() -> tuple[dict[str, str], list[str]]:

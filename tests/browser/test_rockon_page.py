@@ -89,6 +89,24 @@ def test_tabs_are_pages_and_need_no_mouse(site: ServedApp, javascript: bool) -> 
         assert heard == []
 
 
+def test_a_tab_that_was_swapped_in_acts_at_once(site: ServedApp) -> None:
+    """A press right after a swap goes htmx's way: as a plain link it would load the page anew, and lose the focus."""
+    with site.open_page("/rockons/1", javascript=True) as page:
+        page.evaluate(
+            """() => {
+                window.sameDocument = true;
+                document.addEventListener("htmx:afterSwap", (event) => {
+                    if (event.detail.target.id === "rockon-tab" && location.pathname.endsWith("/history")) {
+                        setTimeout(() => document.getElementById("tab-definition").click(), 0);
+                    }
+                });
+            }"""
+        )
+        page.locator("#tab-history").click()
+        expect(page.locator(".rockon-tabs [aria-current=page]")).to_have_text("Definition")
+        assert page.evaluate("window.sameDocument") is True
+
+
 @BOTH
 def test_logs_are_followed_searched_and_taken_along(
     product: Product, notes_port: int, engine: DockerDaemon, javascript: bool, tmp_path: Path

@@ -27,6 +27,7 @@ from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.responses import file_stem, redirect_to_view, send_download
 from rockonweb.work import backup, export, restore
+from rockonweb.work.restore_plan import RestorePlan, plan_restore
 
 blueprint = RoleBlueprint("backup", __name__, Role.OWNER)
 FORM_OVERHEAD_BYTES = 100_000  # of an upload, besides the file
@@ -88,7 +89,7 @@ def show(restore_id: int) -> ResponseReturnValue:
             standing=restore.restore_status(row),
             mark=secret_field_name,
         )
-    return _render_review(row, restore.plan_restore(restore.stored_backup(row)))
+    return _render_review(row, plan_restore(restore.stored_backup(row)))
 
 
 @blueprint.post("/backup/restore/<int:restore_id>/begin")
@@ -96,7 +97,7 @@ def begin(restore_id: int) -> ResponseReturnValue:
     """Start a restore that was reviewed and confirmed, or try again what failed."""
     row = db.get_or_404(Restore, restore_id)
     if not row.begun:
-        restore_plan, form = restore.plan_restore(restore.stored_backup(row)), SummaryForm()
+        restore_plan, form = plan_restore(restore.stored_backup(row)), SummaryForm()
         if not (form.matches_review(restore_plan) and form.privileges_confirmed(restore_plan.privileges)):
             return _render_review(row, restore_plan, changed=True), 422
     secrets = [SecretLocation(*path) for path in restore.stored_backup(row).withheld_secrets]
@@ -147,7 +148,7 @@ def _render_export(installation: Installation, form: ExportForm) -> str:
     )
 
 
-def _render_review(row: Restore, restore_plan: restore.RestorePlan, *, changed: bool = False) -> str:
+def _render_review(row: Restore, restore_plan: RestorePlan, *, changed: bool = False) -> str:
     content = restore.stored_backup(row)
     return render_template(
         "backup/review.html",

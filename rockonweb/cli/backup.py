@@ -19,6 +19,7 @@ from rockonweb.core.formats import backup as core
 from rockonweb.core.text import fill_template, join_texts, t
 from rockonweb.models import Restore, db
 from rockonweb.work import backup, export, restore
+from rockonweb.work.restore_plan import RestorePlan, plan_restore
 
 PASSPHRASE_VARIABLE = "ROCKONWEB_PASSPHRASE"  # noqa: S105 - the name of a variable
 SHARES_WARNING = "BACKUPS DO NOT INCLUDE THE DATA IN YOUR SHARES. BACK UP THE SHARES IN ANOTHER WAY."
@@ -71,7 +72,7 @@ def restore_backup(file: Path, confirm: str, wait: bool) -> None:
     sealed = core.read_backup(content).sealed
     passphrase = _read_passphrase("Passphrase (blank: without the secrets): ") if sealed else ""
     restore_id = restore.create_restore(content, passphrase, audit.current_actor())
-    restore_plan = restore.plan_restore(restore.stored_backup(db.session.get_one(Restore, restore_id)))
+    restore_plan = plan_restore(restore.stored_backup(db.session.get_one(Restore, restore_id)))
     _refuse_unconfirmed(restore_plan, confirm)
     if restore_plan.created_shares:
         click.echo(EMPTY_SHARES_WARNING, err=True)
@@ -116,7 +117,7 @@ def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> No
         click.echo(folder / file)
 
 
-def _refuse_unconfirmed(restore_plan: restore.RestorePlan, confirm: str) -> None:
+def _refuse_unconfirmed(restore_plan: RestorePlan, confirm: str) -> None:
     """Print what would run and raise Conflict with what the rock-ons may do to this host, unless it is confirmed."""
     if not restore_plan.privileges or confirm == restore_plan.confirmation:
         return

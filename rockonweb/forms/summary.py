@@ -10,7 +10,7 @@ from wtforms import HiddenField
 
 from rockonweb.core.containers.owners import OwnerMismatch
 from rockonweb.core.preflight.privileges import Privilege
-from rockonweb.work.restore import RestorePlan
+from rockonweb.work.restore_plan import RestorePlan
 from rockonweb.work.review import Review, fingerprint_lines
 
 CONFIRM_FIELD = "confirm"  # the fingerprint of the privileges that the button allows

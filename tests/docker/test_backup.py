@@ -21,6 +21,7 @@ from rockonweb.models import Installation, Kind, Network, Operation, Progress, R
 from rockonweb.models.repository import load_answers
 from rockonweb.work import backup, network_operations, restore
 from rockonweb.work.collect_facts import gather_facts
+from rockonweb.work.restore_plan import plan_restore
 from tests.support import samples
 from tests.support.apps import fetch_app_page
 from tests.support.engine import DockerDaemon
@@ -180,7 +181,7 @@ def test_the_same_containers_run_with_the_same_lines(
     with fresh.app.app_context():
         assert lines(fresh) == {}
         restore_id = restore.create_restore(content, PASSPHRASE, "tester")
-        outlook = restore.plan_restore(restore.stored_backup(db.session.get_one(Restore, restore_id)))
+        outlook = plan_restore(restore.stored_backup(db.session.get_one(Restore, restore_id)))
         assert outlook.created_shares == ["box-config", "box-store-data", "films"]
         assert [(one.name, one.running, one.skip_reason, one.missing_secrets) for one in outlook.rockons] == [
             ("Box", True, "", ()),

@@ -10,12 +10,13 @@ from rockonweb.catalog import sources
 from rockonweb.catalog.sources import Source
 from rockonweb.config import current_config
 from rockonweb.core.errors import BadInput
-from rockonweb.forms.metastore import MetastoreForm
+from rockonweb.forms.metastore import MetastoreForm, RefreshScheduleForm
 from rockonweb.languages import translate
 from rockonweb.models import RefreshReport, Role, db
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.refresh_after_change import refresh_soon
 from rockonweb.web.responses import redirect_to_view
+from rockonweb.work import refresh_schedule
 
 blueprint = RoleBlueprint("metastores", __name__, Role.OWNER, url_prefix="/metastores")
 
@@ -38,6 +39,17 @@ def add() -> ResponseReturnValue:
         form.place.errors = [" ".join(translate(sentence) for sentence in (error.sentence, error.hint) if sentence)]
         return _render_metastores(form), 422
     refresh_soon(_("The metastore was added."))
+    return redirect_to_view("metastores.index")
+
+
+@blueprint.post("/schedule")
+def schedule() -> ResponseReturnValue:
+    """Store how often the catalogue is refreshed by itself."""
+    form = RefreshScheduleForm()
+    if not form.validate():
+        return _render_metastores(MetastoreForm(formdata=None), form), 422
+    refresh_schedule.set_refresh_hours(form.hours.data)
+    flash(_("Saved."), "success")
     return redirect_to_view("metastores.index")
 
 
@@ -81,7 +93,7 @@ def _get_source(metastore_id: int) -> Source:
     return next((source for source in listed_sources if source.id == metastore_id), None) or abort(404)
 
 
-def _render_metastores(form: MetastoreForm) -> str:
+def _render_metastores(form: MetastoreForm, schedule_form: RefreshScheduleForm | None = None) -> str:
     report = RefreshReport.load_latest(db.session())
     # By id and location: a metastore may have the id of one that was removed.
     report_parts = (
@@ -91,5 +103,10 @@ def _render_metastores(form: MetastoreForm) -> str:
     )
     listed_sources = sources.list_sources(current_config())
     return render_template(
-        "metastores/index.html", form=form, sources=listed_sources, report=report, parts=report_parts
+        "metastores/index.html",
+        form=form,
+        schedule=schedule_form or RefreshScheduleForm(formdata=None, hours=refresh_schedule.refresh_hours()),
+        sources=listed_sources,
+        report=report,
+        parts=report_parts,
     )

@@ -35,9 +35,10 @@ def catalogue() -> None:
 def refresh(as_json: bool) -> None:
     """Fetch the metastores; exit 1 when nothing could be loaded from any."""
     from rockonweb import catalog
-    from rockonweb.work import icon_downloads
+    from rockonweb.work import icon_downloads, notification_queue
 
-    report = catalog.refresh_catalogue()
+    with notification_queue.notify_newer_definitions():
+        report = catalog.refresh_catalogue()
     audit.record("operation.refresh")
     click.echo(json.dumps(report.to_json()) if as_json else str(report))
     icon_downloads.enqueue_icon_fetch()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import SubmitField
+from wtforms import SelectChoice, SelectField, SubmitField
 from wtforms.validators import InputRequired
 
 from rockonweb.forms import PlainField
@@ -22,3 +22,14 @@ class MetastoreForm(FlaskForm):  # type: ignore[misc]
         ),
     )
     submit = SubmitField(_l("Add metastore"))
+
+
+class RefreshScheduleForm(FlaskForm):  # type: ignore[misc]
+    """How often the catalogue is refreshed by itself."""
+
+    hours = SelectField(
+        _l("The catalogue is refreshed automatically"),
+        choices=[SelectChoice(24, _l("Daily")), SelectChoice(168, _l("Weekly")), SelectChoice(0, _l("Never"))],
+        coerce=int,
+    )
+    save = SubmitField(_l("Save"))

@@ -8,7 +8,7 @@ from rockonweb.models.container import Container, Device, Environment, Label, Ne
 from rockonweb.models.draft import Draft
 from rockonweb.models.image import ContainerImage, PulledImage
 from rockonweb.models.installation import CustomConfig, Installation, KeptVolume
-from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
+from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport, RefreshSchedule
 from rockonweb.models.network import Network
 from rockonweb.models.notice import NoticeMessage, NoticeTarget
 from rockonweb.models.operation import ACTIVE_PROGRESS, Operation, OperationMember, OperationStep, concerns_rockon

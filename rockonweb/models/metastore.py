@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -21,6 +21,13 @@ class Metastore(NumberedBase):
     position: Mapped[int]
     place: Mapped[str] = mapped_column(EncryptedText)  # a URL, perhaps with a password, or an absolute folder
     enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class RefreshSchedule(NumberedBase):
+    """How often the catalogue is refreshed by itself: at most one row; without it `DEFAULT_HOURS`."""
+
+    DEFAULT_HOURS: ClassVar[int] = 24
+    hours: Mapped[int]  # between two refreshes; 0: never
 
 
 class MetastoreFile(Base):

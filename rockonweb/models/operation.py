@@ -27,6 +27,7 @@ from rockonweb.models.base import (
 from rockonweb.models.installation import Installation
 
 ACTIVE_PROGRESS = (Progress.QUEUED, Progress.RUNNING)
+AUTOMATIC_REFRESH = "automatic refresh"  # the user of a catalogue refresh by schedule
 IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # literal, so that queries match the partial index
 IS_RUNNING = text("progress = 'RUNNING'")
 

@@ -17,6 +17,7 @@ from datetime import timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import contains_eager
 
 from rockonweb.config import current_config
 from rockonweb.core.docker.disk_usage import LOW_SPACE
@@ -37,10 +38,12 @@ from rockonweb.models import (
     NoticeTarget,
     Operation,
     Progress,
+    RockOn,
     db,
     transaction,
     utc_now,
 )
+from rockonweb.models.operation import AUTOMATIC_REFRESH
 from rockonweb.work import heartbeat, labels, notification_sender, queue
 
 JOB = "rockonweb.jobs.send_notice"
@@ -75,6 +78,8 @@ def notify_operation_ended(operation_id: int) -> None:
         operation = db.session.get(Operation, operation_id)
         if operation is None or operation.finished is None or utc_now() - operation.finished > RECENT:
             return
+        if operation.user == AUTOMATIC_REFRESH:
+            return  # nobody waits for it, and a machine without a network is no alarm
         good_end = GOOD_ENDS.get(operation.progress)
         lines = (good_end,) if good_end else (operation.error, operation.hint or t("Check its steps, then repeat it."))
         message = NoticeContent(labels.describe_outcome(operation), lines, public_link(f"/operations/{operation_id}"))
@@ -98,6 +103,25 @@ def notify_newer_images(rockon_ids: Collection[int]) -> None:
         )
         if names:
             notify_targets(NoticeEvent.IMAGES, notifications.newer_images_notice(names, public_link("/updates")))
+
+
+@contextmanager
+def notify_newer_definitions() -> Iterator[None]:
+    """Send a notice of the installed apps of which the catalogue has a newer definition that was not there before."""
+    before = _apps_with_newer_definition().keys()
+    yield
+    with _log_failures():
+        names = [name for app, name in _apps_with_newer_definition().items() if app not in before]
+        if names:
+            notify_targets(NoticeEvent.IMAGES, notifications.newer_definitions_notice(names, public_link("/")))
+
+
+def _apps_with_newer_definition() -> dict[int, str]:
+    query = select(Installation).join(Installation.entry).where(RockOn.source != Installation.installed_source)
+    apps = db.session.scalars(query.options(contains_eager(Installation.entry)))
+    names = {app.id: app.name for app in apps if app.has_newer_definition}
+    db.session.rollback()
+    return names
 
 
 def process_notices() -> None:

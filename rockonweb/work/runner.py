@@ -42,7 +42,15 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.models.base import wrap_database_error
-from rockonweb.work import mastership, network_operations, operations, rollback, scheduler, sync_status
+from rockonweb.work import (
+    mastership,
+    network_operations,
+    notification_queue,
+    operations,
+    rollback,
+    scheduler,
+    sync_status,
+)
 from rockonweb.work.dependents import find_dependents
 from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
@@ -345,7 +353,8 @@ def _refresh_catalogue(operation_id: int) -> None:
     step_id = step.id
     waiter = Waiter()
     waiter.on_wait = partial(stop_if_cancelled, operation_id)
-    report = catalog.refresh_catalogue(waiter.call)
+    with notification_queue.notify_newer_definitions():
+        report = catalog.refresh_catalogue(waiter.call)
     with transaction() as session:
         session.get_one(OperationStep, step_id).output = str(report)
     if not report.loaded:

@@ -18,7 +18,16 @@ from rockonweb.config import current_config
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
-from rockonweb.work import history, mastership, metrics, notification_queue, recovery, sync_status, updates
+from rockonweb.work import (
+    history,
+    mastership,
+    metrics,
+    notification_queue,
+    recovery,
+    refresh_schedule,
+    sync_status,
+    updates,
+)
 from rockonweb.work.engine_monitor import EngineMonitor
 from rockonweb.work.keep_running import RunningKeeper
 
@@ -26,7 +35,7 @@ ROUND_SECONDS = 5  # at most, without an event
 SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
 RECOVER_SECONDS = 5
 TRIM_SECONDS = 3600  # between two checks whether the history has to be trimmed
-UPDATE_SECONDS = 60  # between two checks whether a check for newer images or an automatic update is due
+UPDATE_SECONDS = 60  # between two checks whether a refresh, a check for newer images or an automatic update is due
 LEASE_CHECK_SECONDS = 20  # between two checks whether another copy of this instance looks after the engine
 NOTICE_SECONDS = 30  # between two checks for trouble to notify of, and for notices to be retried
 logger = logging.getLogger(__name__)
@@ -61,9 +70,8 @@ def watch_forever() -> None:
         if is_master and time.monotonic() - last_recovery > RECOVER_SECONDS:
             _recover_operations()
             last_recovery = time.monotonic()
-        if docker and is_master and time.monotonic() - last_update > UPDATE_SECONDS:
-            with _log_errors("newer images have to wait"):
-                updates.submit_due_jobs()
+        if is_master and time.monotonic() - last_update > UPDATE_SECONDS:
+            _submit_due_work(docker)
             last_update = time.monotonic()
         if docker and time.monotonic() - last_trim > TRIM_SECONDS:
             with _log_errors("the history has to wait"):
@@ -78,6 +86,14 @@ def watch_forever() -> None:
         if docker and is_master and monitor.answers:
             with _log_errors("what went down with Docker has to wait"):
                 keeper.start_fallen()
+
+
+def _submit_due_work(docker: Engine | None) -> None:
+    with _log_errors("the refresh of the catalogue has to wait"):
+        refresh_schedule.submit_due_refresh()
+    if docker:
+        with _log_errors("newer images have to wait"):
+            updates.submit_due_jobs()
 
 
 def _connect_engine() -> Engine | None:

@@ -47,6 +47,7 @@ LEAST: dict[str, str] = {
         definitions.new definitions.remove doctor.index doctor.report images.confirm_remove images.remove
         install.begin install.install install.review install.show install.submit
         metastores.add metastores.change metastores.confirm_remove metastores.index metastores.remove
+        metastores.schedule
         networks.change networks.confirm_remove networks.edit networks.make networks.new networks.remove
         networks.restore
         notices.add notices.change notices.edit notices.index notices.new notices.remove notices.test

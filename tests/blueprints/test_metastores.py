@@ -36,7 +36,18 @@ def test_the_configured_ones_are_shown_and_can_not_be_changed(app: Flask, owner_
     assert text.count("From the configuration:") == 2
     assert "http://127.0.0.1:9" in text
     assert str(app.config["SETTINGS"].local_metastore) in text
-    assert "/metastores/" not in text
+    assert not re.search(r"/metastores/\d", text)
+
+
+def test_how_often_the_catalogue_is_refreshed_by_itself_is_chosen(owner_client: FormClient) -> None:
+    assert '<option selected value="24">Daily</option>' in owner_client.get("/metastores").text
+    answer = owner_client.submit_form("/metastores/schedule", {"hours": "168"}, page="/metastores")
+    assert answer.status_code == 303
+    assert '<option selected value="168">Weekly</option>' in owner_client.get("/metastores").text
+    for wrong in ("5", "x", ""):
+        answer = owner_client.submit_form("/metastores/schedule", {"hours": wrong}, page="/metastores")
+        assert answer.status_code == 422
+    assert '<option selected value="168">Weekly</option>' in owner_client.get("/metastores").text
 
 
 def test_one_is_added_and_a_refresh_begins(owner_client: FormClient) -> None:

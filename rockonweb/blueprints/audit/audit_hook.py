@@ -68,6 +68,7 @@ ACTION_LABELS: dict[str, LazyString] = {
     "metastores.add": _l("added a metastore"),
     "metastores.change": _l("changed a metastore"),
     "metastores.remove": _l("removed a metastore"),
+    "metastores.schedule": _l("changed how often the catalogue is refreshed"),
     "definitions.create": _l("created a definition"),
     "definitions.change": _l("changed a definition"),
     "definitions.remove": _l("removed a definition"),

@@ -28,6 +28,7 @@ from rockonweb.core.text import join_texts
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
 from rockonweb.models import Installation, Kind, Operation, Progress, Status, db, utc_now
+from rockonweb.models.operation import AUTOMATIC_REFRESH
 from rockonweb.web import catalogue_listing
 from rockonweb.web.labels import ended_title, status_age, status_pill
 from rockonweb.web.partials import fingerprint_of
@@ -135,7 +136,9 @@ def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> Insta
 
 def _recent_failures() -> list[FailedOperation]:
     """Return recent failed operations, each only where it is the last that ended on its rock-on or network."""
-    last_ids = select(func.max(Operation.id)).where(Operation.finished.is_not(None))
+    # A refresh by schedule that failed is told on the page of the catalogue.
+    counts = (Operation.user != AUTOMATIC_REFRESH) | (Operation.progress == Progress.DONE)
+    last_ids = select(func.max(Operation.id)).where(Operation.finished.is_not(None), counts)
     last_ids = last_ids.group_by(Operation.installation_id, Operation.network)
     query = select(Operation).where(
         Operation.id.in_(last_ids),

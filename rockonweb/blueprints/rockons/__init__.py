@@ -23,7 +23,7 @@ from rockonweb.web import catalogue_listing, drafts, rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
-from rockonweb.work import operations
+from rockonweb.work import operations, refresh_schedule
 from rockonweb.work.dependents import dependent_warnings
 from rockonweb.work.review import has_changed_since, review_or_refuse, submit_review
 
@@ -41,7 +41,13 @@ def index() -> ResponseReturnValue:
         catalogue_listing.CatalogueQuery.parse_args(request.args), rockon_page.request_hostname()
     )
     if not wants_partial():
-        return render_template("rockons/index.html", shelf=listing, report=RefreshReport.load_latest(db.session()))
+        return render_template(
+            "rockons/index.html",
+            shelf=listing,
+            report=RefreshReport.load_latest(db.session()),
+            failed=refresh_schedule.last_failed_refresh(),
+            retried=bool(refresh_schedule.refresh_hours()),
+        )
     if not_modified(listing.listing_fingerprint):
         return "", 204
     return render_template("rockons/_list.html", shelf=listing)

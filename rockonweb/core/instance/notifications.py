@@ -88,22 +88,31 @@ def render_notice(message: NoticeContent, translate: Callable[[str], str]) -> Re
 
 def newer_images_notice(names: Collection[str], link: str) -> NoticeContent:
     """Return the notification of newer images that were found."""
-    clean_names = [defuse_text(name) for name in sorted(names)]
-    name_list = ", ".join(clean_names[:20]) + (" …" if len(clean_names) > 20 else "")
+    name_list = _list_names(names)
     title = (
-        t("Update available for %(names)s", names=clean_names[0])
-        if len(clean_names) == 1
+        t("Update available for %(names)s", names=name_list)
+        if len(names) == 1
         else t("Updates available for several apps")
     )
     sentence = t("Newer images are available for: %(names)s.", names=name_list)
     return NoticeContent(title, (sentence, t("Check what changed, and update when it suits you.")), link)
 
 
+def newer_definitions_notice(names: Collection[str], link: str) -> NoticeContent:
+    """Return the notification of newer definitions that a refresh of the catalogue brought."""
+    sentence = t("The catalogue has newer definitions of: %(names)s.", names=_list_names(names))
+    hint = t("Check what changed before you accept or ignore it.")
+    return NoticeContent(t("The catalogue has newer definitions"), (sentence, hint), link)
+
+
+def _list_names(names: Collection[str]) -> str:
+    clean_names = [defuse_text(name) for name in sorted(names)]
+    return ", ".join(clean_names[:20]) + (" …" if len(clean_names) > 20 else "")
+
+
 def fallen_apps_notice(names: Collection[str], link: str, *, started: bool) -> NoticeContent:
     """Return the notification of apps that went down with Docker; `started`: they are being started again."""
-    clean_names = [defuse_text(name) for name in sorted(names)]
-    name_list = ", ".join(clean_names[:20]) + (" …" if len(clean_names) > 20 else "")
-    sentence = t("Docker was restarted, and these apps did not start with it: %(names)s.", names=name_list)
+    sentence = t("Docker was restarted, and these apps did not start with it: %(names)s.", names=_list_names(names))
     hint = t("They are being started now.") if started else t("Start them in Rockonweb.")
     return NoticeContent(t("Apps are not running"), (sentence, hint), link)
 

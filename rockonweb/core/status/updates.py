@@ -46,6 +46,15 @@ def is_check_due(age: float | None, hours: int, rockon_id: int) -> bool:
     return age >= hours * 3600 * (1 - CHECK_JITTER + 2 * CHECK_JITTER * offset)
 
 
+def is_refresh_due(age: float | None, hours: int, failures: int, instance: int) -> bool:
+    """Whether the catalogue is to be refreshed `age` seconds after the last try, when that is done every `hours`.
+
+    After `failures` in a row it is tried again sooner: after 1 hour, then 2, 4 and so on. `instance` gives each one its
+    own jitter offset.
+    """
+    return is_check_due(age, min(hours, 2 ** (min(failures, 10) - 1)) if failures else hours, instance)
+
+
 def in_window(minute: int, start: int, until: int) -> bool:
     """Whether a minute of the day lies in a window, which may go past midnight; the same start and end mean all day."""
     return (minute - start) % MINUTES_PER_DAY < ((until - start) % MINUTES_PER_DAY or MINUTES_PER_DAY)

@@ -8,6 +8,7 @@ from rockonweb.core.status.updates import (
     format_time_of_day,
     in_window,
     is_check_due,
+    is_refresh_due,
     parse_time_of_day,
 )
 
@@ -42,6 +43,14 @@ def test_a_look_is_due_after_about_its_hours() -> None:
     for number in range(50):
         assert not is_check_due(10.7 * hour, 12, number)
         assert is_check_due(13.3 * hour, 12, number)
+
+
+def test_a_refresh_that_failed_is_tried_again_with_growing_pauses_up_to_its_hours() -> None:
+    hour = 3600.0
+    for failures, pause in ((0, 24), (1, 1), (2, 2), (4, 8), (6, 24), (5000, 24)):
+        assert not is_refresh_due(0.89 * pause * hour, 24, failures, 7)
+        assert is_refresh_due(1.11 * pause * hour, 24, failures, 7)
+    assert not is_refresh_due(None, 0, 3, 7)
 
 
 def test_looks_are_spread() -> None:

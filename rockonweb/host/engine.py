@@ -52,6 +52,7 @@ from rockonweb.host.docker_errors import command_error, engine_unreachable, tran
 from rockonweb.host.images import Images
 from rockonweb.host.leases import Leases
 from rockonweb.host.networks import Networks
+from rockonweb.host.waiting import Waiter
 
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60  # seconds
@@ -269,14 +270,15 @@ class Engine(Networks, Images, Leases):
     def _pull_layers(self, image: str, silent_seconds: float) -> Iterator[PullProgress]:
         repository, tag = parse_repository_tag(image)
         layers: dict[str, Layer] = {}
-        status, silent_minutes = "", 0
+        status, silent_minutes, ids_before = "", 0, self.image_ids()
         silence = PullSilence(time.monotonic(), silent_seconds)
         with translate_errors(image):
             # The SDK takes its timeout away while it reads, so it is `silence` that ends this.
             client = docker.from_env(version=self._api.api_version)
         try:
             with translate_errors(image, explain_pull):
-                for line in self.waiter.iterate(
+                # A waiter of its own, which asks nobody: several pulls may go on in threads.
+                for line in Waiter().iterate(
                     lambda: client.api.pull(repository, tag=tag or "latest", stream=True, decode=True)
                 ):
                     if line and "error" in line:
@@ -292,7 +294,12 @@ class Engine(Networks, Images, Leases):
                         yield PullProgress(tuple(layers.values()), silent_minutes=minutes)
         finally:
             client.close()
-        yield PullProgress(tuple(layers.values()), status.removeprefix("Status: "))
+        image_id = self.image_id(image) or ""
+        yield PullProgress(
+            tuple(layers.values()),
+            status.removeprefix("Status: "),
+            new_image_id="" if image_id in ids_before else image_id,
+        )
 
     def create_container(self, argv: Argv, operation: str) -> None:
         """Create a container from its `docker run` line without starting it, labelled with the operation's id."""

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 POLL_SECONDS = 0.5  # how often somebody is asked
+
+
+@dataclass(frozen=True)
+class Arrival(Generic[T]):
+    """What comes of the iterable `key`: an item, or its end, which may be an error."""
+
+    key: int
+    item: T | None = None
+    has_ended: bool = False
+    error: BaseException | None = None
 
 
 class Waiter:
@@ -40,23 +52,36 @@ class Waiter:
 
     def iterate(self, make_items: Callable[[], Iterable[T]]) -> Iterator[T | None]:
         """Yield what an iterable yields, and None each half second in which it yields nothing."""
-        items: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+        for arrival in self.iterate_all([(0, make_items)], 1):
+            if arrival and arrival.error:
+                raise arrival.error
+            if not (arrival and arrival.has_ended):
+                yield arrival.item if arrival else None
+
+    def iterate_all(
+        self, sources: Iterable[tuple[int, Callable[[], Iterable[T]]]], at_once: int
+    ) -> Iterator[Arrival[T] | None]:
+        """Yield what several iterables yield, `at_once` of them side by side, and None each half second in which none
+        does. The next of `sources`, with its key, is asked for when its turn has come.
+        """
+        arrivals: queue.SimpleQueue[Arrival[T]] = queue.SimpleQueue()
         left = threading.Event()
-        threading.Thread(target=_fill, args=(make_items, items, left), daemon=True).start()
+        remaining, running = iter(sources), 0
         try:
             while True:
+                for key, make_items in itertools.islice(remaining, at_once - running):
+                    threading.Thread(target=_fill, args=(key, make_items, arrivals, left), daemon=True).start()
+                    running += 1
+                if not running:
+                    return
+                arrival: Arrival[T] | None = None
                 try:
-                    is_item, value = items.get(timeout=POLL_SECONDS)
+                    arrival = arrivals.get(timeout=POLL_SECONDS)
+                    running -= arrival.has_ended
                 except queue.Empty:
                     self.poll()
-                    is_item, value = True, None
-                if is_item:
-                    yield value
-                    self.poll()
-                elif value is None:
-                    return
-                else:
-                    raise value
+                yield arrival
+                self.poll()
         finally:
             left.set()
 
@@ -80,15 +105,15 @@ class Waiter:
 
 
 def _fill(
-    make_items: Callable[[], Iterable[Any]], items: queue.SimpleQueue[tuple[bool, Any]], left: threading.Event
+    key: int, make_items: Callable[[], Iterable[T]], arrivals: queue.SimpleQueue[Arrival[T]], left: threading.Event
 ) -> None:
-    """Put into `items` what an iterable yields, until nobody waits for it any longer."""
+    """Put what an iterable yields into `arrivals`, until nobody waits for it any longer."""
     try:
         for item in make_items():
-            items.put((True, item))
+            arrivals.put(Arrival(key, item))
             if left.is_set():
                 return  # which closes a generator, and so the connection that it reads from
     except BaseException as error:
-        items.put((False, error))
+        arrivals.put(Arrival(key, has_ended=True, error=error))
     else:
-        items.put((False, None))
+        arrivals.put(Arrival(key, has_ended=True))

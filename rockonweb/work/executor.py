@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import groupby
+from typing import Any
 
 from sqlalchemy import select
 
@@ -26,9 +29,10 @@ from rockonweb.core.text import AppOutput, join_texts, map_text_values, t
 from rockonweb.host import Engine, Host
 from rockonweb.models import Operation, OperationStep, Progress, db, transaction, utc_now
 from rockonweb.work import rollback
-from rockonweb.work.step_actions import Cancelled, StepContext, UndoState, action_of
+from rockonweb.work.step_actions import Cancelled, StepContext, UndoState, action_of, side_by_side_action
 
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
+SIDE_BY_SIDE = 3  # steps that are performed at the same time, as Docker itself downloads three layers
 
 
 @dataclass(frozen=True)
@@ -84,15 +88,18 @@ class Executor(StepContext):
         ]
         committed = False  # once the replacements of a change are healthy, it is not rolled back
         previous: tuple[int, str] | None = None  # the previous step's row id and output
-        for step, row_id in zip(steps, self._insert_steps(steps), strict=True):
+        numbered = zip(steps, self._insert_steps(steps), strict=True)
+        for _, pairs in groupby(numbered, lambda pair: pair[0].kind if pair[0].side_by_side else pair[1]):
+            (step, row_id), *others = pairs
+            if others:
+                self._perform_side_by_side([(step, row_id), *others], previous)
+                previous = None
+                continue
             committed |= isinstance(step, RemoveOld)
             try:
                 self._begin_step(previous, row_id, self._prepare_undo(step, previous), cancellable=not committed)
-                self.engine.waiter.on_wait = None if committed else self.stop_if_cancelled
-                try:
+                with self._cancellable(not committed):
                     output = action_of(step).do(self, step, row_id) or ""
-                finally:
-                    self.engine.waiter.on_wait = None
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 if committed and isinstance(error, RockonwebError):
@@ -104,6 +111,53 @@ class Executor(StepContext):
             previous = row_id, output
         if previous:
             self._set_progress(previous[0], Progress.DONE, previous[1])
+
+    def _perform_side_by_side(self, group: Sequence[tuple[Step, int]], previous: tuple[int, str] | None) -> None:
+        """Perform steps, with their row ids, a few at a time. As soon as one fails, those that go on are cancelled."""
+        running: dict[int, Step] = {}
+        outputs: dict[int, str] = {}
+
+        def begin_steps() -> Iterator[tuple[int, Callable[[], Iterator[Any]]]]:
+            nonlocal previous
+            for step, row_id in group:
+                self._begin_step(previous, row_id, None, cancellable=True)
+                previous, running[row_id] = None, step
+                yield row_id, partial(side_by_side_action(step).work, self, step)
+
+        failed_id = None
+        try:
+            with self._cancellable(True):
+                for arrival in self.engine.waiter.iterate_all(begin_steps(), SIDE_BY_SIDE):
+                    if arrival is None:
+                        continue
+                    row_id = arrival.key
+                    if arrival.error:
+                        failed_id = row_id
+                        raise arrival.error
+                    if arrival.has_ended:
+                        self._set_progress(row_id, Progress.DONE, outputs.get(row_id, ""))
+                        del running[row_id]
+                    else:
+                        step = running[row_id]
+                        outputs[row_id] = side_by_side_action(step).note(self, step, row_id, arrival.item)
+        except (RockonwebError, Cancelled) as error:
+            for row_id in running:
+                if row_id == failed_id and isinstance(error, RockonwebError):
+                    self._set_progress(row_id, Progress.FAILED, error.output)
+                else:
+                    self._set_progress(row_id, Progress.CANCELLED)
+            if self.rolls_back:
+                self.roll_back_steps()
+            raise
+
+    @contextmanager
+    def _cancellable(self, cancellable: bool) -> Iterator[None]:
+        """Let a user's cancel end the waits meanwhile."""
+        self.engine.waiter.on_wait = self.stop_if_cancelled if cancellable else None
+        try:
+            yield
+        finally:
+            self.engine.waiter.on_wait = None
 
     def _prepare_undo(self, step: Step, previous: tuple[int, str] | None) -> UndoState | None:
         """Return the state that the step's undo needs; where that fails, the previous step is marked as done first."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
 from sqlalchemy import select
@@ -70,6 +70,7 @@ PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 UndoState = dict[str, Any]  # JSON: what was true before a step; EMPTY_STATE where undo needs no more than the step
 EMPTY_STATE: UndoState = {}
 AnyStep = TypeVar("AnyStep", bound=Step)
+Item = TypeVar("Item")
 HandledStep = TypeVar("HandledStep", bound=Step, contravariant=True)
 
 
@@ -92,6 +93,7 @@ class StepContext:
         self.engine = engine
         self.host = host
         self.operation_id, self.operation_uid = operation.id, operation.uid
+        self.pull_timeout = current_config().pull_timeout
 
     def report_wait(self, row_id: int, message: str) -> None:
         """Store what a step waits for as its output. Raises Cancelled."""
@@ -111,13 +113,15 @@ class StepContext:
             if row := session.get(OperationStep, row_id):
                 row.title = title
 
-    def show_progress(self, row_id: int, image_layers: Sequence[Layer]) -> None:
-        """Store the progress of a pull. Raises Cancelled."""
+    def show_progress(self, row_id: int, image_layers: Sequence[Layer], message: str) -> None:
+        """Store the progress of a pull, and what it waits for as its output. Raises Cancelled."""
         self.stop_if_cancelled()
         with transaction(durable=False) as session:
             step = session.get_one(OperationStep, row_id)
-            step.current, step.total = pull_layers.sum_layer_bytes(image_layers)
-            step.layers = pull_layers.pack_layers(image_layers)
+            step.output = message
+            if image_layers:
+                step.current, step.total = pull_layers.sum_layer_bytes(image_layers)
+                step.layers = pull_layers.pack_layers(image_layers)
 
     def remove_own_container(self, name: str) -> TranslatableText | None:
         """Remove a container of the rock-on; its anonymous volumes are kept for its replacement.
@@ -199,12 +203,39 @@ class UndoableAction(StepAction[HandledStep]):
         return EMPTY_STATE
 
 
+class SideBySideAction(StepAction[HandledStep], Generic[HandledStep, Item]):
+    """A step whose class is `side_by_side`, in two parts: what takes long, and what writes the database. Nothing of it
+    is undone.
+    """
+
+    @abstractmethod
+    def work(self, context: StepContext, step: HandledStep) -> Iterator[Item]:
+        """Do what takes long, and yield what is to be noted of it. It runs in a thread that must not write."""
+
+    @abstractmethod
+    def note(self, context: StepContext, step: HandledStep, row_id: int, item: Item) -> str:
+        """Store what `work` has yielded, and return the step's output if that was the last."""
+
+    def do(self, context: StepContext, step: HandledStep, row_id: int) -> str:
+        """Perform the step on its own."""
+        output = ""
+        for item in context.engine.waiter.iterate(lambda: self.work(context, step)):
+            if item is not None:
+                output = self.note(context, step, row_id, item)
+        return output
+
+
 _ACTIONS: dict[type[Step], StepAction[Any]] = {}
 
 
 def action_of(step: AnyStep) -> StepAction[AnyStep]:
     """Return the action for a step's kind."""
     return _ACTIONS[type(step)]
+
+
+def side_by_side_action(step: AnyStep) -> SideBySideAction[AnyStep, Any]:
+    """Return the action for the kind of a step that is `side_by_side`."""
+    return cast("SideBySideAction[AnyStep, Any]", action_of(step))
 
 
 def _register_for(step_type: type[Step]) -> Callable[[type[StepAction[Any]]], type[StepAction[Any]]]:
@@ -289,27 +320,27 @@ class _RestoreSnapshotAction(StepAction[RestoreSnapshot]):
 
 
 @_register_for(PullImage)
-class _PullImageAction(StepAction[PullImage]):
-    def do(self, context: StepContext, step: PullImage, row_id: int) -> str:
-        ids_before = context.engine.image_ids()
-        progress, shown_at = PullProgress(), time.monotonic()
-        limit, told_minutes = current_config().pull_timeout, 0
+class _PullImageAction(SideBySideAction[PullImage, PullProgress]):
+    def work(self, context: StepContext, step: PullImage) -> Iterator[PullProgress]:
+        shown_at, silent_minutes = time.monotonic(), 0
+        limit = context.pull_timeout
         for progress in context.engine.pull_image(step.image, required=step.required, silent_seconds=limit):
-            if progress.silent_minutes != told_minutes:
-                told_minutes = progress.silent_minutes
-                context.report_wait(row_id, _describe_silence(told_minutes, limit))
-            if progress.layers and (progress.outcome or time.monotonic() - shown_at >= PROGRESS_SECONDS):
-                context.show_progress(row_id, progress.layers)
-                shown_at = time.monotonic()
-        image_id = context.engine.image_id(step.image)
-        if (
-            image_id is not None and image_id not in ids_before
-        ):  # only images that were pulled here are offered for removal
+            if (
+                progress.outcome
+                or progress.silent_minutes != silent_minutes
+                or time.monotonic() - shown_at >= PROGRESS_SECONDS
+            ):
+                shown_at, silent_minutes = time.monotonic(), progress.silent_minutes
+                yield progress
+
+    def note(self, context: StepContext, step: PullImage, row_id: int, item: PullProgress) -> str:
+        context.show_progress(row_id, item.layers, _describe_silence(item.silent_minutes, context.pull_timeout))
+        if item.new_image_id:  # only images that were pulled here are offered for removal
             with transaction() as session:
-                session.merge(PulledImage(id=image_id, reference=step.image, pulled=utc_now()))
-        if not progress.is_pulled:
+                session.merge(PulledImage(id=item.new_image_id, reference=step.image, pulled=utc_now()))
+        if not item.is_pulled:
             context.retitle_step(row_id, t("use the image %(image)s that is on this host", image=step.image))
-        return progress.outcome
+        return item.outcome
 
 
 def _describe_silence(minutes: int, limit: int) -> str:

@@ -103,8 +103,13 @@ def test_the_rows_tell_of_each_layer_while_it_is_pulled(instance: Instance, slow
     assert progress.build_top_bar().active_count == 0
 
 
-def test_a_pull_can_be_cancelled_in_its_middle(instance: Instance, slow_image: str) -> None:
-    rockon = instance.add_rockon("Slow", {"slow": {"image": slow_image, "tag": ""}})
+@pytest.mark.parametrize("images", [1, 2])
+def test_pulls_can_be_cancelled_in_their_middle(
+    instance: Instance, slow_image: str, standin: Callable[..., str], images: int
+) -> None:
+    names = [slow_image, slow_image.replace(":1", ":2")][:images]
+    standin("progress/slow:2", padding=SIZE, revision=2)
+    rockon = instance.add_rockon("Slow", {f"slow{n}": {"image": name, "tag": ""} for n, name in enumerate(names)})
     operation_id = instance.submit_review(instance.prepare_install(rockon))
 
     def cancel() -> None:
@@ -124,5 +129,27 @@ def test_a_pull_can_be_cancelled_in_its_middle(instance: Instance, slow_image: s
     operation = instance.run_operation(operation_id)
     canceller.join()
     assert operation.progress == "cancelled"
+    assert [step.progress for step in operation.steps[:images]] == ["cancelled"] * images
     assert time.monotonic() - began < 15
     assert rockon.state == "available"
+
+
+def test_images_of_one_operation_are_pulled_at_the_same_time(
+    instance: Instance, slow_image: str, standin: Callable[..., str]
+) -> None:
+    standin("progress/slow:2", padding=SIZE, revision=2)
+    names = [slow_image, slow_image.replace(":1", ":2")]
+    rockon = instance.add_rockon("Slow", {f"slow{n}": {"image": name, "tag": ""} for n, name in enumerate(names)})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
+    first, second = instance.run_successfully(operation_id).steps[:2]
+    assert first.started
+    assert second.started
+    assert second.finished
+    assert first.finished
+    assert max(first.started, second.started) < min(first.finished, second.finished)
+    for step in (first, second):
+        assert {layer.state for layer in pull_layers.unpack_layers(step.layers)} <= {
+            LayerState.DONE,
+            LayerState.PRESENT,
+        }
+        assert "Downloaded newer image" in step.output

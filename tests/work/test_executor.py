@@ -1,16 +1,19 @@
 """What the steps of an operation leave on record, on a stand-in for Docker."""
 
+import threading
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 from flask import Flask
 
+from rockonweb.core.docker.pull_layers import PullProgress
 from rockonweb.core.errors import EngineError, Unhealthy
 from rockonweb.core.operations.requests import InstallRequest
-from rockonweb.core.operations.steps import AwaitHealth, RunOnce, Step
+from rockonweb.core.operations.steps import AwaitHealth, PullImage, RunOnce, Step
 from rockonweb.core.text import AppOutput, t
-from rockonweb.host import get_host
-from rockonweb.models import Operation, OperationStep, db
+from rockonweb.host import Waiter, get_host
+from rockonweb.models import Operation, OperationStep, PulledImage, db
 from rockonweb.work import operations
 from rockonweb.work.executor import Executor
 from tests.support.app import add_rockon
@@ -69,3 +72,60 @@ def test_what_docker_says_stays_for_all(app: Flask, monkeypatch: pytest.MonkeyPa
     once = RunOnce(container="web", argv=("docker", "run", "image"), why="")
     row = perform(PrintingEngine(EngineError(t("No."), output="no space left")), once, monkeypatch)
     assert (row.output, row.app_output) == ("no space left", "")
+
+
+class PullingEngine:
+    """An engine where each pull waits until it may end; that of an image named `bad` fails."""
+
+    def __init__(self, together: int) -> None:
+        self.waiter = Waiter()
+        self.together = threading.Barrier(together)
+        self.active = self.most_active = 0
+        self.lock = threading.Lock()
+
+    def pull_image(self, image: str, *, required: bool, silent_seconds: float) -> Iterator[PullProgress]:
+        with self.lock:
+            self.active += 1
+            self.most_active = max(self.most_active, self.active)
+        self.together.wait(20)
+        with self.lock:
+            self.active -= 1
+        if image == "bad":
+            raise EngineError(t("No."), output="refused")
+        if image == "slow":
+            yield PullProgress(silent_minutes=1)
+            threading.Event().wait(60)
+        yield PullProgress(outcome=f"{image} is here", new_image_id=f"id of {image}")
+
+    def operation_containers(self, _uid: str) -> list[str]:
+        return []
+
+
+def pull(engine: PullingEngine, *images: str) -> tuple[list[OperationStep], str]:
+    """Pull images as a worker does; return the rows, and what was raised."""
+    operation_id = operations.submit_operation(add_rockon("Notes"), InstallRequest(), "ada")
+    executor = Executor(get_host(), engine, db.session.get_one(Operation, operation_id))  # type: ignore[arg-type]
+    raised = ""
+    try:
+        executor.perform_steps(PullImage(image=image, why="") for image in images)
+    except EngineError as error:
+        raised = error.sentence
+    db.session.rollback()
+    return db.session.get_one(Operation, operation_id).steps, raised
+
+
+def test_images_are_pulled_three_at_a_time_and_each_has_its_own_row(app: Flask) -> None:
+    engine = PullingEngine(together=3)
+    rows, raised = pull(engine, *"abcdef")
+    assert (raised, engine.most_active) == ("", 3)
+    assert [(row.progress, row.output) for row in rows] == [("done", f"{image} is here") for image in "abcdef"]
+    assert all(row.started and row.finished for row in rows)
+    assert rows[3].started >= min(row.finished for row in rows[:3])  # type: ignore[operator, type-var]
+    assert {image.reference for image in db.session.query(PulledImage)} == {*"abcdef"}
+
+
+def test_a_pull_that_fails_cancels_those_beside_it_and_keeps_the_others_from_beginning(app: Flask) -> None:
+    rows, raised = pull(PullingEngine(together=3), "slow", "bad", "slow", "a")
+    assert raised == "No."
+    assert [(row.progress, row.output) for row in rows[1:2]] == [("failed", "refused")]
+    assert [row.progress for row in rows] == ["cancelled", "failed", "cancelled", "queued"]

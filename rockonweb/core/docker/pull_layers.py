@@ -56,13 +56,15 @@ class Layer:
 class PullProgress:
     """The progress of a pull. The last one has a sentence on its outcome; `silent_minutes`: since something came.
 
-    `is_pulled` is False where the pull failed and the image on the host is used.
+    `is_pulled` is False where the pull failed and the image on the host is used; `new_image_id` names the image where
+    the host did not have it before.
     """
 
     layers: tuple[Layer, ...] = ()
     outcome: str = ""
     silent_minutes: int = 0
     is_pulled: bool = True
+    new_image_id: str = ""
 
 
 class PullSilence:

@@ -34,6 +34,7 @@ class Step:
 
     kind: ClassVar[str]  # as it is stored: it never changes, whatever the class is called
     does: ClassVar[TranslatableText]  # the title, with placeholders for fields
+    side_by_side: ClassVar[bool] = False  # whether it is performed along with those of its kind around it
     why: str
 
     def __init_subclass__(cls, kind: str) -> None:
@@ -70,6 +71,7 @@ class PullImage(Step, kind="pull"):
     """
 
     does = t("pull %(image)s")
+    side_by_side = True
     image: str
     required: bool = False
 

@@ -16,11 +16,12 @@ from sqlalchemy import select
 
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
-from rockonweb.models import Installation, RockOn, repository
+from rockonweb.models import Installation, RockOn, Status, repository
 
 _LIST_COLUMNS = (
     RockOn.name, RockOn.version, RockOn.website, RockOn.origin, RockOn.in_catalogue, RockOn.has_ui, Installation.name,
-    Installation.state, Installation.status, Installation.exit_code, Installation.status_error, Installation.error,
+    Installation.state, Installation.status, Installation.problem, Installation.exit_code, Installation.status_error,
+    Installation.error,
 )  # fmt: skip
 
 
@@ -60,6 +61,8 @@ def list_rockons(as_json: bool) -> None:
         return
     for installation in shown:
         status = installation.status_text if installation.is_installed else ""
+        if installation.status is Status.STARTED and installation.status_error:
+            status += f": {installation.status_error}"
         status += "" if installation.entry.in_catalogue else "  (left the catalogue)"
         click.echo(f"{installation.name:40} {installation.state:18} {status}".rstrip())
 
@@ -67,7 +70,8 @@ def list_rockons(as_json: bool) -> None:
 def _rockon_fields(installation: Installation) -> dict[str, Any]:
     keys = ("id", "name", "version", "website", "origin", "in_catalogue", "state", "has_ui")
     fields = {key: getattr(installation if key in ("id", "name", "state") else installation.entry, key) for key in keys}
-    return {**fields, "status": installation.status_text, "error": installation.error}
+    problem = {"problem": str(installation.problem), "problem_detail": installation.status_error or None}
+    return {**fields, "status": installation.status_text, **problem, "error": installation.error}
 
 
 @catalogue.command()

@@ -91,6 +91,9 @@ class ContainerFacts:
     restart_policy: str = ""
     restarts: int = 0  # automatic ones since the last explicit start
     started: str = ""  # the time of the last start, as Docker writes it
+    up_seconds: float | None = None  # since then, by Docker's clock; None where it does not run
+    out_of_memory: bool = False  # the kernel killed a process of it when its memory was used up
+    signal: int = 0  # the last one that was sent through Docker since the last start and usually ends a process
     health: str = ""  # starting, healthy, unhealthy; blank for one without a health check of its own
     networks: tuple[str, ...] = ()
     network_ids: Mapping[str, str] = field(default_factory=dict)  # by name; of a network that is gone, the former id
@@ -103,6 +106,16 @@ class ContainerFacts:
     def ever_ran(self) -> bool:
         """Whether it was started at least once; Docker reports the year 1 for one that was not."""
         return bool(self.started) and not self.started.startswith("0001")
+
+
+@dataclass(frozen=True)
+class ContainerEvent:
+    """What happened to a container, as Docker tells it; `signal` is one that was sent to it through Docker, 0 none."""
+
+    rockon: str
+    container: str
+    action: str  # start, die, kill, oom, `health_status: unhealthy`, …
+    signal: int = 0
 
 
 def find_container(name_or_id: str, containers: Mapping[str, ContainerFacts]) -> ContainerFacts | None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from ipaddress import ip_address
@@ -115,6 +116,13 @@ class Connection:
         """Return the engine's clock at its last answer in Unix seconds; this machine's where it does not say."""
         return self._answered_at or time.time()
 
+    def _seconds_since(self, moment: str) -> float | None:
+        """Return the seconds since a moment as Docker writes it, by its clock; None where it can't be read."""
+        try:
+            return max(0.0, self.answer_time() - datetime.fromisoformat(moment).timestamp())
+        except ValueError:
+            return None
+
     def _note_answer(self, response: requests.Response, **_: object) -> None:
         with suppress(ValueError):
             self._answered_at = parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
@@ -176,6 +184,8 @@ class Connection:
             operation=(details["Config"].get("Labels") or {}).get(OPERATION_LABEL, ""),
             restarts=int(details.get("RestartCount") or 0),
             started=state.get("StartedAt") or "",
+            up_seconds=self._seconds_since(state.get("StartedAt") or "") if state.get("Running") else None,
+            out_of_memory=bool(state.get("OOMKilled")),
             health=((state.get("Health") or {}).get("Status") or "").removeprefix("none"),
             restart_policy=(details["HostConfig"].get("RestartPolicy") or {}).get("Name") or "",
             networks=tuple(details["NetworkSettings"].get("Networks") or {}),

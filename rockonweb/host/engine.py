@@ -42,7 +42,7 @@ from rockonweb.core.docker.error_messages import explain_pull, is_client_failure
 from rockonweb.core.docker.pull_layers import Layer, PullProgress, PullSilence, apply_pull_line
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
-from rockonweb.core.facts import UP_STATES, ContainerFacts, PortListener, VolumeMount
+from rockonweb.core.facts import UP_STATES, ContainerEvent, ContainerFacts, PortListener, VolumeMount
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.secret import redact_secrets
 from rockonweb.core.text import AppOutput, join_texts, t
@@ -219,17 +219,24 @@ class Engine(Networks, Images, Leases):
                 return None
         return stats
 
-    def stream_events(self, since: int) -> Iterator[str]:
-        """Yield the rock-on's name at each event of a container of this instance, from `since` on (Unix seconds of the
-        engine's clock). Blocks; ends with the connection.
+    def stream_events(self, since: int) -> Iterator[ContainerEvent]:
+        """Yield each event of a container of this instance, from `since` on (Unix seconds of the engine's clock).
+
+        Blocks; ends with the connection.
         """
         stream = docker.from_env(timeout=EVENTS_TIMEOUT).api.events(
             since=since, decode=True, filters={"type": "container", "label": [f"{INSTANCE_LABEL}={self.instance}"]}
         )
         for event in stream:
             attributes = (event.get("Actor") or {}).get("Attributes") or {}
-            if not str(event.get("Action", "")).startswith("exec_"):
-                yield attributes.get(ROCKON_LABEL, "")
+            action, signal = str(event.get("Action", "")), str(attributes.get("signal", ""))
+            if not action.startswith("exec_"):
+                yield ContainerEvent(
+                    attributes.get(ROCKON_LABEL, ""),
+                    attributes.get(NAME_LABEL) or attributes.get("name", ""),
+                    action,
+                    int(signal) if signal.isdecimal() else 0,
+                )
 
     def read_file(self, name: str, path: str) -> str | None:
         """Return a text file of a container of the rock-on, running or not; None where there is none.

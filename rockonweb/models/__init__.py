@@ -1,11 +1,12 @@
 """The SQLAlchemy models, a module per noun."""
 
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
-from rockonweb.core.status.status import Status
+from rockonweb.core.status.status import Problem, Status
 from rockonweb.models.audit import AuditEntry
 from rockonweb.models.base import Base, EncryptedText, db, transaction, utc_now
 from rockonweb.models.container import Container, Device, Environment, Label, NetworkMember, Port, Volume
 from rockonweb.models.draft import Draft
+from rockonweb.models.episode import Episode, Maintenance, maintenance_until
 from rockonweb.models.image import ContainerImage, PulledImage
 from rockonweb.models.installation import CustomConfig, Installation, KeptVolume
 from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport, RefreshSchedule

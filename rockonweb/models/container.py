@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import EncryptedText, NumberedBase, StoredNumber
+from rockonweb.core.status.status import Problem
+from rockonweb.models.base import EncryptedText, NumberedBase, StoredEnum, StoredNumber, TranslatableString
 from rockonweb.models.rockon import expand_protocol
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class Container(NumberedBase):
     docker_state: Mapped[str] = mapped_column(String(20), default="")  # blank: it does not exist
     docker_name: Mapped[str] = mapped_column(Text, default="")  # if it was renamed manually
     exit_code: Mapped[int | None]
-    docker_error: Mapped[str] = mapped_column(Text, default="")
+    signal: Mapped[int] = mapped_column(default=0)  # sent through Docker since its last start, else 0
+    problem: Mapped[Problem] = mapped_column(StoredEnum(Problem, 40, Problem.NONE), default=Problem.NONE)
+    status_error: Mapped[str] = mapped_column("docker_error", TranslatableString, default="")  # the sentence on that
 
     installation: Mapped[Installation] = relationship(back_populates="containers")
     ports: Mapped[list[Port]] = relationship(order_by="Port.position", back_populates="container", **CHILD_OPTIONS)

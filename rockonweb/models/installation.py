@@ -14,7 +14,7 @@ from rockonweb.core.definition.parser import definition_digest, definition_from_
 from rockonweb.core.operations.lifecycle import State
 from rockonweb.core.packed import UnreadableText
 from rockonweb.core.secret import EVERY, EVERYTHING_SECRET, SecretWord, is_chosen_secret, is_secret
-from rockonweb.core.status.status import Status
+from rockonweb.core.status.status import Problem, Status
 from rockonweb.models.base import EncryptedText, NumberedBase, StoredEnum, TranslatableString, TypedJSON, UTCDateTime
 from rockonweb.models.container import Container, Environment, QuestionRow
 from rockonweb.models.rockon import RockOn
@@ -50,7 +50,9 @@ class Installation(NumberedBase):
     state: Mapped[State] = mapped_column(StoredEnum(State, 40, State.INSTALLED), default=State.AVAILABLE, index=True)
     status: Mapped[Status] = mapped_column(StoredEnum(Status, 40, Status.STOPPED), default=Status.STOPPED)
     exit_code: Mapped[int | None]
-    status_error: Mapped[str] = mapped_column(TranslatableString, default="")
+    status_error: Mapped[str] = mapped_column(TranslatableString, default="")  # what is wrong, also while it runs
+    problem: Mapped[Problem] = mapped_column(StoredEnum(Problem, 40, Problem.NONE), default=Problem.NONE)
+    page_answers: Mapped[bool | None]  # whether its page did when it was last asked; None until it has answered once
     error: Mapped[str | None] = mapped_column(TranslatableString)  # the sentence of its last failed operation
 
     # Newer images under the same names; see models/image.py and work/updates.py.
@@ -60,6 +62,8 @@ class Installation(NumberedBase):
     auto_from: Mapped[int] = mapped_column(default=3 * 60)  # minute of the day, this machine's time
     auto_until: Mapped[int] = mapped_column(default=5 * 60)
     auto_tried: Mapped[str] = mapped_column(Text, default="")  # fingerprint of the last automatic update's images
+    mend: Mapped[bool] = mapped_column(default=False)  # whether it is restarted automatically when it is down
+    ask_page: Mapped[bool] = mapped_column(default=True)  # whether its page is asked while it runs
 
     entry: Mapped[RockOn] = relationship()
     containers: Mapped[list[Container]] = relationship(
@@ -74,6 +78,13 @@ class Installation(NumberedBase):
     def is_installed(self) -> bool:
         """Whether it has, or should have, containers."""
         return self.state in (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it does not do what it should, though it runs or should."""
+        return self.state is State.INSTALLED and (
+            self.status is Status.EXITED or (self.status is Status.STARTED and self.problem.is_down)
+        )
 
     @property
     def has_newer_image(self) -> bool:

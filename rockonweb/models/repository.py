@@ -28,6 +28,7 @@ from rockonweb.models import (
     Label,
     NetworkMember,
     Port,
+    Problem,
     RockOn,
     State,
     Status,
@@ -176,6 +177,7 @@ def blank_installation(entry: RockOn) -> Installation:
         state=State.AVAILABLE,
         status=Status.STOPPED,
         status_error="",
+        problem=Problem.NONE,
         newer_images=False,
         auto_update=False,
     )
@@ -206,7 +208,7 @@ def offered_installation(entry: RockOn, former: Installation | None = None) -> I
     It is read-only and not in a session. Its children have the ids that their rows have or will have.
     """
     installation = blank_installation(entry)
-    fields = ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices", "last_source")
+    fields = ("id", "state", "status", "exit_code", "status_error", "problem", "error", "secret_choices", "last_source")
     for field in fields if former else ():
         setattr(installation, field, getattr(former, field))
     sync_children(

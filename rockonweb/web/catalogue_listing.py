@@ -30,7 +30,7 @@ from rockonweb.core.definition import search
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
-from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, RockOn, State, Status, db
+from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Problem, RockOn, State, Status, db
 from rockonweb.models.installation import in_state, is_newer_definition
 from rockonweb.models.repository import load_installations
 from rockonweb.models.rockon import has_word
@@ -41,13 +41,14 @@ from rockonweb.web.partials import fingerprint_of
 CARDS_PER_PAGE = 96  # divisible by each number of columns that the grid may have
 INSTALLED, ALL = "installed", "all"
 MAX_SEARCH_LENGTH = 200  # characters
+_DOWN, _NOT_DOWN = ([problem for problem in Problem if problem.is_down is down] for down in (True, False))
 _IS_LISTED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)  # what a list may show
 _FROM = outerjoin(RockOn, Installation, Installation.entry_id == RockOn.id)
 
 _CARD_COLUMNS = (
     RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
     RockOn.known_icon, RockOn.in_catalogue, Installation.name, Installation.entry_id, Installation.state,
-    Installation.status, Installation.exit_code, Installation.status_error, Installation.error,
+    Installation.status, Installation.problem, Installation.exit_code, Installation.status_error, Installation.error,
     Installation.installed_source, Installation.ignored, Installation.newer_images,
 )  # fmt: skip
 
@@ -191,7 +192,8 @@ class CatalogueListing:
     def listing_fingerprint(self) -> str:
         """A fingerprint of what can change, so that a polling page is answered only after a change."""
         states = [
-            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
+            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.problem,
+             card.rockon.exit_code, card.rockon.status_error,
              card.rockon.error, card.rockon.entry.version, card.rockon.entry.summary, card.rockon.entry.badges,
              card.rockon.entry.known_icon, card.icon, card.link, card.operation, card.newer,
              card.rockon.entry.in_catalogue, card.rockon.has_newer_image, card.unreadable)
@@ -257,12 +259,14 @@ def active_operations(ids: list[int]) -> dict[int, int]:
     return {rockon: operation for rockon, operation in rows if rockon is not None}
 
 
-def condition_of(state: State, status: Status) -> Condition:
-    """Return the condition for a state and status."""
+def condition_of(state: State, status: Status, problem: Problem = Problem.NONE) -> Condition:
+    """Return the condition for a state, a status, and what is wrong while it runs."""
     if state.startswith("pending") or status.startswith("pending"):
         return Condition.BUSY
     if state is not State.INSTALLED:
         return Condition.FAILED if state is State.INSTALL_FAILED else Condition.AVAILABLE
+    if status is Status.STARTED and problem.is_down:
+        return Condition.FAILED
     return {Status.STARTED: Condition.RUNNING, Status.STOPPED: Condition.STOPPED}.get(status, Condition.FAILED)
 
 
@@ -295,14 +299,20 @@ class _TraitsGroup(NamedTuple):
 
 
 @lru_cache(maxsize=10_000)
-def _traits_of(state: str | None, status: str | None, categories: str, badges: str, newer: int | None) -> _RockonTraits:
+def _traits_of(
+    state: str | None, status: str | None, problem: str | None, categories: str, badges: str, newer: int | None
+) -> _RockonTraits:
     """Return the traits for stored column values, some of which are None where it was never installed."""
     rockon_state = State.__members__.get(state, State.INSTALLED) if state else State.AVAILABLE
     installed = rockon_state in INSTALLED_OR_PENDING
     return _RockonTraits(
         installed=installed,
         newer=installed and bool(newer),
-        condition=condition_of(rockon_state, Status.__members__.get(status or "", Status.STOPPED)),
+        condition=condition_of(
+            rockon_state,
+            Status.__members__.get(status or "", Status.STOPPED),
+            Problem.__members__.get(problem or "", Problem.NONE),
+        ),
         categories=tuple(categories.split()),
         badges=tuple(badge for badge in badges.split() if badge in [*Badge]),
     )
@@ -310,7 +320,7 @@ def _traits_of(state: str | None, status: str | None, categories: str, badges: s
 
 def _count_groups(search_words: Sequence[str]) -> list[_TraitsGroup]:
     """Count the rock-ons that a list may show, by their traits. The database counts: there may be thousands."""
-    columns = (Installation.state, Installation.status, RockOn.categories, RockOn.badges)
+    columns = (Installation.state, Installation.status, Installation.problem, RockOn.categories, RockOn.badges)
     traits_columns: list[ColumnElement[Any]] = [type_coerce(column, Text) for column in columns]  # raw values
     traits_columns.append(type_coerce(Installation.newer_images, Integer))
     matches = _search_condition(search_words).label("matches")
@@ -369,9 +379,10 @@ def _condition_clause(condition: Condition) -> ColumnElement[bool]:
     return or_(
         Installation.id.is_(None) if condition is Condition.AVAILABLE else false(),
         *(
-            and_(in_state(state), Installation.status.in_(statuses))
+            and_(in_state(state), Installation.status.in_(statuses), Installation.problem.in_(problems))
             for state in State
-            if (statuses := [status for status in Status if condition_of(state, status) is condition])
+            for problems in (_DOWN, _NOT_DOWN)
+            if (statuses := [status for status in Status if condition_of(state, status, problems[0]) is condition])
         ),
     )
 

@@ -32,6 +32,7 @@ from rockonweb.models import (
     Environment,
     Installation,
     Operation,
+    Problem,
     Progress,
     RefreshReport,
     State,
@@ -149,6 +150,16 @@ STATUS_PILLS = {
     Status.PENDING_STOP: StatusPill(_l("Stopping"), "busy", "hourglass-split"),
     Status.STOP_FAILED: StatusPill(_l("Stop failed"), "bad", "exclamation-triangle"),
 }
+# Of a rock-on that runs, or should; one that ended otherwise shows its exit code.
+PROBLEM_PILLS = {
+    Problem.MISSING: StatusPill(_l("Container missing"), "bad", "exclamation-triangle"),
+    Problem.OUT_OF_MEMORY: StatusPill(_l("Out of memory"), "bad", "exclamation-triangle"),
+    Problem.RESTARTING: StatusPill(_l("Keeps restarting"), "bad", "exclamation-triangle"),
+    Problem.STOPPED: StatusPill(_l("Partly running"), "bad", "exclamation-triangle"),
+    Problem.UNHEALTHY: StatusPill(_l("Unhealthy"), "bad", "exclamation-triangle"),
+    Problem.NOT_ANSWERING: StatusPill(_l("Not answering"), "bad", "exclamation-triangle"),
+    Problem.STARTING: StatusPill(_l("Starting"), "busy", "hourglass-split"),
+}
 _AGE_KEY = "rockonweb.status_age"  # of the request's environment
 PROGRESS_PILLS = {
     Progress.QUEUED: StatusPill(_l("Waiting"), "quiet", "hourglass-split"),
@@ -187,6 +198,8 @@ def status_age() -> str:
 
 
 def _known_status_pill(installation: Installation) -> StatusPill:
+    if installation.status in (Status.EXITED, Status.STARTED) and installation.problem in PROBLEM_PILLS:
+        return replace(PROBLEM_PILLS[installation.problem], detail=installation.status_error)
     if installation.status is Status.EXITED:
         label = gettext(
             "Ended with exit code %(code)s", code="?" if installation.exit_code is None else installation.exit_code

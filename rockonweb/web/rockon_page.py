@@ -81,7 +81,8 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
     rockon_values = (
         rockon.name, rockon.entry.summary, rockon.entry.version, rockon.entry.website, rockon.entry.in_catalogue,
         rockon.has_newer_definition,
-        rockon.state, rockon.status, rockon.exit_code, rockon.status_error, rockon.error, rockon.has_newer_image,
+        rockon.state, rockon.status, rockon.problem, rockon.exit_code, rockon.status_error, rockon.error,
+        rockon.has_newer_image,
     )  # fmt: skip
     candidates = [rockon_item.name for rockon_item in context["succession"].candidates]
     predecessors = [(rockon_item.id, rockon_item.name) for rockon_item in context["predecessors"]]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.status.status import derive_status
+from rockonweb.core.status.status import derive_status, describe_container
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, State, Status, db, transaction
 from rockonweb.work import scheduler
@@ -17,9 +19,10 @@ from rockonweb.work import scheduler
 FactsByContainer = dict[str, ContainerFacts | None]
 
 
-def sync_status(rockon_id: int, docker: Engine | None = None) -> bool:
-    """Store a rock-on's status, derived from its containers. Does nothing where Docker does not answer, or while an
-    operation is queued or runs for the rock-on, which stores the status itself.
+def sync_status(rockon_id: int, docker: Engine | None = None, signals: Mapping[str, int] | None = None) -> bool:
+    """Store a rock-on's status, derived from its containers and the `signals` that they got (see `track_signals`). Does
+    nothing where Docker does not answer, or while an operation is queued or runs for the rock-on, which stores the
+    status itself.
 
     Returns False in the latter case: the caller should sync again later, as the operation may have read older facts.
     """
@@ -34,7 +37,7 @@ def sync_status(rockon_id: int, docker: Engine | None = None) -> bool:
         if installation is not None and scheduler.unfinished_operations(rockon_id):
             return False
         if installation is not None:
-            write_status(installation, facts)
+            write_status(installation, facts, signals)
     return True
 
 
@@ -54,23 +57,31 @@ def inspect_containers(rockon_id: int, docker: Engine | None = None) -> FactsByC
     return {name: facts if facts and facts.rockon == owners[name] else None for name, facts in facts_by_name.items()}
 
 
-def write_status(installation: Installation, facts: FactsByContainer, *, keep_failure: bool = False) -> None:
+def write_status(
+    installation: Installation,
+    facts: FactsByContainer,
+    signals: Mapping[str, int] | None = None,
+    *,
+    keep_failure: bool = False,
+) -> None:
     """Store the facts of a rock-on's containers, and its status, inside the caller's transaction.
 
-    With `keep_failure`, the status of a failed start or stop stays.
+    `signals` are those that containers got since the last time, see `track_signals`. With `keep_failure`, the status of
+    a failed start or stop stays.
     """
     query = select(Container).where(Container.installation_id == installation.id).options(lazyload("*"))
+    facts = dict(facts)
     for container in db.session.scalars(query):
-        container_facts = facts.get(container.name)
+        container.signal = (signals or {}).get(container.name, container.signal)
+        if container_facts := facts.get(container.name):
+            container_facts = facts[container.name] = replace(container_facts, signal=container.signal)
+        observed_container = describe_container(container.name, container_facts)
+        container.problem, container.status_error = observed_container.problem, observed_container.sentence
         container.docker_state = container_facts.state if container_facts else ""
         container.docker_name = container_facts.docker_name if container_facts else ""
         container.exit_code = container_facts.exit_code if container_facts else None
-        container.docker_error = container_facts.error if container_facts else ""
     failed = installation.status in (Status.START_FAILED, Status.STOP_FAILED)
     if installation.state is State.INSTALLED and not (keep_failure and failed):
-        observed = derive_status(facts)
-        installation.status, installation.exit_code, installation.status_error = (
-            observed.status,
-            observed.exit_code,
-            observed.error,
-        )
+        observed = derive_status(facts, page_answers=installation.page_answers)
+        installation.status, installation.exit_code = observed.status, observed.exit_code
+        installation.problem, installation.status_error = observed.problem, observed.error

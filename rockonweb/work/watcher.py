@@ -7,7 +7,7 @@ import math
 import queue as inbox
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from redis.exceptions import RedisError
@@ -16,6 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.config import current_config
 from rockonweb.core.errors import EngineError, RockonwebError
+from rockonweb.core.facts import ContainerEvent
+from rockonweb.core.status.status import track_signals
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
 from rockonweb.work import (
@@ -43,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 def watch_forever() -> None:
     """Watch for ever; reconnects to Docker and Redis after failures."""
-    events: inbox.Queue[str] = inbox.Queue()
+    events: inbox.Queue[ContainerEvent] = inbox.Queue()
     threading.Thread(target=metrics.run_sampler, args=(current_config(),), daemon=True).start()
     monitor = EngineMonitor(current_config())
     threading.Thread(target=monitor.run_forever, daemon=True).start()
@@ -52,6 +54,7 @@ def watch_forever() -> None:
     listener: threading.Thread | None = None
     docker: Engine | None = None
     postponed: set[str] = set()
+    signals: dict[str, int] = {}  # see `track_signals`
     keeper = RunningKeeper()
     while True:
         if docker is None or not monitor.answers:
@@ -61,7 +64,7 @@ def watch_forever() -> None:
                 keeper.note_return()
             listener, last_sync = _start_listening(docker, events), -math.inf
         if docker and time.monotonic() - last_sync > SYNC_SECONDS:
-            postponed = _sync_rockons(docker, None)
+            postponed = _sync_rockons(docker, None, signals)
             last_sync = time.monotonic()
         if docker and time.monotonic() - last_lease > LEASE_CHECK_SECONDS:
             with _log_errors("the lease has to wait"):
@@ -81,8 +84,10 @@ def watch_forever() -> None:
             notification_queue.process_notices()
             db.session.remove()
             last_notice = time.monotonic()
-        changed = postponed | _drain_events(events, ROUND_SECONDS)
-        postponed = _sync_rockons(docker, changed) if docker and changed else set()
+        drained = _drain_events(events, ROUND_SECONDS)
+        signals |= track_signals(drained)
+        changed = postponed | {event.rockon for event in drained}
+        postponed = _sync_rockons(docker, changed, signals) if docker and changed else set()
         if docker and is_master and monitor.answers:
             with _log_errors("what went down with Docker has to wait"):
                 keeper.start_fallen()
@@ -103,7 +108,7 @@ def _connect_engine() -> Engine | None:
         return None  # the monitor reports it
 
 
-def _start_listening(docker: Engine, events: inbox.Queue[str]) -> threading.Thread | None:
+def _start_listening(docker: Engine, events: inbox.Queue[ContainerEvent]) -> threading.Thread | None:
     """Listen to Docker's events from now on, by Docker's clock, so that none is lost while the stream opens."""
     try:
         since = docker.system_time()
@@ -114,35 +119,37 @@ def _start_listening(docker: Engine, events: inbox.Queue[str]) -> threading.Thre
     return listener
 
 
-def _listen_events(docker: Engine, events: inbox.Queue[str], since: int) -> None:
+def _listen_events(docker: Engine, events: inbox.Queue[ContainerEvent], since: int) -> None:
     try:
-        for name in docker.stream_events(since):
-            events.put(name)
+        for event in docker.stream_events(since):
+            events.put(event)
     except Exception as error:
         logger.info("the stream of Docker's events ended: %s", type(error).__name__)
 
 
-def _drain_events(events: inbox.Queue[str], seconds: float) -> set[str]:
-    """Wait for an event up to `seconds`; return the names of all rock-ons with events."""
-    changed: set[str] = set()
+def _drain_events(events: inbox.Queue[ContainerEvent], seconds: float) -> list[ContainerEvent]:
+    """Wait for an event up to `seconds`; return all events."""
+    drained = []
     try:
-        changed.add(events.get(timeout=seconds))
+        drained.append(events.get(timeout=seconds))
         time.sleep(0.1)  # one start causes several events
         while True:
-            changed.add(events.get_nowait())
+            drained.append(events.get_nowait())
     except inbox.Empty:
-        return changed
+        return drained
 
 
-def _sync_rockons(docker: Engine, rockon_names: set[str] | None) -> set[str]:
-    """Sync these rock-ons (None: all); return the names of those with an operation, to be synced later."""
+def _sync_rockons(docker: Engine, rockon_names: set[str] | None, signals: Mapping[str, int]) -> set[str]:
+    """Sync these rock-ons (None: all), with the `signals` that containers got; return the names of those with an
+    operation, to be synced later.
+    """
     query = select(Installation.id, Installation.name).where(Installation.state != State.AVAILABLE)
     if rockon_names is not None:
         query = query.where(Installation.name.in_(rockon_names))
     busy = set()
     with _log_errors("a look at Docker failed"):
         for rockon_id, name in db.session.execute(query).all():
-            if not sync_status.sync_status(rockon_id, docker=docker):
+            if not sync_status.sync_status(rockon_id, docker, signals):
                 busy.add(name)
     return busy
 

@@ -30,6 +30,7 @@ from rockonweb.models import (
     Kind,
     Network,
     Operation,
+    Problem,
     Progress,
     RefreshReport,
     Role,
@@ -156,6 +157,8 @@ def test_a_rockon_has_the_original_s_fields(call: Call, installed: Installation)
         "version": "1",
         "state": "installed",
         "status": "started",
+        "problem": "none",
+        "problem_detail": None,
         "taskid": None,
         "link": "login",
         "website": "",
@@ -177,6 +180,10 @@ def test_states_statuses_tasks_and_errors_are_told(call: Call, installed: Instal
         installed.error = "It failed."
     found = call("GET", f"/rockons/{installed.id}").json or {}
     assert (found["status"], found["error"]) == ("exitcode: 3 error: no luck", "It failed.")
+    with transaction():
+        installed.status, installed.problem, installed.status_error = Status.STARTED, Problem.UNHEALTHY, "not well"
+    found = call("GET", f"/rockons/{installed.id}").get_json()
+    assert (found["status"], found["problem"], found["problem_detail"]) == ("started", "unhealthy", "not well")
     operation = operations.submit_operation(installed, blank_request(Kind.STOP), "ada")
     found = call("GET", f"/rockons/{installed.id}").json or {}
     assert (found["status"], found["taskid"]) == ("pending_stop", str(operation))
@@ -253,14 +260,23 @@ def test_settings_have_the_original_s_fields(call: Call, installed: Installation
     assert shown["networks"] == [
         {"container": second, "container_name": "notes-db", "connection": "garden", "docker_name": "garden"}
     ]
+    well = {"problem": "none", "problem_detail": None}
     assert shown["docker/containers"] == [
-        {"rockon": installed.id, "dimage": "example/notes:latest", "name": "notes", "launch_order": 1, "uid": -1},
+        {
+            "rockon": installed.id,
+            "dimage": "example/notes:latest",
+            "name": "notes",
+            "launch_order": 1,
+            "uid": -1,
+            **well,
+        },
         {
             "rockon": installed.id,
             "dimage": "example/notes-db:latest",
             "name": "notes-db",
             "launch_order": 2,
             "uid": None,
+            **well,
         },
     ]
 

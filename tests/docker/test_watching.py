@@ -243,7 +243,7 @@ def test_an_event_before_the_stream_was_open_is_not_lost(
     since = docker.system_time()
     assert abs(since - time.time()) < 5
     engine.run_docker("kill", "early")  # nobody listens yet
-    assert next(docker.stream_events(since)) == "Early"
+    assert next(docker.stream_events(since)).rockon == "Early"
     docker.close()
 
 
@@ -254,7 +254,7 @@ def test_what_happened_while_an_operation_worked_is_looked_at_after_it(
     instance.install_rockon(rockon)
     docker = connect_engine(config.instance_id(instance.settings))
     operation_id = operations.submit_operation(rockon, blank_request(Kind.STOP), "tester")
-    assert watcher_module._sync_rockons(docker, {"Later"}) == {"Later"}
+    assert watcher_module._sync_rockons(docker, {"Later"}, {}) == {"Later"}
     instance.run_successfully(operation_id)
-    assert watcher_module._sync_rockons(docker, {"Later"}) == set()
+    assert watcher_module._sync_rockons(docker, {"Later"}, {}) == set()
     docker.close()

@@ -6,7 +6,7 @@ from werkzeug.datastructures import MultiDict
 
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
-from rockonweb.models import State, Status
+from rockonweb.models import Problem, State, Status
 from rockonweb.web.catalogue_listing import (
     CatalogueListing,
     CatalogueQuery,
@@ -163,3 +163,11 @@ def test_a_filter_that_is_chosen_can_be_taken_back_also_where_it_finds_nothing(a
 )
 def test_conditions(state: State, status: Status, condition: Condition) -> None:
     assert condition_of(state, status) is condition
+
+
+def test_what_runs_and_is_not_well_counts_as_failed() -> None:
+    mark_installed(add_rockon("Sick"), problem=Problem.UNHEALTHY)
+    mark_installed(add_rockon("Starting"), problem=Problem.STARTING)
+    assert names(see("state=failed")) == ["Sick"]
+    assert names(see("state=running")) == ["Navidrome", "Starting"]
+    assert (Condition.FAILED, 1, False) in see("").conditions

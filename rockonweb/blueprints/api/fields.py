@@ -39,7 +39,7 @@ VISIBLE_ROCKONS = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE
 LOADED_COLUMNS = (
     RockOn.name, RockOn.description, RockOn.version, RockOn.website, RockOn.icon, RockOn.source, RockOn.ports,
     Installation.name, Installation.installed_source, Installation.state, Installation.status, Installation.exit_code,
-    Installation.status_error, Installation.error,
+    Installation.problem, Installation.status_error, Installation.error,
 )  # fmt: skip
 UiPort = Port | SuggestedPort
 
@@ -103,6 +103,8 @@ def _format_rockon(
         "version": installation.entry.version,
         "state": str(installation.state),
         "status": installation.status_text,
+        "problem": str(installation.problem),
+        "problem_detail": installation.status_error or None,
         "taskid": None if task is None else str(task),
         "link": definition.ui.slug or None,
         "website": installation.entry.website,
@@ -146,6 +148,8 @@ def container_fields(installation: Installation) -> list[Fields]:
             "name": container.name,
             "launch_order": container.launch_order,
             "uid": specs[container.name].uid if container.name in specs else None,
+            "problem": str(container.problem),
+            "problem_detail": container.status_error or None,
         }
         for container in installation.containers
     ]

@@ -60,7 +60,8 @@ class HomePage:
     def home_fingerprint(self) -> str:
         """A fingerprint of what can change, capacities rounded, so that a polling page gets only changes."""
         states = [
-            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.has_newer_image,
+            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.problem,
+             card.rockon.exit_code, card.rockon.has_newer_image,
              card.icon, card.link, card.operation, card.newer)
             for card in self.cards
         ]  # fmt: skip
@@ -99,9 +100,9 @@ def build_home_page(hostname: str) -> HomePage:
         select(Operation).options(*_LOAD_OPTIONS).order_by(Operation.id.desc()).limit(MAX_RECENT)
     ).all()
     running = sum(
-        catalogue_listing.condition_of(running_card.rockon.state, running_card.rockon.status)
+        catalogue_listing.condition_of(card.rockon.state, card.rockon.status, card.rockon.problem)
         is catalogue_listing.Condition.RUNNING
-        for running_card in cards
+        for card in cards
     )
     return HomePage(cards, running, collect_alerts(facts), recent, engine, shares, images, memory)
 
@@ -119,7 +120,8 @@ def _program_facts() -> ProgramFacts:
 def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> InstalledApp:
     installation = card.rockon
     has_failed = (
-        catalogue_listing.condition_of(installation.state, installation.status) is catalogue_listing.Condition.FAILED
+        catalogue_listing.condition_of(installation.state, installation.status, installation.problem)
+        is catalogue_listing.Condition.FAILED
     )
     pill = status_pill(installation)
     exit_reason = join_texts(" – ", (str(pill.words), pill.detail or installation.error or "")) if has_failed else ""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.text import t
+from rockonweb.core.facts import ContainerEvent, ContainerFacts
+from rockonweb.core.text import TranslatableText, t
 
 MISSING_CODE = -1  # instead of an exit code: a container does not exist
+SETTLED_SECONDS = 60  # that a container must run after Docker restarted it, to count as running again
+SIGNAL_BASE = 128  # an exit code above it: a signal ended the process
+SIGNAL_NAMES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+
+ENDING_SIGNALS = (2, 3, 6, 9, 15)  # SIGINT, SIGQUIT, SIGABRT, SIGKILL, SIGTERM: those that stop an app
 
 
 class Status(enum.StrEnum):
@@ -24,13 +29,60 @@ class Status(enum.StrEnum):
     EXITED = "exited"
 
 
+class Problem(enum.StrEnum):
+    """What is wrong with a container, or with a rock-on, that should run; the worst comes first."""
+
+    MISSING = "missing"
+    OUT_OF_MEMORY = "out_of_memory"
+    ENDED = "ended"
+    RESTARTING = "restarting"  # by Docker, again and again
+    STOPPED = "stopped"  # while other containers of the rock-on run
+    UNHEALTHY = "unhealthy"  # by its own health check
+    NOT_ANSWERING = "not_answering"  # its page, though it runs
+    STARTING = "starting"  # by its own health check: not wrong, but not well yet
+    NONE = "none"
+
+    @property
+    def is_down(self) -> bool:
+        """Whether a rock-on with it does not do what it should."""
+        return self not in (Problem.STARTING, Problem.NONE)
+
+
+_EXITED = (Problem.MISSING, Problem.OUT_OF_MEMORY, Problem.ENDED, Problem.RESTARTING, Problem.STOPPED)
+
+
+@dataclass(frozen=True)
+class ObservedProblem:
+    """What is wrong with a container, as a sentence; blank where nothing is."""
+
+    problem: Problem = Problem.NONE
+    sentence: TranslatableText | str = ""
+
+
 @dataclass(frozen=True)
 class ObservedStatus:
-    """The status of a rock-on as its containers show it."""
+    """The status of a rock-on as its containers show it, with its worst problem and the container that has it."""
 
     status: Status
     exit_code: int | None = None
     error: str = ""
+    problem: Problem = Problem.NONE
+    container: str = ""
+
+
+def track_signals(events: Iterable[ContainerEvent]) -> dict[str, int]:
+    """Return by container the signal that was sent to it through Docker last, 0 where it was started after that.
+
+    It is how a container that somebody stopped is told from one that crashed. Containers without such events are left
+    out, and signals that apps take as messages do not count.
+    """
+    signals = {}
+    for event in events:
+        if event.action == "start":
+            signals[event.container] = 0
+        elif event.action == "kill" and event.signal in ENDING_SIGNALS:
+            signals[event.container] = event.signal
+    return signals
 
 
 def is_completed(facts: ContainerFacts) -> bool:
@@ -38,36 +90,86 @@ def is_completed(facts: ContainerFacts) -> bool:
     return facts.state == "exited" and facts.exit_code == 0 and facts.restart_policy in ("", "no")
 
 
-def derive_status(containers: Mapping[str, ContainerFacts | None]) -> ObservedStatus:
+def describe_container(name: str, facts: ContainerFacts | None) -> ObservedProblem:
+    """Return what is wrong with a container by itself; None stands for one that does not exist.
+
+    Nothing is with one that was stopped: whether it should run shows only beside the others.
+    """
+    if facts is None:
+        return ObservedProblem(Problem.MISSING, t("the container %(name)s does not exist", name=name))
+    if facts.state == "restarting" or (facts.state == "running" and _was_just_restarted(facts)):
+        return ObservedProblem(Problem.RESTARTING, _restarts_sentence(facts))
+    crashed = facts.state == "exited" and facts.exit_code != 0 and facts.restart_policy in ("", "no", "on-failure")
+    if facts.state == "dead" or (crashed and not facts.signal) or (facts.state == "created" and facts.error):
+        problem = Problem.OUT_OF_MEMORY if facts.out_of_memory else Problem.ENDED
+        return ObservedProblem(problem, _end_sentence(facts))
+    if facts.state == "running" and facts.health == "unhealthy":
+        sentence = t("the container %(name)s is unhealthy according to its own health check", name=name)
+        return ObservedProblem(Problem.UNHEALTHY, sentence)
+    if facts.state == "running" and facts.health == "starting":
+        sentence = t("the container %(name)s has not passed its own health check yet", name=name)
+        return ObservedProblem(Problem.STARTING, sentence)
+    return ObservedProblem()
+
+
+def derive_status(
+    containers: Mapping[str, ContainerFacts | None], *, page_answers: bool | None = None
+) -> ObservedStatus:
     """Return the status of a rock-on from all of its containers; None stands for one that does not exist.
 
-    Completed containers are left out. The worst of the others counts, not the last one.
+    Completed containers are left out. The worst of the others counts, not the last one. `page_answers`: whether its
+    page does, None where that is unknown.
     """
-    missing = [name for name, facts in containers.items() if facts is None]
-    long_running = [facts for facts in containers.values() if facts and not is_completed(facts)]
-    if missing:
-        return ObservedStatus(Status.EXITED, MISSING_CODE, t("the container %(name)s does not exist", name=missing[0]))
-    for facts in long_running:
-        crashed = facts.state == "exited" and facts.exit_code != 0 and facts.restart_policy in ("", "no", "on-failure")
-        if facts.state in ("restarting", "dead") or crashed or (facts.state == "created" and facts.error):
-            return ObservedStatus(Status.EXITED, facts.exit_code, _exit_message(facts))
-    not_running = [facts for facts in long_running if facts.state != "running"]
-    if not_running and len(not_running) < len(long_running):
-        return ObservedStatus(
-            Status.EXITED,
-            not_running[0].exit_code,
-            t("the container %(name)s is %(state)s", name=not_running[0].name, state=_state_text(not_running[0])),
+    long_running = {name: facts for name, facts in containers.items() if not (facts and is_completed(facts))}
+    problems = {name: describe_container(name, facts) for name, facts in long_running.items()}
+    not_running = [facts for facts in long_running.values() if facts and facts.state != "running"]
+    if len(not_running) < len(long_running):
+        for facts in not_running:
+            if problems[facts.name].problem is Problem.NONE:
+                problems[facts.name] = ObservedProblem(Problem.STOPPED, _stopped_sentence(facts))
+    order = list(Problem)
+    worst = min(problems, key=lambda name: order.index(problems[name].problem), default="")
+    observed = problems.get(worst, ObservedProblem())
+    worst_facts = long_running.get(worst)
+    if observed.problem in _EXITED and (not_running or worst_facts is None):
+        exit_code = worst_facts.exit_code if worst_facts else MISSING_CODE
+        return ObservedStatus(Status.EXITED, exit_code, observed.sentence, observed.problem, worst)
+    if not_running or not long_running:
+        return ObservedStatus(Status.STOPPED)
+    if page_answers is False and order.index(Problem.NOT_ANSWERING) < order.index(observed.problem):
+        sentence = t("its page does not answer any more, although its containers are running")
+        return ObservedStatus(Status.STARTED, error=sentence, problem=Problem.NOT_ANSWERING)
+    container = worst if observed.problem is not Problem.NONE else ""
+    return ObservedStatus(Status.STARTED, None, observed.sentence, observed.problem, container)
+
+
+def _was_just_restarted(facts: ContainerFacts) -> bool:
+    return facts.restarts > 0 and facts.up_seconds is not None and facts.up_seconds < SETTLED_SECONDS
+
+
+def _restarts_sentence(facts: ContainerFacts) -> TranslatableText:
+    if facts.out_of_memory:
+        return t("the container %(name)s runs out of memory and is restarted again and again", name=facts.name)
+    if facts.restarts > 1:
+        return t(
+            "the container %(name)s keeps stopping and restarting: %(n)s times so far, last with exit code %(code)s",
+            name=facts.name,
+            n=facts.restarts,
+            code=facts.exit_code,
         )
-    return ObservedStatus(Status.STARTED if long_running and not not_running else Status.STOPPED)
+    return t("the container %(name)s keeps stopping and restarting", name=facts.name)
 
 
-def _exit_message(facts: ContainerFacts) -> str:
+def _end_sentence(facts: ContainerFacts) -> TranslatableText | str:
     if facts.error:
         return facts.error
-    if facts.state == "restarting":
-        return t("the container %(name)s keeps stopping and restarting", name=facts.name)
+    if facts.out_of_memory:
+        return t("the container %(name)s was killed because its memory was used up", name=facts.name)
+    if signal := SIGNAL_NAMES.get(facts.exit_code - SIGNAL_BASE):
+        return t("the container %(name)s was killed by the signal %(signal)s", name=facts.name, signal=signal)
     return t("the container %(name)s has ended", name=facts.name)
 
 
-def _state_text(facts: ContainerFacts) -> str:
-    return {"exited": t("stopped"), "created": t("not started")}.get(facts.state, facts.state)
+def _stopped_sentence(facts: ContainerFacts) -> TranslatableText:
+    state = {"exited": t("stopped"), "created": t("not started")}.get(facts.state, facts.state)
+    return t("the container %(name)s is %(state)s", name=facts.name, state=state)

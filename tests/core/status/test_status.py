@@ -1,9 +1,19 @@
 """What the containers say of their rock-on."""
 
+from dataclasses import replace
+
 import pytest
 
-from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.status.status import ObservedStatus, Status, derive_status, is_completed
+from rockonweb.core.facts import ContainerEvent, ContainerFacts
+from rockonweb.core.status.status import (
+    ObservedStatus,
+    Problem,
+    Status,
+    derive_status,
+    describe_container,
+    is_completed,
+    track_signals,
+)
 
 KEPT_UP = "unless-stopped"
 
@@ -84,3 +94,93 @@ def test_an_unhealthy_one_names_the_container_and_its_exit_code(
 )
 def test_completed_is_status_0_and_no_restarts(one: ContainerFacts, is_it: bool) -> None:
     assert is_completed(one) is is_it
+
+
+# -- what is wrong ------------------------------------------------------------------------------------------------
+
+
+def problem_of(one: ContainerFacts | None) -> tuple[str, str]:
+    found = describe_container("app", one)
+    return str(found.problem), found.sentence
+
+
+@pytest.mark.parametrize(
+    ("one", "problem", "sentence"),
+    [
+        (None, "missing", "the container app does not exist"),
+        (facts(), "none", ""),
+        (replace(facts(), health="healthy"), "none", ""),
+        (replace(facts(), health="starting"), "starting", "the container app has not passed its own health check yet"),
+        (
+            replace(facts(), health="unhealthy"),
+            "unhealthy",
+            "the container app is unhealthy according to its own health check",
+        ),
+        (facts(state="exited", code=3, policy="no"), "ended", "the container app has ended"),
+        (facts(state="exited", code=139, policy="no"), "ended", "the container app was killed by the signal SIGSEGV"),
+        (
+            replace(facts(state="exited", code=137, policy="no"), out_of_memory=True),
+            "out_of_memory",
+            "the container app was killed because its memory was used up",
+        ),
+        # Somebody sent the signal by Docker: it was stopped, and did not crash.
+        (replace(facts(state="exited", code=137, policy="no"), signal=9), "none", ""),
+        (
+            replace(facts(state="restarting", code=7), restarts=4),
+            "restarting",
+            "the container app keeps stopping and restarting: 4 times so far, last with exit code 7",
+        ),
+        # Between two ends it runs, and is not well for that.
+        (
+            replace(facts(), restarts=1, up_seconds=2.0),
+            "restarting",
+            "the container app keeps stopping and restarting",
+        ),
+        (replace(facts(), restarts=9, up_seconds=3600.0), "none", ""),
+        (
+            replace(facts(state="restarting", code=137), restarts=2, out_of_memory=True),
+            "restarting",
+            "the container app runs out of memory and is restarted again and again",
+        ),
+    ],
+)
+def test_each_container_says_what_is_wrong_with_it(one: ContainerFacts | None, problem: str, sentence: str) -> None:
+    assert problem_of(one) == (problem, sentence)
+
+
+def test_an_unhealthy_rock_on_has_started_and_names_its_container() -> None:
+    found = seen(facts("a"), replace(facts("b"), health="unhealthy"))
+    assert (found.status, found.exit_code, found.problem, found.container) == (
+        Status.STARTED,
+        None,
+        Problem.UNHEALTHY,
+        "b",
+    )
+    assert found.error == "the container b is unhealthy according to its own health check"
+
+
+def test_the_worst_problem_counts() -> None:
+    unhealthy, starting = replace(facts("a"), health="unhealthy"), replace(facts("b"), health="starting")
+    assert seen(starting, unhealthy).problem is Problem.UNHEALTHY
+    assert seen(unhealthy, facts("c", "exited")).problem is Problem.STOPPED
+    assert seen(unhealthy, facts("c", "exited"), facts("d", "exited", 1, policy="no")).container == "d"
+    again = replace(facts("e"), restarts=2, up_seconds=1.0)
+    assert (seen(again).status, seen(again, facts("c", "exited")).status) == (Status.STARTED, Status.EXITED)
+
+
+def test_a_page_that_stopped_answering_counts_while_the_containers_run() -> None:
+    found = derive_status({"app": facts("app")}, page_answers=False)
+    assert (found.status, found.problem) == (Status.STARTED, Problem.NOT_ANSWERING)
+    assert derive_status({"app": facts("app")}, page_answers=True) == ObservedStatus(Status.STARTED)
+    assert derive_status({"app": facts("app", "exited")}, page_answers=False) == ObservedStatus(Status.STOPPED)
+    unhealthy = {"app": replace(facts("app"), health="unhealthy")}
+    assert derive_status(unhealthy, page_answers=False).problem is Problem.UNHEALTHY
+
+
+def test_signals_through_docker_count_until_the_next_start() -> None:
+    def event(action: str, signal: int = 0, container: str = "app") -> ContainerEvent:
+        return ContainerEvent("App", container, action, signal)
+
+    assert track_signals([event("kill", 15), event("die"), event("stop")]) == {"app": 15}
+    assert track_signals([event("kill", 9), event("die"), event("start")]) == {"app": 0}
+    assert track_signals([event("kill", 1), event("oom"), event("die", container="b")]) == {}

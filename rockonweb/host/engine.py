@@ -1,8 +1,9 @@
 """The Docker Engine. Only this module and its base classes (connection, images, networks, leases) talk to it.
 
-Reads, pulls, logs, events and networks go through the Docker SDK; containers are created by the docker command line,
-because definitions may pass any option of `docker run`. Only containers of the rock-on that the connection is for are
-changed; for any other, methods raise EngineError, as they do (EngineUnreachable) where Docker does not answer.
+Reads, pulls, logs, events and networks go through the Docker SDK. Definitions may pass any option of `docker run`:
+containers whose options `create_request` does not know are created by the docker command line, others without it. Only
+containers of the rock-on that the connection is for are changed; for any other, methods raise EngineError, as they do
+(EngineUnreachable) where Docker does not answer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ from rockonweb.core.containers.argv import (
 )
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.cli_env import affects_docker_cli, docker_cli_env
+from rockonweb.core.docker.create_request import create_request
 from rockonweb.core.docker.daemon_settings import DockerSettings, LogOptions, parse_log_options, parse_settings
 from rockonweb.core.docker.disk_usage import DockerUsage, parse_usage
 from rockonweb.core.docker.error_messages import explain_pull, is_client_failure
@@ -64,6 +67,11 @@ PORT_ATTEMPTS, PORT_PAUSE = 3, 1.0  # seconds between attempts
 READY_PAUSE = 1.0  # seconds between two checks whether a container is ready, at most
 EVENTS_TIMEOUT = 10 * 365 * 24 * 3600  # seconds; there may be no event for months
 ANONYMOUS_NAME = re.compile(r"[0-9a-f]{64}")  # how Docker names anonymous volumes
+
+CLI_SETTINGS = {
+    "DOCKER_CONTENT_TRUST",
+    "DOCKER_DEFAULT_PLATFORM",
+}  # variables that change what `docker create` asks for
 
 _RUN_ONLY_OPTIONS = ("detach", "detach-keys", "sig-proxy")
 
@@ -315,7 +323,25 @@ class Engine(Networks, Images, Leases):
         if container:
             self._require_own(container)
             return  # created already by this operation or an earlier one of this rock-on: safe to repeat
-        self._run_docker_command(docker_create_argv(argv, operation), argv)
+        create_argv = docker_create_argv(argv, operation)
+        if not self._create_by_request(create_argv, name):
+            self._run_docker_command(create_argv, argv)
+
+    def _create_by_request(self, create_argv: Argv, name: str) -> bool:
+        """Create a container as the docker command would, without starting its process. Returns False where it is left
+        to that: for its options, its own settings, or because the engine refuses, which the command tells in its words.
+        """
+        body = create_request(create_argv)
+        api: Any = self._api
+        if body is None or CLI_SETTINGS & os.environ.keys() or api._general_configs.get("proxies"):
+            return False
+        send = partial(api._post_json, api._url("/containers/create"), body, params={"name": name})
+        with translate_errors(name):
+            try:
+                api._raise_for_status(self.waiter.call(partial(send, timeout=COMMAND_TIMEOUT)))
+            except APIError:
+                return False
+        return True
 
     def run_once(self, argv: Argv, seconds: int = COMMAND_TIMEOUT) -> str:
         """Run a container to its end; return its stdout and stderr, secrets masked."""

@@ -258,7 +258,7 @@ def explain_failing_roles(failing: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 MISSING_COMMAND = (
-    t("The docker command is missing: no app can be installed."),
+    t("The docker command is missing: not every app can be installed."),
     t("Install the package docker-cli; where there is none, as on Debian 12, it is part of docker.io."),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import psutil
 from redis import Redis
@@ -16,6 +17,8 @@ from rockonweb.work import queue
 
 STATUS_KEY = "rockonweb:engine"
 STATUS_LIFETIME = 30  # seconds; the watcher publishes every few
+POOL_KEY = "rockonweb:workers"
+POOL_LIFETIME = 30  # seconds; the supervisor publishes three times as often
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,23 @@ def queue_alive() -> bool:
     return True
 
 
+def publish_pool(redis: Redis, workers: int) -> None:
+    """Store, for POOL_LIFETIME, that so many workers are started for jobs that wait. Called by the supervisor. Raises
+    RedisError.
+    """
+    redis.set(POOL_KEY, workers, ex=POOL_LIFETIME)
+
+
 def count_workers(redis: Redis | None = None) -> int | None:
-    """Return the number of live workers that serve all jobs, not only the quick ones; None where Redis is down."""
+    """Return the number of workers that serve all jobs, not only the quick ones: those that live or, where there are
+    none, those that are started once a job waits. None where Redis is down.
+    """
     try:
-        return sum(queue.NAME in names for names in listening_workers(redis).values())
+        living = sum(queue.NAME in names for names in listening_workers(redis).values())
+        started: Any = (redis or queue.redis_connection()).get(POOL_KEY)
     except RedisError:
         return None
+    return living or int(started or 0)
 
 
 def listening_workers(redis: Redis | None = None) -> dict[str, list[str]]:

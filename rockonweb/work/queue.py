@@ -103,6 +103,14 @@ def waiting_jobs(connection: Redis | None = None) -> set[str]:
         raise unreachable_error(error) from None
 
 
+def count_waiting(redis: Redis) -> int:
+    """Return the number of jobs that no worker has started. Raises RedisError."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for name in QUEUE_NAMES:
+            pipeline.llen(f"{Queue.redis_queue_namespace_prefix}{name}")
+        return sum(pipeline.execute())
+
+
 def ping() -> dict[str, Any]:
     """Return the server's version as `{"version": …}`. Raises QueueUnreachable."""
     try:

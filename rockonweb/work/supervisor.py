@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import json
+import math
 import os
 import shutil
 import signal
@@ -56,6 +57,7 @@ RELEASE_SECONDS = 2  # at the end, for each of Docker's answers
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is restarted; doubled each time
 STEADY_SECONDS = 60  # a role that lived longer is restarted after the first pause again
 MAX_REPORT_BYTES = 1_000_000  # of what a role writes about its end
+PUBLISH_SECONDS = heartbeat.POOL_LIFETIME / 3
 SETTLED_SECONDS = 10  # a role that lives longer no longer counts as failing
 
 
@@ -97,12 +99,13 @@ def run_supervisor(app: Flask) -> int:
 
 
 class _Supervisor:
-    """The parent process of the roles. It keeps no connection open, as its forks would share it."""
+    """The parent process of the roles. Its one connection, to the queue server, is not used by its forks."""
 
     def __init__(self, app: Flask, settings: config.Config, listener: socket.socket) -> None:
         self.app, self.settings = app, settings
         self.ending = False
         self.failing: dict[str, str] = {}  # the stored reasons
+        self.redis, self.published = queue.connect_redis(settings), -math.inf
         fd = listener.fileno()
         self.roles = [] if settings.redis_url else [_queue_server_role(settings)]
         self.roles += [
@@ -138,9 +141,7 @@ class _Supervisor:
             for role in self.roles:
                 if not role.pid and time.monotonic() >= role.due and not self.ending and self._may_start(role):
                     self._start_role(role)
-            place = worker_pool.choose_next([self._worker_state(place) for place in range(len(self.workers))])
-            if place is not None and not self.ending and self._may_start(self.workers[place]):
-                self._start_role(self.workers[place])
+            self._start_workers()
             if not announced and (announced := self._announce_ready(time.monotonic() > deadline)):
                 continue
             time.sleep(0.1)
@@ -148,11 +149,26 @@ class _Supervisor:
         failing_roles.store_failing_roles(self.settings, {})
         return 0
 
+    def _start_workers(self) -> None:
+        """Start workers for the jobs that wait; tell from time to time that this is done."""
+        try:
+            if time.monotonic() - self.published > PUBLISH_SECONDS:
+                heartbeat.publish_pool(self.redis, self.settings.workers)
+                self.published = time.monotonic()
+            waiting = queue.count_waiting(self.redis)
+        except RedisError:
+            return  # the watcher and the pages report it
+        while not self.ending:
+            place = worker_pool.choose_next([self._worker_state(place) for place in range(len(self.workers))], waiting)
+            if place is None:
+                return
+            self._start_role(self.workers[place])
+
     def _run_worker(self, place: int) -> None:
         roles.run_worker(
             self.app,
             quick_only=place == self.settings.workers,
-            idle_seconds=worker_pool.IDLE_SECONDS if place else None,
+            idle_seconds=worker_pool.IDLE_SECONDS,
             tell_busy=partial(self.busy.__setitem__, place),
         )
 
@@ -271,11 +287,7 @@ class _Supervisor:
 
     def _read_docker_hint(self) -> str:
         """Return what the watcher has found is to be done about Docker."""
-        redis = queue.connect_redis(self.settings)
-        try:
-            return heartbeat.read_status(redis).message
-        finally:
-            redis.close()
+        return heartbeat.read_status(self.redis).message
 
 
 def print_line(line: str) -> None:

@@ -1,8 +1,8 @@
-"""Which workers `rockonweb up` runs: one that waits for a job, and others only while there are jobs.
+"""Which workers `rockonweb up` runs: only as many as there are jobs, and none at rest.
 
-Each process takes memory, and on most days there is nothing to do. Once a worker has a job, the next one is started,
-up to the configured number; when all have one, another is started that serves the quick queue alone. All but the first
-one end when they have been idle for a while; where none is left that waits, one is started again.
+Each process takes memory, and on most days there is nothing to do. For jobs that wait, workers are started, up to the
+configured number; when all have a job, another is started that serves the quick queue alone. They are forked from a
+process that has all they need, in hundredths of a second, and end when they have been idle for a while.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import mmap
 from collections.abc import Sequence
 from enum import Enum
 
-IDLE_SECONDS = 300  # after which a worker without a job ends
+IDLE_SECONDS = 30  # after which a worker without a job ends
 
 
 class WorkerState(Enum):
@@ -23,17 +23,19 @@ class WorkerState(Enum):
     LOST = "lost"  # it died and is started again later, or it is stopped
 
 
-def choose_next(states: Sequence[WorkerState]) -> int | None:
-    """Return the place where a worker is to be started now; None where one waits already, or all places are taken.
+def choose_next(states: Sequence[WorkerState], waiting: int) -> int | None:
+    """Return the place where a worker is to be started now, while so many jobs are waiting; None where the free workers
+    take them, or all places are taken.
 
     `states` are in the order in which the places are filled; the last one is the quick worker's.
     """
     *full, quick = states
-    if WorkerState.FREE in full:
+    free = full.count(WorkerState.FREE)
+    if free >= waiting:
         return None
     if WorkerState.ABSENT in full:
         return full.index(WorkerState.ABSENT)
-    return len(full) if quick is WorkerState.ABSENT else None
+    return len(full) if quick is WorkerState.ABSENT and not free else None
 
 
 class BusyFlags:

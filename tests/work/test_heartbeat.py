@@ -45,3 +45,12 @@ def test_what_cannot_be_read_of_the_engine_is_unknown(redis: Redis, stored: str)
 def test_what_another_version_tells_of_the_engine_is_read_as_far_as_it_is_known(redis: Redis) -> None:
     redis.set(heartbeat.STATUS_KEY, '{"reachable": true, "version": "29.0", "newer": [1]}')
     assert heartbeat.engine_status() == heartbeat.EngineStatus(True, version="29.0")
+
+
+def test_workers_that_are_started_for_jobs_count_where_none_lives(redis: Redis) -> None:
+    assert heartbeat.count_workers() == 0
+    heartbeat.publish_pool(redis, 3)
+    assert heartbeat.count_workers() == 3
+    assert 0 < redis.ttl(heartbeat.POOL_KEY) <= heartbeat.POOL_LIFETIME  # a supervisor that hangs counts no longer
+    register(redis, "alive", socket.gethostname(), os.getpid())
+    assert heartbeat.count_workers() == 1

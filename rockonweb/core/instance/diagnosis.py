@@ -227,7 +227,7 @@ def diagnose_roles(
             "workers", "fail", t("None is running: nothing is installed, started or stopped."), start_hint
         )
     else:
-        sentence = t("%(count)s running; up to %(most)s when there is work.", count=workers, most=max(most, workers))
+        sentence = t("Up to %(most)s run while there is work.", most=max(most, workers))
         workers_result = CheckResult("workers", "ok", sentence)
     if watcher is None:
         watcher_result = CheckResult("watcher", "warn", unknown_sentence)

@@ -21,7 +21,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from rockonweb import config, create_app
-from rockonweb.core.errors import BadInput, RockonwebError, wrap_os_error
+from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.invisible import EscapingStream
 from rockonweb.work import instance_files
 
@@ -44,24 +44,11 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
     except Exception as error:
-        if problem := _explain_exception(error):
+        from rockonweb.work.roles import describe_error
+
+        if problem := describe_error(error):
             exit_with_error(problem)
         raise
-
-
-def _explain_exception(error: Exception) -> RockonwebError | None:
-    """Return what a user can understand of an error of the system, the database or the queue; None for a bug."""
-    from redis.exceptions import RedisError
-    from sqlalchemy.exc import DBAPIError
-
-    from rockonweb.models.base import wrap_database_error
-    from rockonweb.work.queue import unreachable_error
-
-    if isinstance(error, DBAPIError):
-        return wrap_database_error(error)
-    if isinstance(error, RedisError):
-        return unreachable_error(error)
-    return wrap_os_error(error) if isinstance(error, OSError) else None
 
 
 def exit_with_error(error: RockonwebError) -> NoReturn:

@@ -18,7 +18,7 @@ from rockonweb.core.errors import BadInput, RockonwebError
 
 UMASK = 0o077
 _CHOOSE_ANOTHER = "Is its disk read-only or full? Name a folder that you may write to by ROCKONWEB_INSTANCE."
-PRIVATE_FILES = (".env", "secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock", "failing-roles.json*")
+PRIVATE_FILES = (".env", "secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock", "failing-roles*")
 PRIVATE_FOLDERS = ("icons", "locks", "redis", "tls")
 GROUP_AND_OTHERS = 0o077  # permission bits of group and others
 

@@ -1,4 +1,6 @@
-"""The long-running processes (roles): web, worker, watcher. Each runs alone or as a child of `rockonweb up`."""
+"""The long-running roles: web, worker, watcher. Each runs alone or as a child of `rockonweb up`, where the watcher is a
+thread of the web server's process.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +8,33 @@ import ctypes
 import logging
 import os
 import signal
+import threading
+import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from flask import Flask
+from redis.exceptions import RedisError
 from rq import Worker
+from sqlalchemy.exc import DBAPIError
 
 from rockonweb.config import Config
-from rockonweb.core.errors import RockonwebError
+from rockonweb.core.errors import RockonwebError, wrap_os_error
 from rockonweb.core.invisible import one_line
+from rockonweb.core.text import t
 from rockonweb.migrations import upgrade
 from rockonweb.models import db
-from rockonweb.work import queue, watcher, web_server
+from rockonweb.models.base import wrap_database_error
+from rockonweb.work import failing_roles, queue, watcher, web_server
+from rockonweb.work.engine_monitor import EngineMonitor
 
 WORKER_TTL = 45  # seconds; RQ waits 15 less for a job, so a worker without one tells every half minute that it lives
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is restarted; doubled each time
+STEADY_SECONDS = 60  # a role that lived longer is restarted after the first pause again
+SETTLED_SECONDS = 10  # a role that lives longer no longer counts as failing
 PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
 
 
@@ -44,6 +59,26 @@ def forget_connections(app: Flask) -> None:
     with app.app_context():
         db.engine.dispose(close=False)
     app.extensions.pop("redis", None)
+
+
+def describe_error(error: Exception) -> RockonwebError | None:
+    """Return what a user can understand of an error of the system, the database or the queue; None for a bug."""
+    if isinstance(error, RedisError):
+        return queue.unreachable_error(error)
+    if isinstance(error, DBAPIError):
+        return wrap_database_error(error)
+    if isinstance(error, OSError):
+        return wrap_os_error(error)
+    return error if isinstance(error, RockonwebError) else None
+
+
+def explain_end(error: Exception) -> tuple[str, str]:
+    """Return why a role ended by an error, and for a bug its traceback for the log: it may have a secret, which pages
+    must not show.
+    """
+    if problem := describe_error(error):
+        return problem.message_with_hint, ""
+    return t("%(kind)s; the log of Rockonweb has more.", kind=type(error).__name__), traceback.format_exc()
 
 
 def serve_web(app: Flask, socket_fd: int | None = None) -> None:
@@ -126,4 +161,40 @@ def run_watcher(app: Flask) -> None:
     """Run the watcher until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with app.app_context():
-        watcher.watch_forever()
+        watcher.watch_forever(watcher.start_monitor())
+
+
+def start_watcher_thread(app: Flask) -> None:
+    """Run the watcher in a thread of this process, as long as it lives."""
+    with app.app_context():
+        monitor = watcher.start_monitor()
+    threading.Thread(target=_keep_watching, args=(app, monitor), daemon=True).start()
+
+
+def _keep_watching(app: Flask, monitor: EngineMonitor) -> None:
+    """Start the watcher again when it ends, after a pause that grows; what ends it is told, as it is of processes.
+
+    That the queue does not answer is told by pages and supervisor.
+    """
+    pause, ends, told = FIRST_PAUSE, 0, ""
+    tell = partial(failing_roles.store_failing_roles, app.config["SETTINGS"], starter="web")
+    while True:
+        started, settled = time.monotonic(), threading.Timer(SETTLED_SECONDS, tell, [{}])
+        settled.start()
+        try:
+            with app.app_context():
+                watcher.watch_forever(monitor)
+        except RedisError:
+            pass
+        except Exception as error:
+            reason, details = explain_end(error)
+            if reason != told:
+                print(f"{details}watcher ended and is started again until it stays. The reason: {reason}", flush=True)
+            ends, told = ends + 1, reason
+        settled.cancel()
+        if time.monotonic() - started > STEADY_SECONDS:
+            pause, ends = FIRST_PAUSE, 0
+        with suppress(OSError):  # the terminal has it
+            tell({"watcher": told} if ends > 1 else {})
+        time.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)

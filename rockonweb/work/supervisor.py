@@ -13,7 +13,6 @@ import socket
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,17 +24,15 @@ import psutil
 import requests
 from flask import Flask
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError
 from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import catalog, config, program
 from rockonweb.accounts import instance_key, users
-from rockonweb.core.errors import BadInput, Conflict, RockonwebError, wrap_os_error
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.instance.diagnosis import MISSING_COMMAND
 from rockonweb.core.text import from_stored, t, to_stored
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
-from rockonweb.models.base import wrap_database_error
 from rockonweb.work import (
     failing_roles,
     heartbeat,
@@ -48,17 +45,15 @@ from rockonweb.work import (
     web_server,
     worker_pool,
 )
+from rockonweb.work.roles import FIRST_PAUSE, LONGEST_PAUSE, SETTLED_SECONDS, STEADY_SECONDS
 from rockonweb.work.worker_pool import WorkerState
 
 READY_SECONDS = 60
 QUEUE_SERVER = "queue server"  # a role's name
 END_SECONDS = 10  # between SIGTERM and SIGKILL
 RELEASE_SECONDS = 2  # at the end, for each of Docker's answers
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is restarted; doubled each time
-STEADY_SECONDS = 60  # a role that lived longer is restarted after the first pause again
 MAX_REPORT_BYTES = 1_000_000  # of what a role writes about its end
 PUBLISH_SECONDS = heartbeat.POOL_LIFETIME / 3
-SETTLED_SECONDS = 10  # a role that lives longer no longer counts as failing
 
 
 @dataclass
@@ -72,7 +67,6 @@ class RoleProcess:
     name: str
     start: Callable[[], int]
     read_reason: Callable[[], tuple[str, str]] = lambda: ("", "")
-    needs_queue: bool = False
     failure: str = ""
     ends: int = 0
     pid: int = 0
@@ -106,11 +100,9 @@ class _Supervisor:
         self.ending = False
         self.failing: dict[str, str] = {}  # the stored reasons
         self.redis, self.published = queue.connect_redis(settings), -math.inf
-        fd = listener.fileno()
         self.roles = [] if settings.redis_url else [_queue_server_role(settings)]
         self.roles += [
-            _forked_role(app, "web", lambda: roles.serve_web(app, fd)),
-            _forked_role(app, "watcher", lambda: roles.run_watcher(app)),
+            _forked_role(app, "web", partial(_serve_and_watch, app, listener.fileno())),
         ]
         self.busy = worker_pool.BusyFlags(settings.workers + 1)
         names = [*(f"worker {number}" for number in range(1, settings.workers + 1)), "quick worker"]
@@ -139,7 +131,7 @@ class _Supervisor:
         while not self.ending:
             self._reap_roles()
             for role in self.roles:
-                if not role.pid and time.monotonic() >= role.due and not self.ending and self._may_start(role):
+                if not role.pid and time.monotonic() >= role.due and not self.ending:
                     self._start_role(role)
             self._start_workers()
             if not announced and (announced := self._announce_ready(time.monotonic() > deadline)):
@@ -183,16 +175,12 @@ class _Supervisor:
     def _handle_signal(self, _number: int, _frame: object) -> None:
         self.ending = True
 
-    def _may_start(self, role: RoleProcess) -> bool:
-        """Whether a role has what it needs: without the queue it would only end again, for a reason that is not its."""
-        return not (role.needs_queue and self.queue_server and not self.queue_server.pid)
-
     def _start_role(self, role: RoleProcess) -> None:
         role.started = time.monotonic()
         try:
             role.pid = role.start()
         except (RockonwebError, OSError) as error:
-            self._report_end(role, _describe_error(error).message_with_hint)
+            self._report_end(role, roles.explain_end(error)[0])
 
     def _reap_roles(self) -> None:
         """Reap the roles that died; each is restarted after a pause that grows while it keeps dying.
@@ -342,9 +330,15 @@ def _queue_server_role(settings: config.Config) -> RoleProcess:
     )
 
 
+def _serve_and_watch(app: Flask, socket_fd: int) -> None:
+    """Serve the pages and watch Docker, in one process: each of them has memory of its own for what both import."""
+    roles.start_watcher_thread(app)
+    roles.serve_web(app, socket_fd)
+
+
 def _forked_role(app: Flask, name: str, work: Callable[[], None]) -> RoleProcess:
     report = tempfile.TemporaryFile()  # noqa: SIM115 - of this process and its forks, as long as they run
-    return RoleProcess(name, lambda: _fork_role(app, work, report), lambda: _read_report(report), name != "web")
+    return RoleProcess(name, lambda: _fork_role(app, work, report), lambda: _read_report(report))
 
 
 def _fork_role(app: Flask, work: Callable[[], None], report: IO[bytes] | None = None) -> int:
@@ -374,12 +368,9 @@ def _run_and_exit(work: Callable[[], None], report: IO[bytes] | None = None) -> 
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
-    except (RockonwebError, OSError, DBAPIError, RedisError) as error:
-        problem = _describe_error(error)
-        reason, status = problem.message_with_hint, problem.exit_status
-    except Exception as error:  # a bug; its text may contain a secret, which pages must not show
-        reason = t("%(kind)s; the log of Rockonweb has more.", kind=type(error).__name__)
-        details = traceback.format_exc()
+    except Exception as error:
+        problem, (reason, details) = roles.describe_error(error), roles.explain_end(error)
+        status = problem.exit_status if problem else 1
     finally:
         if report and reason:
             os.pwrite(report.fileno(), json.dumps([to_stored(reason), details]).encode(), 0)
@@ -405,14 +396,6 @@ def _describe_status(status: int) -> str:
     if code < 0:
         return t("It was ended by the signal %(number)s.", number=-code)
     return t("Exit status %(status)s; the log of Rockonweb may have more.", status=code)
-
-
-def _describe_error(error: RockonwebError | OSError | DBAPIError | RedisError) -> RockonwebError:
-    if isinstance(error, RedisError):
-        return queue.unreachable_error(error)
-    if isinstance(error, DBAPIError):
-        return wrap_database_error(error)
-    return wrap_os_error(error) if isinstance(error, OSError) else error
 
 
 def _is_stopped(pid: int) -> bool:

@@ -43,12 +43,17 @@ NOTICE_SECONDS = 30  # between two checks for trouble to notify of, and for noti
 logger = logging.getLogger(__name__)
 
 
-def watch_forever() -> None:
-    """Watch for ever; reconnects to Docker and Redis after failures."""
-    events: inbox.Queue[ContainerEvent] = inbox.Queue()
+def start_monitor() -> EngineMonitor:
+    """Start the threads that ask Docker, and return the one that says whether it answers."""
     threading.Thread(target=metrics.run_sampler, args=(current_config(),), daemon=True).start()
     monitor = EngineMonitor(current_config())
     threading.Thread(target=monitor.run_forever, daemon=True).start()
+    return monitor
+
+
+def watch_forever(monitor: EngineMonitor) -> None:
+    """Watch for ever; reconnects to Docker and Redis after failures."""
+    events: inbox.Queue[ContainerEvent] = inbox.Queue()
     last_sync = last_recovery = last_update = last_notice = last_trim = last_lease = -math.inf
     is_master = True
     listener: threading.Thread | None = None

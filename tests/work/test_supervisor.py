@@ -67,19 +67,15 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_the_roles_are_web_workers_watcher_and_the_queues_server_unless_there_is_one(
+def test_the_roles_are_web_workers_and_the_queues_server_unless_there_is_one(
     settings: config.Config,
 ) -> None:
     with socket.socket() as listener:
         ours = supervisor._Supervisor(Flask("none"), replace(settings, workers=2), listener)
         theirs = supervisor._Supervisor(Flask("none"), replace(settings, redis_url="redis://x"), listener)
-    assert [role.name for role in ours.roles] == [
-        "queue server",
-        "web",
-        "watcher",
-    ]
+    assert [role.name for role in ours.roles] == ["queue server", "web"]
     assert [role.name for role in ours.workers] == ["worker 1", "worker 2", "quick worker"]
-    assert [role.name for role in theirs.roles] == ["web", "watcher"]
+    assert [role.name for role in theirs.roles] == ["web"]
 
 
 def test_a_role_that_dies_is_started_again_with_a_growing_pause(
@@ -162,22 +158,13 @@ def test_a_role_that_raises_gives_its_reason_and_a_bug_its_traceback_once(
     assert isinstance(known["worker 1"], TranslatableText)
 
 
-def test_what_needs_the_queue_waits_for_its_server(over: Callable[..., Any]) -> None:
-    server, web = RoleProcess("queue server", child(SLEEPS)), RoleProcess("web", child(SLEEPS))
-    worker = RoleProcess("worker 1", child(SLEEPS), needs_queue=True)
-    one = over(server, web, worker)
-    assert [one._may_start(role) for role in (server, web, worker)] == [True, True, False]
-    one._start_role(server)
-    assert one._may_start(worker)
-
-
 def test_what_a_supervisor_that_is_gone_stored_counts_no_longer(settings: config.Config) -> None:
     process = subprocess.Popen(["true"])
     process.wait()
-    path = settings.instance / "failing-roles.json"
-    path.write_text(json.dumps({"supervisor": process.pid, "roles": {"web": "x"}}))
+    path = settings.instance / "failing-roles-supervisor.json"
+    path.write_text(json.dumps({"process": process.pid, "roles": {"web": "x"}}))
     assert read_failing_roles(settings) == {}
-    for damaged in ("", "[]", "{}", '{"supervisor": 1, "roles": 3}'):
+    for damaged in ("", "[]", "{}", '{"process": 1, "roles": 3}'):
         path.write_text(damaged)
         assert read_failing_roles(settings) == {}
 

@@ -26,7 +26,7 @@ from rockonweb.web import rockon_page
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.responses import redirect_to_view, send_download
-from rockonweb.work import handler_tasks, operations
+from rockonweb.work import handler_tasks, known_shares, operations
 
 blueprint = RoleBlueprint("openvpn", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/openvpn")
 
@@ -70,7 +70,7 @@ def download(rockon_id: int) -> ResponseReturnValue:
             )
         instance_facts = HostFacts(instance=get_host().instance)  # for the label of containers; nothing else is needed
         command = openvpn.show_profile(installation.current_definition, instance_facts, client)
-        get_host().shares.refuse_links(docker.paths_to_mount(command))
+        known_shares.prepare_mounts(get_host(), docker.paths_to_mount(command))
         profile = docker.read_once(command)
     reachable_profile = openvpn.with_host_port(profile, installation.current_definition, answers)
     return send_download(reachable_profile, "application/x-openvpn-profile", f'attachment; filename="{client}.ovpn"')

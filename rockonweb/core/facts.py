@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rockonweb.core.command_size import USUAL_COMMAND_LIMIT
 from rockonweb.core.own_container import BlindSpot, Subject
+
+UUID_PREFIX = "UUID="
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,38 @@ class ShareFacts:
     gid: int = 0
     snapshots: bool = False
     nested: tuple[str, ...] = ()
+
+
+class ShareAbsence(enum.StrEnum):
+    """Why the folder that apps have used as a share is not at its path."""
+
+    MISSING = "missing"
+    LINK = "link"
+    OTHER = "other"  # another folder, such as the empty one below a mount point
+
+
+@dataclass(frozen=True)
+class ShareIdentity:
+    """What tells the folder of a share from any other at its path.
+
+    `mark` is the text that Rockonweb attached to it: blank where it has none, None where that can't be read. `device`
+    is the file system's UUID, with UUID_PREFIX, else its type and source; `mount_point` where that is mounted.
+    """
+
+    mark: str | None
+    device: str
+    mount_point: str
+
+    def is_same(self, present: ShareIdentity) -> bool:
+        """Whether what is at the path at present is this one.
+
+        Where marks can be compared, a disk may have another name or mount point than before. A copy of the folder with
+        its mark, on another file system, is another one: it may be what was left below a mount point.
+        """
+        if not self.mark or present.mark is None:
+            return (self.device, self.mount_point) == (present.device, present.mount_point)
+        comparable = self.device.startswith(UUID_PREFIX) and present.device.startswith(UUID_PREFIX)
+        return self.mark == present.mark and (self.device == present.device or not comparable)
 
 
 @dataclass(frozen=True)
@@ -177,6 +212,7 @@ class HostFacts:
     missing_devices: frozenset[str] = frozenset()
     missing_paths: frozenset[str] = frozenset()  # of the definition's required_paths
     missing_folders: frozenset[str] = frozenset()
+    absent_shares: Mapping[str, ShareAbsence] = field(default_factory=dict)  # of those that installed apps use
     places: Mapping[str, SharePathFacts] = field(default_factory=dict)
     new_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     images: Mapping[str, ImageFacts] = field(default_factory=dict)

@@ -27,7 +27,7 @@ from rockonweb.host.addresses import local_addresses as own_addresses
 from rockonweb.host.addresses import reachable_subnets
 from rockonweb.host.clock import is_synchronised
 from rockonweb.host.devices import HostDevice, list_devices
-from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts
+from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts, read_mount_table
 from rockonweb.host.engine import Engine
 from rockonweb.host.environment import time_zone
 from rockonweb.host.host_root import resolve_on_host
@@ -39,7 +39,18 @@ from rockonweb.host.snapshots import Snapshots
 from rockonweb.host.waiting import Waiter
 from rockonweb.models import Installation
 
-__all__ = ["Engine", "Host", "HostDevice", "InspectedImage", "ShareConstraints", "Waiter", "brief_reads", "get_host"]
+__all__ = [
+    "Engine",
+    "Host",
+    "HostDevice",
+    "InspectedImage",
+    "ShareConstraints",
+    "Shares",
+    "Waiter",
+    "brief_reads",
+    "get_host",
+    "read_mount_table",
+]
 
 T = TypeVar("T")
 OWN_SECONDS = 3  # for Docker's answer about Rockonweb's own container, for which a page may wait once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rockonweb.core.docker.disk_usage import Disk
+from rockonweb.core.facts import UUID_PREFIX
 from rockonweb.host import host_root
 
 SUBVOLUME_INODE = 256  # BTRFS_FIRST_FREE_OBJECTID: the inode number of each subvolume's root folder
+UUID_LINKS = "/dev/disk/by-uuid"
 BTRFS_TIMEOUT = 300  # seconds
 
 
@@ -23,10 +26,19 @@ class MountPoint:
     kind: str
     source: str
     device: str  # MAJOR:MINOR
+    root: str = "/"  # what of the file system is mounted there
 
     def is_same_disk(self, other: MountPoint) -> bool:
         """Whether two mounts are of one file system; `device` alone differs between subvolumes of a Btrfs."""
         return self.device == other.device or (self.source.startswith("/dev/") and self.source == other.source)
+
+
+def read_mount_table() -> bytes:
+    """Return the kernel's list of what is mounted as it is, to see whether it has changed."""
+    try:
+        return host_root.OWN_MOUNTS.read_bytes()
+    except OSError:
+        return b""
 
 
 def list_mounts(table: Path = host_root.OWN_MOUNTS) -> list[MountPoint]:
@@ -46,6 +58,7 @@ def list_mounts(table: Path = host_root.OWN_MOUNTS) -> list[MountPoint]:
                     type_fields[0],
                     _unescape_path(type_fields[1]),
                     mount_fields[2],
+                    _unescape_path(mount_fields[3]),
                 )
             )
     return mount_points
@@ -63,11 +76,31 @@ def find_mount(path: Path, mount_points: list[MountPoint]) -> MountPoint | None:
     return max(reversed(candidates), key=lambda mount: len(mount.path.parts), default=None)
 
 
+def find_uuid(source: str) -> str:
+    """Return the UUID of the file system on a device, with UUID_PREFIX; blank where it is not known."""
+    if not source.startswith("/"):
+        return ""
+    try:
+        with os.scandir(UUID_LINKS) as links:
+            device = os.path.realpath(source)
+            return next((f"{UUID_PREFIX}{link.name}" for link in links if os.path.realpath(link.path) == device), "")
+    except OSError:
+        return ""
+
+
 def find_system_mount(mount_points: list[MountPoint]) -> MountPoint | None:
     """Return the mount of the host's root folder; None in a container from which the host can't be seen."""
     if process := host_root.find_host_process():
         return find_mount(Path("/"), list_mounts(process / "mountinfo"))
     return None if host_root.read_own_id() else find_mount(Path("/"), mount_points)
+
+
+def describe_mounted(path: str, mount_points: list[MountPoint]) -> tuple[str, str] | None:
+    """Return what of which file system is at a path, as the kernel names both; None where nothing is mounted above."""
+    mount = find_mount(Path(path), mount_points)
+    if mount is None:
+        return None
+    return mount.device, str(Path(mount.root) / Path(path).resolve().relative_to(mount.path))
 
 
 def free_space(path: Path) -> int | None:

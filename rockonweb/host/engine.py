@@ -49,7 +49,7 @@ from rockonweb.core.facts import UP_STATES, ContainerEvent, ContainerFacts, Port
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.secret import redact_secrets
 from rockonweb.core.text import AppOutput, join_texts, t
-from rockonweb.host import disks
+from rockonweb.host import disks, host_root
 from rockonweb.host.connection import container_name, create_docker_client
 from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
 from rockonweb.host.images import Images
@@ -151,6 +151,24 @@ class Engine(Networks, Images, Leases):
         """Return the host paths that a container bind-mounts; none where there is no container."""
         mounts = (self._inspect_raw(name) or {}).get("Mounts") or ()
         return [mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source")]
+
+    def mounts_present_folder(self, name: str, path: str) -> bool | None:
+        """Whether what a running container has mounted from a path of the host is what is there now: it keeps what was
+        there when it was started. None where that can't be seen, as by another user than root.
+        """
+        details = self._inspect_raw(name) or {}
+        process = Path("/proc", str((details.get("State") or {}).get("Pid") or 0), "mountinfo")
+        mount_points = disks.list_mounts(process)
+        if not mount_points or host_root.read_own_id(process) != details.get("Id"):  # one of another machine
+            return None
+        inside = {mount["Destination"] for mount in details["Mounts"] if mount.get("Source") == path}
+        mounted = {(mount.device, mount.root) for mount in mount_points if str(mount.path) in inside}
+        return mounted == {disks.describe_mounted(path, disks.list_mounts())} if mounted else None
+
+    def restart_policy(self, name: str) -> str:
+        """Return the restart policy of a container, NAME or NAME:RETRIES; `no` where there is none."""
+        policy = ((self._inspect_raw(name) or {}).get("HostConfig") or {}).get("RestartPolicy") or {}
+        return ":".join(str(part) for part in (policy.get("Name") or "no", policy.get("MaximumRetryCount")) if part)
 
     def paths_to_mount(self, argv: Argv) -> list[str]:
         """Return the host paths that a `docker run` line would mount, those from `--volumes-from` too."""
@@ -362,6 +380,13 @@ class Engine(Networks, Images, Leases):
         if result.returncode:
             raise _command_error(result.stderr.strip(), result.returncode, argv, runs=True)
         return result.stdout
+
+    def set_restart_policy(self, name: str, policy: str) -> None:
+        """Set the restart policy of a container of the rock-on, NAME or NAME:RETRIES."""
+        container, (kind, _, retries) = self._require_own_container(name), policy.partition(":")
+        restart_policy: Any = {"Name": kind, "MaximumRetryCount": int(retries or 0)}
+        with translate_errors(name):
+            self._api.update_container(container.id, restart_policy=restart_policy)
 
     def start_container(self, name: str) -> bool:
         """Start a container of the rock-on. Returns False where it was running already. Raises PortTaken.

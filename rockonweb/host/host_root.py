@@ -16,10 +16,12 @@ _MOUNTED_BY_DOCKER = re.compile(r" /\S*/([0-9a-f]{64})/(?:\S*/)?\S+ /etc/(?:host
 _CREDENTIALS = "3i"  # struct ucred: pid, uid, gid
 
 
-def read_own_id() -> str:
-    """Return the id of the Docker container that this process runs in; blank where it runs in none."""
+def read_own_id(mounts: Path | None = None) -> str:
+    """Return the id of the Docker container that this process runs in, or the one with these `mounts` (of /proc); blank
+    where it runs in none.
+    """
     try:
-        found = _MOUNTED_BY_DOCKER.search(OWN_MOUNTS.read_text("utf-8", "surrogateescape"))
+        found = _MOUNTED_BY_DOCKER.search((mounts or OWN_MOUNTS).read_text("utf-8", "surrogateescape"))
     except OSError:
         return ""
     return found[1] if found else ""

@@ -6,16 +6,17 @@ import errno
 import grp
 import os
 import pwd
+import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rockonweb.config import ROCKSTOR_SHARES_ROOT
 from rockonweb.core.answers.answers import share_fault, unusable_share_reason
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.facts import ShareFacts, SharePathFacts
+from rockonweb.core.facts import ShareAbsence, ShareFacts, ShareIdentity, SharePathFacts
 from rockonweb.core.invisible import one_line
 from rockonweb.core.own_container import BlindSpot
 from rockonweb.core.text import TranslatableText, format_size, t
@@ -24,6 +25,9 @@ from rockonweb.host import disks
 MAX_FOLDERS = 50  # folders of one share that are listed
 SHARED_MODE = 0o755  # permissions of new shares and folders
 OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# An extended attribute and no file: databases refuse to create theirs in a folder that is not empty.
+MARK_ATTRIBUTE = "user.rockonweb.share"
+MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")  # a mark would not outlive their mount
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,14 @@ class Shares:
         self.root = root
         self._find_blind_spot = find_blind_spot
 
+    @property
+    def blind_spot(self) -> BlindSpot | None:
+        """Why the shares can't be seen; None where they can."""
+        return self._find_blind_spot()
+
     def new_share_constraints(self) -> ShareConstraints:
         """Return where and how a new share would be created."""
-        return replace(self._constraints_with(disks.list_mounts()), blind_spot=self._find_blind_spot())
+        return replace(self._constraints_with(disks.list_mounts()), blind_spot=self.blind_spot)
 
     def _constraints_with(self, mounts: list[disks.MountPoint]) -> ShareConstraints:
         root = self.root
@@ -139,7 +148,7 @@ class Shares:
             entries = sorted(os.scandir(self.root), key=lambda entry: entry.name.lower())
         except OSError:
             return {}
-        if self._find_blind_spot():
+        if self.blind_spot:
             return {}
         mounts = disks.list_mounts()
         constraints = self._constraints_with(mounts)
@@ -278,7 +287,7 @@ class Shares:
         follows links. Docker resolves the path again itself, so a link that appears between this check and the mount,
         or before Docker restarts a container by its restart policy, is not detected.
         """
-        root, blind_spot = os.path.normpath(self.root), self._find_blind_spot()
+        root, blind_spot = os.path.normpath(self.root), self.blind_spot
         for path in paths:
             if blind_spot and path.startswith(f"{root}/"):
                 raise Conflict(blind_spot.sentence, blind_spot.hint)
@@ -294,11 +303,33 @@ class Shares:
                     ),
                 )
 
+    def names_of(self, paths: Iterable[str]) -> set[str]:
+        """Return the names of the shares that these paths of the host are in."""
+        root = Path(os.path.normpath(self.root))
+        plain_paths = (Path(os.path.normpath(path)) for path in paths)
+        return {path.relative_to(root).parts[0] for path in plain_paths if root in path.parents}
+
+    def identify(self, name: str, *, mark: bool = False) -> ShareIdentity | ShareAbsence:
+        """Return what is at the path of a share now; with `mark`, it is marked where it can be and is not yet."""
+        path = self.root / name
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            return ShareAbsence.MISSING
+        if not stat.S_ISDIR(mode):
+            return ShareAbsence.LINK if stat.S_ISLNK(mode) else ShareAbsence.OTHER
+        mount = disks.find_mount(path, disks.list_mounts())
+        kind, source, mount_point = (mount.kind, mount.source, str(mount.path)) if mount else ("", "", "")
+        can_mark = mark and kind not in MEMORY_FILE_SYSTEMS
+        return ShareIdentity(
+            _read_mark(path, can_mark=can_mark), disks.find_uuid(source) or f"{kind} {source}", mount_point
+        )
+
     def missing_paths(self, paths: Iterable[str]) -> list[str]:
         """Return those of these paths that are below the root of the shares and do not exist, each once."""
         root = os.path.normpath(self.root)
         own_paths = dict.fromkeys(path for path in paths if os.path.normpath(path).startswith(f"{root}/"))
-        if own_paths and self._find_blind_spot():
+        if own_paths and self.blind_spot:
             return []  # nobody knows
         return [path for path in own_paths if _is_missing(path)]
 
@@ -376,6 +407,28 @@ def owner_names(uid: int, gid: int) -> tuple[str, str]:
 def _readable_name(name: str) -> str:
     """Return a file's name as text to show: bytes that are no UTF-8 and invisible characters escaped."""
     return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))
+
+
+def _read_mark(path: Path, *, can_mark: bool) -> str | None:
+    """Return the mark of a folder, blank where it has none; None where it can't be read."""
+    try:
+        descriptor = os.open(path, OPEN_FOLDER_FLAGS)
+    except OSError:
+        return None
+    try:
+        try:
+            return os.getxattr(descriptor, MARK_ATTRIBUTE).decode("ascii", "replace")
+        except OSError as error:
+            if error.errno not in (errno.ENODATA, errno.ENOTSUP):
+                return None
+        if can_mark:
+            mark = secrets.token_hex(8)
+            with suppress(OSError):  # a file system without attributes, or a folder of another user
+                os.setxattr(descriptor, MARK_ATTRIBUTE, mark.encode(), os.XATTR_CREATE)
+                return mark
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def _is_missing(path: str) -> bool:

@@ -17,5 +17,6 @@ from rockonweb.models.restore import Restore
 from rockonweb.models.rockon import RockOn
 from rockonweb.models.rollback_point import RollbackPoint
 from rockonweb.models.session import LoginSession
+from rockonweb.models.share import Share
 from rockonweb.models.token import Token
 from rockonweb.models.user import RecoveryCode, Role, User

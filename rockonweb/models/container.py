@@ -39,6 +39,8 @@ class Container(NumberedBase):
     signal: Mapped[int] = mapped_column(default=0)  # sent through Docker since its last start, else 0
     problem: Mapped[Problem] = mapped_column(StoredEnum(Problem, 40, Problem.NONE), default=Problem.NONE)
     status_error: Mapped[str] = mapped_column("docker_error", TranslatableString, default="")  # the sentence on that
+    # Its restart policy while a share is absent and Docker must not start it; None: Docker has its own.
+    held_restart_policy: Mapped[str | None] = mapped_column(String(40))
 
     installation: Mapped[Installation] = relationship(back_populates="containers")
     ports: Mapped[list[Port]] = relationship(order_by="Port.position", back_populates="container", **CHILD_OPTIONS)

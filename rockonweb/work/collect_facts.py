@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 
@@ -15,14 +15,13 @@ from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
-from rockonweb.core.preflight.finding import Finding
-from rockonweb.core.preflight.mounts import missing_folder_finding
 from rockonweb.core.questions import wizard
 from rockonweb.core.text import t
-from rockonweb.host import Engine, Host, get_host
+from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, Network, Port, State, Volume, db
 from rockonweb.models.installation import in_state
 from rockonweb.models.repository import load_answers, port_suggester
+from rockonweb.work.known_shares import find_absent_shares
 
 
 def gather_facts(
@@ -45,6 +44,7 @@ def gather_facts(
     return replace(
         facts,
         missing_paths=host.find_missing_paths(path for spec in specs for path in spec.run_options.required_paths),
+        absent_shares=find_absent_shares(db.session(), host.shares),
         stored_networks=frozenset(db.session.scalars(networks) if "--net" in source else ()),
         claimed=tuple(claim for claim in claims if claim.rockon != installation.name),
         kept_volumes=collect_volumes(installation, docker, facts.containers),
@@ -121,13 +121,6 @@ def claimed_ports(session: Session) -> list[PortListener]:
 @lru_cache(512)
 def _option_ports(name: str, source: str) -> tuple[WantedPort, ...]:
     return tuple(option_ports(definition_from_source(name, source)))
-
-
-def missing_folder_findings(containers: Iterable[ContainerFacts], host: Host) -> Iterator[Finding]:
-    """Yield a finding for each folder of the shares that a container has mounted and that is missing."""
-    for container in containers:
-        for path in host.shares.missing_paths(container.bind_mounts):
-            yield missing_folder_finding(container.name, path)
 
 
 def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, list[tuple[int, str]]]:

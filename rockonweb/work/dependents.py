@@ -25,7 +25,7 @@ from rockonweb.models import Installation, db
 from rockonweb.models.installation import in_state
 from rockonweb.models.repository import load_answers
 from rockonweb.work.change_facts import gather_change_facts, pin_images
-from rockonweb.work.collect_facts import missing_folder_findings
+from rockonweb.work.known_shares import absent_data_findings
 
 Reference = tuple[str, ContainerReference]  # the container that refers, and to what
 
@@ -67,7 +67,7 @@ def dependent_warnings(installation: Installation) -> tuple[Finding, ...]:
 def plan_dependents(installation: Installation, disturbance: Disturbance, docker: Engine) -> DependentPlan:
     """Plan what other rock-ons do when the containers of this one are disturbed. Raises EngineError.
 
-    One whose folders are missing is left as it is: it would start on empty ones.
+    One whose shares or folders are absent is left as it is: it would start on empty ones.
     """
     together = DependentPlan(Phases(), disturbance)
     for dependent in find_dependents(installation) if disturbance else ():
@@ -78,8 +78,8 @@ def plan_dependents(installation: Installation, disturbance: Disturbance, docker
         )
         touched = planned.disturbance.recreated | planned.disturbance.restarted
         mounting = [item for name, item in (facts.containers or {}).items() if name in touched]
-        if missing := next(iter(missing_folder_findings(mounting, get_host(dependent))), None):
-            planned = DependentPlan(Phases(), Disturbance(), findings=(leave_as_is(state.definition, missing),))
+        if absent := next(absent_data_findings(mounting, get_host(dependent).shares, facts.absent_shares), None):
+            planned = DependentPlan(Phases(), Disturbance(), findings=(leave_as_is(state.definition, absent),))
         together |= planned
     return together
 

@@ -59,6 +59,7 @@ from rockonweb.work import heartbeat, mastership, queue
 from rockonweb.work.collect_facts import claimed_ports
 from rockonweb.work.failing_roles import read_failing_roles
 from rockonweb.work.keep_running import find_fallen_apps
+from rockonweb.work.known_shares import find_absent_shares
 from rockonweb.work.unreadable_rows import find_unreadable_rows
 
 MAX_ANSWER_BYTES = 100_000  # of the web server
@@ -343,6 +344,7 @@ class _InstanceProbe:
         managed = {name: container.rockon for name, container in containers.items() if container.rockon}
         with Session(self._db_engine) as session:
             pending = set(session.scalars(select(Installation.name).where(Installation.state.in_(PENDING_STATES))))
+            absent = find_absent_shares(session, self.host.shares)
             states = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
             query = select(Installation.name, Container.name).join(Container.installation).where(in_state(*states))
             expected = {(container, rockon) for rockon, container in session.execute(query)}
@@ -379,7 +381,8 @@ class _InstanceProbe:
             path
             for container in containers.values()
             if (container.name, container.rockon) in expected
-            for path in self.host.shares.missing_paths(container.bind_mounts)
+            for path in container.bind_mounts
+            if self.host.shares.missing_paths([path]) or self.host.shares.names_of([path]) & absent.keys()
         }
         renamed = [
             f"{container.name} → {container.docker_name}" for container in containers.values() if container.docker_name

@@ -28,11 +28,12 @@ from rockonweb.core.status.status import MISSING_CODE, Status
 from rockonweb.models import Installation, Operation, db, utc_now
 from rockonweb.models.base import make_cipher
 from rockonweb.models.operation import IS_ACTIVE
-from rockonweb.work import notification_queue, operations, scheduler
+from rockonweb.work import known_shares, notification_queue, operations, scheduler
 
 WISH_KINDS = (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.STOP)  # after which an app runs, or does not
 RUNNING_STATUSES = (Status.STARTED, Status.PENDING_START, Status.EXITED)  # at least a part of it runs
 KEEPER = "automatic start"  # stored as the user of the operation
+GUARD = "automatic stop"  # likewise, where a share is absent
 MAX_STARTS = 3  # automatic ones of an app in START_PERIOD
 START_PERIOD = timedelta(hours=1)
 GRACE_SECONDS = 30  # for which Docker may start containers itself
@@ -66,7 +67,11 @@ def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
 def _wanted_ids(session: Session, key: str) -> set[int]:
     last_ids = (
         select(func.max(Operation.id))
-        .where(Operation.kind.in_(WISH_KINDS), Operation.user != KEEPER, Operation.progress != Progress.CANCELLED)
+        .where(
+            Operation.kind.in_(WISH_KINDS),
+            Operation.user.not_in((KEEPER, GUARD)),
+            Operation.progress != Progress.CANCELLED,
+        )
         .group_by(Operation.installation_id)
     )
     wishes = (
@@ -97,6 +102,7 @@ class RunningKeeper:
     def __init__(self) -> None:
         self.fallen: dict[int, float] = {}
         self._degraded: set[int] = set()  # of these, the ones of which only a part ran, or a part kept ending
+        self._released: set[int] = set()  # those whose share is back: what kept them down is over
 
     def note_return(self) -> None:
         """Note which apps ran when Docker was last seen. To be called when it is back, before the statuses are synced.
@@ -112,17 +118,24 @@ class RunningKeeper:
         self._degraded = {installation_id for installation_id, status in rows if status is Status.EXITED}
         db.session.rollback()
 
+    def note_release(self, installation_ids: Collection[int]) -> None:
+        """Note apps whose absent share is back; they are started at once, if a person last asked to run them."""
+        self.fallen |= dict.fromkeys(installation_ids, time.monotonic())
+        self._released.update(installation_ids)
+        self._degraded.difference_update(installation_ids)
+
     def start_fallen(self) -> None:
         """Start those that are due and do not run, though a person last asked for that; notify of them."""
         now = time.monotonic()
         due = sorted(key for key, at in self.fallen.items() if at <= now)
         if not due:
             return
-        down, wanted = [], should_run_ids()
+        down, wanted = [], should_run_ids() - known_shares.held_ids()
         for installation_id in due:
             installation = db.session.get(Installation, installation_id)
             if installation is None or installation_id not in wanted or not self._has_fallen(installation):
                 del self.fallen[installation_id]
+                self._released.discard(installation_id)
             elif scheduler.unfinished_operations(installation_id):
                 self.fallen[installation_id] = now + GRACE_SECONDS
             else:
@@ -139,11 +152,11 @@ class RunningKeeper:
         return installation.status is not Status.STARTED
 
     def _start_or_give_up(self, down: Collection[Installation], now: float) -> None:
-        starts = {installation.id: _count_starts(installation.id) for installation in down}
-        names = [installation.name for installation in down if not starts[installation.id]]
+        starts = {installation.id: count_starts(installation.id) for installation in down}
         keeps_running = current_config().keep_running
+        names = [app.name for app in down if not starts[app.id] and app.id not in self._released]
         for installation in down:
-            if not keeps_running or starts[installation.id] >= MAX_STARTS:
+            if not (keeps_running or installation.id in self._released) or starts[installation.id] >= MAX_STARTS:
                 del self.fallen[installation.id]
                 continue
             self.fallen[installation.id] = now + RETRY_SECONDS
@@ -157,7 +170,7 @@ class RunningKeeper:
             notification_queue.notify_targets(NoticeEvent.TROUBLE, notice)
 
 
-def _count_starts(installation_id: int) -> int:
+def count_starts(installation_id: int) -> int:
     """Return how many automatic starts of an app there were lately."""
     query = select(func.count(Operation.id)).where(
         Operation.installation_id == installation_id,

@@ -34,11 +34,11 @@ from rockonweb.core.plan.repair import find_missing_memberships, find_stale_cont
 from rockonweb.core.preflight.containers import find_stopped_lenders
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
-from rockonweb.models import Installation, Operation
+from rockonweb.models import Installation, Operation, db
 from rockonweb.models.repository import load_answers
 from rockonweb.work import handler_tasks, network_operations
-from rockonweb.work.collect_facts import missing_folder_findings
 from rockonweb.work.dependents import dependent_warnings, plan_dependents
+from rockonweb.work.known_shares import absent_data_findings, find_absent_shares
 from rockonweb.work.operations import unreadable_request_error
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
 
@@ -90,7 +90,7 @@ def _plan_start(operation: Operation, request: Request, installation: Installati
     definition = _known_definition(installation, containers)
     stops = plan.plan_stop(definition).steps if isinstance(request, RestartRequest) else ()
     facts = HostFacts(containers=containers, networks=docker.list_networks(containers))
-    _refuse_missing_folders(installation, containers)
+    _refuse_absent_data(installation, containers)
     for finding in find_stopped_lenders(definition, facts):
         raise RockonwebError(finding.sentence, finding.hint)
     complete = all(
@@ -171,13 +171,14 @@ def _review_again(installation: Installation, request: ReviewableRequest, docker
     return review
 
 
-def _refuse_missing_folders(installation: Installation, containers: Mapping[str, ContainerFacts]) -> None:
-    """Raise Conflict where a folder of the shares that a container has mounted is missing."""
+def _refuse_absent_data(installation: Installation, containers: Mapping[str, ContainerFacts]) -> None:
+    """Raise Conflict where a share or a folder that a container has mounted is absent."""
     names = installation.current_definition.containers
     own_containers = [
         facts for facts in containers.values() if facts.rockon == installation.name and facts.name in names
     ]
-    for finding in missing_folder_findings(own_containers, get_host(installation)):
+    shares = get_host(installation).shares
+    for finding in absent_data_findings(own_containers, shares, find_absent_shares(db.session(), shares)):
         raise Conflict(finding.sentence, finding.hint)
 
 

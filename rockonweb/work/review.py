@@ -36,8 +36,9 @@ from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, RockOn, State, db, repository
 from rockonweb.work import image_facts, operations, rollback, updates
 from rockonweb.work.change_facts import gather_change_facts, pin_images
-from rockonweb.work.collect_facts import collect_volumes, gather_facts, missing_folder_findings
+from rockonweb.work.collect_facts import collect_volumes, gather_facts
 from rockonweb.work.dependents import plan_dependents
+from rockonweb.work.known_shares import absent_data_findings
 
 CONFIRMATION_LENGTH = 16  # characters of a fingerprint that a script sends
 ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
@@ -318,13 +319,14 @@ def _review_change(
         planned_change = add_dependent(planned_change, plan_dependents(installation, disturbance, docker))
     own_mounts = [item for item in (facts.containers or {}).values() if item.rockon == new.definition.name]
     wanted_paths = {share_facts(share_path, facts).path for _, share_path in new.answers.share_mounts}
-    missing_folders = missing_folder_findings(
+    absent_data = absent_data_findings(
         [replace(item, bind_mounts=tuple(wanted_paths.intersection(item.bind_mounts))) for item in own_mounts],
-        get_host(installation),
+        get_host(installation).shares,
+        facts.absent_shares,
     )
     planned_change = replace(
         planned_change,
-        plan=replace(planned_change.plan, findings=(*planned_change.plan.findings, *missing_folders)),
+        plan=replace(planned_change.plan, findings=(*planned_change.plan.findings, *absent_data)),
     )
     if docker and rollback_target.shares:
         own_containers = {

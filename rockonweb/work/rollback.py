@@ -21,6 +21,7 @@ from rockonweb.core.preflight import Finding
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation, Progress, RollbackPoint, Status, db, repository, transaction
+from rockonweb.work import known_shares
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
@@ -221,6 +222,7 @@ def restore_snapshot(operation_id: int, step: RestoreSnapshot, docker: Engine) -
     uid = point.uid
     mark_ran(operation_id)
     moved_to = get_host().snapshots.restore_share(uid, step.share, _old_data_name(operation_id, step.share))
+    known_shares.confirm_share(step.share)
     return _location_sentence(moved_to)
 
 
@@ -244,6 +246,7 @@ def revert_share(operation_id: int, share: str, docker: Engine) -> str:
             )
         )
     moved_to = get_host().snapshots.restore_share(point.uid, share, f"{_old_data_name(operation_id, share)}-undone")
+    known_shares.confirm_share(share)
     with transaction():
         point.shares = {name: containers for name, containers in point.shares.items() if name != share}
     return _location_sentence(moved_to)

@@ -62,7 +62,7 @@ from rockonweb.models import (
     transaction,
     utc_now,
 )
-from rockonweb.work import rocknets, rollback
+from rockonweb.work import known_shares, rocknets, rollback
 from rockonweb.work.collect_facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
@@ -466,7 +466,7 @@ def _endpoint_names(step: ConnectNetwork | DisconnectNetwork) -> dict[str, str]:
 class _CreateContainerAction(UndoableAction[CreateContainer]):
     def do(self, context: StepContext, step: CreateContainer, row_id: int) -> None:
         context.remove_own_container(step.container)  # left by an interrupted operation
-        context.host.shares.refuse_links(context.engine.paths_to_mount(step.argv))
+        known_shares.prepare_mounts(context.host, context.engine.paths_to_mount(step.argv))
         context.engine.create_container(step.argv, context.operation_uid)
 
     def undo(self, context: StepContext, step: CreateContainer, undo_state: UndoState, *, ended: bool) -> None:
@@ -477,7 +477,7 @@ class _CreateContainerAction(UndoableAction[CreateContainer]):
 @_register_for(RunOnce)
 class _RunOnceAction(StepAction[RunOnce]):
     def do(self, context: StepContext, step: RunOnce, row_id: int) -> str:
-        context.host.shares.refuse_links(context.engine.paths_to_mount(step.argv))
+        known_shares.prepare_mounts(context.host, context.engine.paths_to_mount(step.argv))
         rollback.mark_ran(context.operation_id)
         return context.engine.run_once(step.argv, step.seconds)
 
@@ -485,7 +485,7 @@ class _RunOnceAction(StepAction[RunOnce]):
 @_register_for(StartContainer)
 class _StartContainerAction(StepAction[StartContainer]):
     def do(self, context: StepContext, step: StartContainer, row_id: int) -> None:
-        context.host.shares.refuse_links(context.engine.bind_mount_paths(step.container))
+        known_shares.prepare_mounts(context.host, context.engine.bind_mount_paths(step.container))
         try:
             if not context.engine.start_container(step.container):
                 context.retitle_step(row_id, t("%(container)s is running already", container=step.container))

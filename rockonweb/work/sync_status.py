@@ -74,7 +74,11 @@ def write_status(
     for container in db.session.scalars(query):
         container.signal = (signals or {}).get(container.name, container.signal)
         if container_facts := facts.get(container.name):
-            container_facts = facts[container.name] = replace(container_facts, signal=container.signal)
+            policy = container_facts.restart_policy
+            if container.held_restart_policy is not None:  # it was stopped and did not end by itself
+                policy = container.held_restart_policy.partition(":")[0]
+            container_facts = replace(container_facts, signal=container.signal, restart_policy=policy)
+            facts[container.name] = container_facts
         observed_container = describe_container(container.name, container_facts)
         container.problem, container.status_error = observed_container.problem, observed_container.sentence
         container.docker_state = container_facts.state if container_facts else ""

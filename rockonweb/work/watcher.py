@@ -32,6 +32,7 @@ from rockonweb.work import (
 )
 from rockonweb.work.engine_monitor import EngineMonitor
 from rockonweb.work.keep_running import RunningKeeper
+from rockonweb.work.share_guard import ShareGuard
 
 ROUND_SECONDS = 5  # at most, without an event
 SYNC_SECONDS = 60  # between two full syncs, in case that an event was missed
@@ -60,7 +61,8 @@ def watch_forever(monitor: EngineMonitor) -> None:
     docker: Engine | None = None
     postponed: set[str] = set()
     signals: dict[str, int] = {}  # see `track_signals`
-    keeper = RunningKeeper()
+    changed: set[str] = set()
+    keeper, guard = RunningKeeper(), ShareGuard()
     while True:
         if docker is None or not monitor.answers:
             docker, listener, last_sync = _connect_engine() if monitor.answers else None, None, -math.inf
@@ -89,6 +91,9 @@ def watch_forever(monitor: EngineMonitor) -> None:
             notification_queue.process_notices()
             db.session.remove()
             last_notice = time.monotonic()
+        if docker and is_master and (changed or guard.is_due()):
+            with _log_errors("a check of the shares has to wait"):
+                keeper.note_release(guard.check_apps(docker))
         drained = _drain_events(events, ROUND_SECONDS)
         signals |= track_signals(drained)
         changed = postponed | {event.rockon for event in drained}

@@ -196,7 +196,7 @@ def test_nothing_is_started_on_a_folder_that_is_gone(
     request = blank_request(kind)
     operation = instance.run_operation(operations.submit_operation(rockon, request, "me"))
     assert operation.progress == "failed"
-    assert operation.error == f"The folder {share}, in which anew-db has its data, is missing."
+    assert operation.error == 'The share "anew-data" is missing.'
     assert not share.exists()
     assert engine.run_docker("inspect", "-f", "{{.State.Status}}", "anew-db") == (
         "exited" if kind is Kind.START else "running"

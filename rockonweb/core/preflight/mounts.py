@@ -9,9 +9,9 @@ from rockonweb.core.answers.answers import Answers, share_fault, split_share_pat
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.argv import share_facts
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.facts import HostFacts
+from rockonweb.core.facts import HostFacts, ShareAbsence
 from rockonweb.core.preflight.finding import Finding
-from rockonweb.core.text import t
+from rockonweb.core.text import join_texts, t
 
 # A published size below is surely not in bytes, and one above exceeds any disk.
 PLAUSIBLE_SIZES = range(2**20, 2**50)
@@ -38,13 +38,39 @@ def missing_folder_finding(name: str, path: str) -> Finding:
     )
 
 
+def absent_share_finding(share: str, absence: ShareAbsence) -> Finding:
+    """Return that the folder which apps have used as a share is not at its path."""
+    mount_hint = t("Mount its disk: apps that wait for it then start by themselves.")
+    confirm_hint = t(
+        'If you have moved it on purpose, confirm that on the page "Shares", or: rockonweb share confirm %(share)s',
+        share=shlex.quote(share),
+    )
+    if absence is ShareAbsence.MISSING:
+        return Finding("block", t('The share "%(share)s" is missing.', share=share), mount_hint)
+    if absence is ShareAbsence.LINK:
+        return Finding(
+            "block",
+            t('The share "%(share)s" was replaced by a link.', share=share),
+            t("Put the folder itself in its place, or choose another share."),
+        )
+    return Finding(
+        "block",
+        t('The folder of the share "%(share)s" is not the one that apps have used until now.', share=share),
+        join_texts(" ", (mount_hint, confirm_hint)),
+    )
+
+
 def _check_existence(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]
 ) -> Iterator[Finding]:
     own_containers = [item for item in (facts.containers or {}).values() if item.rockon == definition.name]
     mounted = {path for item in own_containers for path in item.bind_mounts}  # that these are gone is told by itself
     for share, paths in _paths_by_share(answers, facts).items():
-        if share not in facts.shares and share not in new_shares and not mounted.issuperset(paths):
+        if mounted.issuperset(paths):
+            continue
+        if share in facts.absent_shares:
+            yield absent_share_finding(share, facts.absent_shares[share])
+        elif share not in facts.shares and share not in new_shares:
             yield Finding(
                 "block",
                 t('The share "%(share)s" does not exist.', share=share),

@@ -5,7 +5,7 @@ import pytest
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers import owners
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.facts import SharePathFacts
+from rockonweb.core.facts import ContainerFacts, ShareAbsence, ShareIdentity, SharePathFacts
 from rockonweb.core.preflight.mounts import check_shares
 from tests.support.samples import build_definition, make_host_facts
 
@@ -122,3 +122,51 @@ def test_a_size_that_is_surely_not_meant_in_bytes_is_no_warning(size: object):
 def test_a_share_with_files_is_not_asked_for_the_room_once_more():
     full = SharePathFacts(True, empty=False, free=0)
     assert found(sized(10 * GIBIBYTE), Answers(shares={"app": {"/data": "films"}}), full) == []
+
+
+@pytest.mark.parametrize(
+    ("present", "same"),
+    [
+        (ShareIdentity("a1", "UUID=1", "/srv/films"), True),
+        (ShareIdentity("a1", "UUID=1", "/elsewhere"), True),
+        (ShareIdentity("", "UUID=1", "/srv/films"), False),  # a folder that was made anew
+        (ShareIdentity("b2", "UUID=1", "/srv/films"), False),
+        (ShareIdentity("a1", "UUID=2", "/"), False),  # a copy of it, below its mount point
+        (ShareIdentity("a1", "fuse.mergerfs 1:2:3", "/srv/films"), True),
+        (ShareIdentity(None, "UUID=1", "/srv/films"), True),  # of another user
+        (ShareIdentity(None, "UUID=1", "/"), False),
+    ],
+)
+def test_a_share_is_known_by_its_mark_and_its_file_system(present: ShareIdentity, same: bool):
+    assert ShareIdentity("a1", "UUID=1", "/srv/films").is_same(present) is same
+
+
+@pytest.mark.parametrize(
+    ("present", "same"),
+    [
+        (ShareIdentity("", "nfs nas:/films", "/srv/films"), True),
+        (ShareIdentity("", "UUID=1", "/"), False),
+        (ShareIdentity("", "nfs other:/films", "/srv/films"), False),
+        (ShareIdentity("", "nfs nas:/films", "/srv"), False),
+    ],
+)
+def test_a_share_that_could_not_be_marked_is_known_by_its_mount(present: ShareIdentity, same: bool):
+    assert ShareIdentity("", "nfs nas:/films", "/srv/films").is_same(present) is same
+
+
+@pytest.mark.parametrize(
+    ("absence", "sentence"),
+    [
+        (ShareAbsence.MISSING, 'The share "films" is missing.'),
+        (ShareAbsence.LINK, 'The share "films" was replaced by a link.'),
+        (ShareAbsence.OTHER, 'The folder of the share "films" is not the one that apps have used until now.'),
+    ],
+)
+def test_an_absent_share_blocks_once(absence: ShareAbsence, sentence: str):
+    answers = as_user("0")
+    facts = make_host_facts(answers, absent_shares={"films": absence})
+    [finding] = check_shares(app(), answers, facts, frozenset())
+    assert (finding.level, finding.sentence) == ("block", sentence)
+    mounted = ContainerFacts("app", rockon=app().name, bind_mounts=("/shares/films",))
+    facts = make_host_facts(answers, absent_shares={"films": absence}, containers={"app": mounted})
+    assert [*check_shares(app(), answers, facts, frozenset())] == [], "it is told of the container"

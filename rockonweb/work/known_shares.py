@@ -1,0 +1,123 @@
+"""Shares that apps have used: each is known again, so that no app writes into another folder in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rockonweb.core.answers.answers import split_share_path
+from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.facts import ContainerFacts, ShareAbsence
+from rockonweb.core.operations.lifecycle import State
+from rockonweb.core.preflight.finding import Finding
+from rockonweb.core.preflight.mounts import absent_share_finding, missing_folder_finding
+from rockonweb.core.text import t
+from rockonweb.host import Host, Shares, get_host
+from rockonweb.models import Container, Installation, Share, Volume, db, transaction
+from rockonweb.models.installation import in_state
+
+# A share that none of these uses may be another one without harm: it becomes known with its next app.
+STATES_WITH_DATA = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+
+
+def find_absent_shares(session: Session, shares: Shares) -> dict[str, ShareAbsence]:
+    """Return by name the shares of installed apps whose path has another folder than theirs now, or none.
+
+    None where the shares can't be seen. Needs no application context.
+    """
+    if shares.blind_spot:
+        return {}
+    used = {name for names in _used_shares(session).values() for name in names}
+    absent = {}
+    for share in session.scalars(select(Share).where(Share.name.in_(used)).order_by(Share.name)):
+        present = shares.identify(share.name)
+        if isinstance(present, ShareAbsence):
+            absent[share.name] = present
+        elif not share.identity.is_same(present):
+            absent[share.name] = ShareAbsence.OTHER
+    return absent
+
+
+def find_apps_without_shares() -> dict[int, list[str]]:
+    """Return the ids of the installed apps of which a share is absent, with the names of these shares."""
+    absent = find_absent_shares(db.session(), get_host().shares)
+    used = _used_shares(db.session()) if absent else {}
+    return {rockon_id: sorted(names & absent.keys()) for rockon_id, names in used.items() if names & absent.keys()}
+
+
+def held_ids() -> set[int]:
+    """Return the ids of the apps that Docker must not start, as a share of theirs is absent or was until just now."""
+    query = select(Container.installation_id).where(Container.held_restart_policy.is_not(None)).distinct()
+    return {*db.session.scalars(query)}
+
+
+def absent_data_findings(
+    containers: Iterable[ContainerFacts], shares: Shares, absent: Mapping[str, ShareAbsence]
+) -> Iterator[Finding]:
+    """Yield a finding for each absent share that a container has mounted, and each folder of others that is missing."""
+    told: set[str] = set()
+    for container in containers:
+        for share in sorted(shares.names_of(container.bind_mounts) & absent.keys() - told):
+            told.add(share)
+            yield absent_share_finding(share, absent[share])
+        for path in shares.missing_paths(container.bind_mounts):
+            if not shares.names_of([path]) & absent.keys():
+                yield missing_folder_finding(container.name, path)
+
+
+def prepare_mounts(host: Host, paths: Collection[str]) -> None:
+    """Note the shares that Docker is about to mount, so that they are known again. To be called just before.
+
+    Raises Conflict where one is absent, or a path leads out of the shares.
+    """
+    names = host.shares.names_of(paths)
+    for name, absence in find_absent_shares(db.session(), host.shares).items():
+        if name in names:
+            finding = absent_share_finding(name, absence)
+            raise Conflict(finding.sentence, finding.hint)
+    host.shares.refuse_links(paths)
+    remember_shares(host.shares, names)
+
+
+def remember_shares(shares: Shares, names: Collection[str]) -> None:
+    """Store what tells these shares from others; of those that installed apps use only what is not known yet."""
+    known = select(Share.name).where(Share.name.in_(names))
+    used = {name for used_names in _used_shares(db.session()).values() for name in used_names}
+    unknown = set(names) - used.intersection(db.session.scalars(known))
+    db.session.rollback()
+    for name in unknown:
+        _store_identity(shares, name)
+
+
+def confirm_share(name: str) -> None:
+    """Take the folder that is at the path of a share now as that share. Raises BadInput where there is none."""
+    shares = get_host().shares
+    if name not in shares.shares_by_name() or not _store_identity(shares, name):
+        raise BadInput(t('The share "%(share)s" does not exist.', share=name))
+
+
+def _store_identity(shares: Shares, name: str) -> bool:
+    identity = shares.identify(name, mark=True)
+    if isinstance(identity, ShareAbsence):
+        return False
+    with transaction() as session:
+        share = session.scalar(select(Share).where(Share.name == name)) or Share(name=name)
+        share.identity = identity
+        session.add(share)
+    return True
+
+
+def _used_shares(session: Session) -> dict[int, set[str]]:
+    """Return the names of the shares of each app that has data."""
+    query = select(Container.installation_id, Volume.share).join(Container, Volume.container_id == Container.id)
+    rows = session.execute(
+        query.join(Installation, Container.installation_id == Installation.id).where(
+            Volume.share.is_not(None), in_state(*STATES_WITH_DATA)
+        )
+    )
+    used: dict[int, set[str]] = {}
+    for rockon_id, share in rows:
+        used.setdefault(rockon_id, set()).add(split_share_path(share or "")[0])
+    return used

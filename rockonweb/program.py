@@ -16,6 +16,7 @@ INSTANCE_FILES = ("rockonweb.db", "secret.key", "up.lock")  # one of them makes 
 SYSTEM_INSTANCE = Path("/var/lib/rockonweb")  # of root's installed package
 FINGERPRINT_SECONDS = 10
 UNIT_FILE = Path("/etc/systemd/system/rockonweb.service")
+DOCKER_DROPIN_FILE = Path("/etc/systemd/system/docker.service.d/rockonweb.conf")
 _CODE_FOLDER = Path(__file__).parent
 
 

@@ -8,12 +8,15 @@ from flask_babel import gettext as _
 
 from rockonweb.config import current_config
 from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.facts import ShareAbsence
+from rockonweb.core.preflight.mounts import absent_share_finding
 from rockonweb.forms.share import ShareForm
 from rockonweb.host import get_host
 from rockonweb.languages import translate
-from rockonweb.models import Role
+from rockonweb.models import Role, db
 from rockonweb.web.permissions import RoleBlueprint, require_role, user_has_role
 from rockonweb.web.responses import redirect_to_view
+from rockonweb.work import known_shares
 from rockonweb.work.collect_facts import share_users
 
 blueprint = RoleBlueprint("shares", __name__, Role.OWNER)
@@ -41,6 +44,16 @@ def make() -> ResponseReturnValue:
     return redirect_to_view("shares.index")
 
 
+@blueprint.post("/shares/<name>/confirm")
+def confirm(name: str) -> ResponseReturnValue:
+    """Take the folder that is there now as the share that apps have used."""
+    if name not in get_host().shares.shares_by_name():
+        abort(404)
+    known_shares.confirm_share(name)
+    flash(_('"%(name)s" is the share now. Apps that wait for it are started within a minute.', name=name), "success")
+    return redirect_to_view("shares.index")
+
+
 @blueprint.get("/shares/aside/<name>")
 def confirm_removal(name: str) -> str:
     """Ask for confirmation before data that a rollback replaced is deleted for good."""
@@ -61,11 +74,15 @@ def remove_aside(name: str) -> ResponseReturnValue:
 
 
 def _render_shares(form: ShareForm) -> str:
+    absent = known_shares.find_absent_shares(db.session(), get_host().shares)
     return render_template(
         "shares/index.html",
         form=form if user_has_role(Role.OWNER) else None,
         shares=get_host().shares.shares_by_name(),
         owner=lambda share: ":".join(get_host().owner_names(share.uid, share.gid)),
+        absent={name: absent_share_finding(name, absence) for name, absence in absent.items()},
+        to_confirm=[name for name, absence in absent.items() if absence is ShareAbsence.OTHER],
+        boot=known_shares.boot_sentences(),
         unusable_folders=get_host().shares.unusable_folders(),
         users=share_users(),
         root=current_config().shares_root,

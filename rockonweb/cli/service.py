@@ -29,11 +29,16 @@ def install(user: str, dry_run: bool) -> None:
     if dry_run:
         click.echo(plan.unit, nl=False)
         click.echo(f"This would be written to {program.UNIT_FILE}, enabled and started.", err=True)
+        if plan.docker_dropin:
+            click.echo(plan.docker_dropin, nl=False)
+            click.echo(f"And this to {program.DOCKER_DROPIN_FILE}.", err=True)
         if plan.kept_settings:
             click.echo(f"Settings for {plan.settings_file}: {', '.join(plan.kept_settings)}", err=True)
         return
     work.install_service(settings, plan)
     click.echo(f"{program.UNIT_FILE} is written: Rockonweb starts with the machine, as {plan.user}.")
+    if plan.docker_dropin:
+        click.echo(f"When the machine starts, Docker waits for the disks of the shares: {program.DOCKER_DROPIN_FILE}")
     click.echo(f"Its instance is {settings.instance}; settings are in {plan.settings_file}.")
     click.echo(f"Restart it after changes: systemctl restart rockonweb. Its log: journalctl -u {UNIT_NAME}")
     click.echo("Your apps run under Docker and not under this service: they go on when it stops.")

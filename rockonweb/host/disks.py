@@ -15,6 +15,7 @@ from rockonweb.host import host_root
 
 SUBVOLUME_INODE = 256  # BTRFS_FIRST_FREE_OBJECTID: the inode number of each subvolume's root folder
 UUID_LINKS = "/dev/disk/by-uuid"
+LATE_MOUNT_OPTIONS = {"nofail", "noauto", "_netdev"}  # with one, others do not wait for it at start
 BTRFS_TIMEOUT = 300  # seconds
 
 
@@ -65,8 +66,28 @@ def list_mounts(table: Path = host_root.OWN_MOUNTS) -> list[MountPoint]:
 
 
 def _unescape_path(path: str) -> str:
-    """Return a path from mountinfo with its octal escapes, of blanks for example, decoded."""
+    """Return a path from mountinfo or fstab with its octal escapes, of blanks for example, decoded."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+
+
+def list_fstab(table: str = "/etc/fstab") -> dict[Path, bool]:
+    """Return the mount points that the machine has at each start, and whether it does not start without them; none
+    where the file can't be read.
+    """
+    try:
+        lines = Path(table).read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return {}
+    rows = [line.split() for line in lines if not line.lstrip().startswith("#")]
+    return {
+        Path(_unescape_path(row[1])): not LATE_MOUNT_OPTIONS.intersection(row[3].split(",")) and not _is_remote(row[2])
+        for row in rows
+        if len(row) > 3 and row[1].startswith("/")
+    }
+
+
+def _is_remote(kind: str) -> bool:
+    return kind.startswith(("nfs", "cifs", "smb", "fuse", "ceph", "gluster"))
 
 
 def find_mount(path: Path, mount_points: list[MountPoint]) -> MountPoint | None:

@@ -303,6 +303,17 @@ class Shares:
                     ),
                 )
 
+    def mounted_at_start(self) -> dict[str, bool]:
+        """Return the mount points of shares, and of their root, that the machine has at each start, and whether it does
+        not start without them.
+        """
+        root = self.root.resolve()
+        return {
+            str(path): required
+            for path, required in disks.list_fstab().items()
+            if path != Path("/") and (path.is_relative_to(root) or root.is_relative_to(path))
+        }
+
     def names_of(self, paths: Iterable[str]) -> set[str]:
         """Return the names of the shares that these paths of the host are in."""
         root = Path(os.path.normpath(self.root))

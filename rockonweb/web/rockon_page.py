@@ -18,7 +18,7 @@ from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.labels import status_age
 from rockonweb.web.partials import fingerprint_of, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, user_has_role
-from rockonweb.work import operations
+from rockonweb.work import known_shares, operations
 from rockonweb.work.review import was_installed_before
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
@@ -59,6 +59,7 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "predecessors": replacements.replaceable_apps(installation),
         "renamed": db.session.execute(_renamed_containers(installation)).all() if installation.is_installed else [],
         "again": installation.state is State.AVAILABLE and was_answered_before(installation),
+        "absent": known_shares.absent_share_findings(installation),
         "since": _state_since(installation, last),
         "unreadable": operations.find_unreadable(installation, ChangeRequest()) if installation.is_installed else None,
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
@@ -86,7 +87,7 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
     )  # fmt: skip
     candidates = [rockon_item.name for rockon_item in context["succession"].candidates]
     predecessors = [(rockon_item.id, rockon_item.name) for rockon_item in context["predecessors"]]
-    plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since", "renamed")]
+    plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since", "renamed", "absent")]
     unreadable = context["unreadable"] and str(context["unreadable"])
     return fingerprint_of(
         rockon_values, candidates, predecessors, plain_values, failed and failed.id, unreadable, status_age()

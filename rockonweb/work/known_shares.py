@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from rockonweb import program
 from rockonweb.core.answers.answers import split_share_path
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.facts import ContainerFacts, ShareAbsence
+from rockonweb.core.instance.systemd_unit import is_awaited
 from rockonweb.core.operations.lifecycle import State
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.mounts import absent_share_finding, missing_folder_finding
-from rockonweb.core.text import t
+from rockonweb.core.text import TranslatableText, t
 from rockonweb.host import Host, Shares, get_host
 from rockonweb.models import Container, Installation, Share, Volume, db, transaction
 from rockonweb.models.installation import in_state
@@ -45,6 +47,15 @@ def find_apps_without_shares() -> dict[int, list[str]]:
     absent = find_absent_shares(db.session(), get_host().shares)
     used = _used_shares(db.session()) if absent else {}
     return {rockon_id: sorted(names & absent.keys()) for rockon_id, names in used.items() if names & absent.keys()}
+
+
+def absent_share_findings(installation: Installation) -> list[Finding]:
+    """Return a finding for each absent share that an app is kept down for; reads the host only for such an app."""
+    if all(container.held_restart_policy is None for container in installation.containers):
+        return []
+    names = _used_shares(db.session()).get(installation.id, set())
+    absent = find_absent_shares(db.session(), get_host().shares)
+    return [absent_share_finding(name, absence) for name, absence in absent.items() if name in names]
 
 
 def held_ids() -> set[int]:
@@ -89,6 +100,43 @@ def remember_shares(shares: Shares, names: Collection[str]) -> None:
     db.session.rollback()
     for name in unknown:
         _store_identity(shares, name)
+
+
+def boot_sentences(rockon_id: int | None = None) -> list[TranslatableText]:
+    """Return what keeps Docker from starting an app (None: any) before the disks of its shares when the machine starts;
+    none where they need no other disk than the system's.
+    """
+    host = get_host()
+    if host.own_container:
+        return []  # its mounts and its /etc are not the host's
+    used = _used_shares(db.session())
+    names = {name for user, names in used.items() if rockon_id in (None, user) for name in names}
+    query = select(Share.mount_point).where(Share.name.in_(names), Share.mount_point.not_in(("", "/")))
+    mount_points = db.session.scalars(query.distinct().order_by(Share.mount_point)).all()
+    try:
+        dropin = program.DOCKER_DROPIN_FILE.read_text()
+    except OSError:
+        dropin = ""
+    at_start = host.shares.mounted_at_start()
+    awaited = [path for path in mount_points if at_start.get(path) or is_awaited(path, dropin)]
+    others = [path for path in mount_points if path not in awaited]
+    sentences = []
+    if awaited:
+        sentence = t(
+            "When the machine starts, Docker waits for %(disks)s. Nothing can be written in the place of a disk that "
+            "does not come, also while Rockonweb is not running.",
+            disks=", ".join(awaited),
+        )
+        sentences.append(sentence)
+    if others:
+        sentence = t(
+            "When the machine starts, Docker does not wait for %(disks)s. It may start apps in an empty folder until "
+            "Rockonweb stops them; while Rockonweb is not running, nothing does. To change that, enter the disk in "
+            "/etc/fstab, then as root: rockonweb service install",
+            disks=", ".join(others),
+        )
+        sentences.append(sentence)
+    return sentences
 
 
 def confirm_share(name: str) -> None:

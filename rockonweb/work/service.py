@@ -18,9 +18,10 @@ from sqlalchemy.engine import make_url
 from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import program
-from rockonweb.config import Config, make_private_folder, temporary_file
+from rockonweb.config import ROCKSTOR_SHARES_ROOT, Config, make_private_folder, temporary_file
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.instance.systemd_unit import MARK, UNIT_NAME, ServiceFacts, format_unit
+from rockonweb.core.instance.systemd_unit import MARK, UNIT_NAME, ServiceFacts, format_docker_dropin, format_unit
+from rockonweb.host import Shares
 from rockonweb.work import instance_files, supervisor
 
 SYSTEMD_FOLDER = Path("/run/systemd/system")  # exists where systemd runs the machine
@@ -31,9 +32,12 @@ _NOT_KEPT = ("ROCKONWEB_INSTANCE", "ROCKONWEB_PASSPHRASE", "ROCKONWEB_SYSTEM_PAC
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """What an install of the service does: the unit's text, and the settings for the instance's `.env`."""
+    """What an install of the service does: the text of the unit and of the drop-in for Docker's, and the settings for
+    the instance's `.env`.
+    """
 
     unit: str
+    docker_dropin: str  # blank: Docker has nothing to wait for
     user: str
     settings_file: Path
     kept_settings: Mapping[str, str]
@@ -68,7 +72,9 @@ def plan_service(settings: Config, environ: Mapping[str, str], user: str = "") -
             private_tmp=settings.instance in settings.redis_socket.parents,
         )
     )
-    return ServicePlan(unit, name, settings.instance / ".env", _settings_to_keep(settings, environ))
+    mount_points = Shares(settings.shares_root).mounted_at_start()
+    docker_dropin = format_docker_dropin([*mount_points]) if mount_points else ""
+    return ServicePlan(unit, docker_dropin, name, settings.instance / ".env", _settings_to_keep(settings, environ))
 
 
 def install_service(settings: Config, plan: ServicePlan) -> None:
@@ -97,9 +103,8 @@ def install_service(settings: Config, plan: ServicePlan) -> None:
         plan.settings_file.chmod(0o600)
     for path in made:
         os.chown(path, account.pw_uid, account.pw_gid)
-    with temporary_file(program.UNIT_FILE, plan.unit.encode(), 0o644) as temporary:
-        temporary.chmod(0o644)  # the umask is 077 here
-        temporary.replace(program.UNIT_FILE)
+    _write_unit(program.UNIT_FILE, plan.unit)
+    _write_unit(program.DOCKER_DROPIN_FILE, plan.docker_dropin)
     _run_systemctl("daemon-reload")
     _run_systemctl("enable", UNIT_NAME)
     _run_systemctl("restart", UNIT_NAME)
@@ -113,7 +118,21 @@ def remove_service() -> None:
     _refuse_foreign_unit()
     _run_systemctl("disable", "--now", UNIT_NAME)
     program.UNIT_FILE.unlink()
+    program.DOCKER_DROPIN_FILE.unlink(missing_ok=True)
     _run_systemctl("daemon-reload")
+
+
+def _write_unit(path: Path, text: str) -> None:
+    """Write a file that systemd reads; remove it where the text is blank."""
+    if not text:
+        path.unlink(missing_ok=True)
+        return
+    if not path.parent.exists():
+        path.parent.mkdir()
+        path.parent.chmod(0o755)  # the umask is 077 here
+    with temporary_file(path, text.encode(), 0o644) as temporary:
+        temporary.chmod(0o644)
+        temporary.replace(path)
 
 
 def is_active() -> bool:
@@ -151,6 +170,8 @@ def _settings_to_keep(settings: Config, environ: Mapping[str, str]) -> dict[str,
         and not key.startswith((*_NOT_KEPT, "ROCKONWEB_TEST_"))
         and value
     }
+    if settings.shares_root == ROCKSTOR_SHARES_ROOT:  # also while nothing is mounted there
+        kept["ROCKONWEB_SHARES_ROOT"] = str(settings.shares_root)
     known = dotenv_values(settings.instance / ".env") if os.access(settings.instance / ".env", os.R_OK) else {}
     return {key: value for key, value in kept.items() if known.get(key) != value}
 

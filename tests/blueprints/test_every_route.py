@@ -40,7 +40,7 @@ LEAST: dict[str, str] = {
         rockon.log_file rockon.logs rockons.act updates.get updates.look updates.look_at updates.review updates.take_all
     """,
     Role.OWNER: """
-        api.install api.refresh api.uninstall api.update audit.index
+        api.confirm_share api.install api.refresh api.uninstall api.update audit.index
         backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
         backup.take
         definitions.change definitions.confirm_remove definitions.create definitions.edit definitions.index
@@ -61,7 +61,7 @@ LEAST: dict[str, str] = {
         rq_dashboard.requeue_job_view rq_dashboard.static rq_dashboard.workers_overview
         secrets.hide secrets.index secrets.show
         settings.apply settings.begin settings.discard settings.review settings.show settings.submit
-        shares.confirm_removal shares.make shares.remove_aside
+        shares.confirm shares.confirm_removal shares.make shares.remove_aside
         succession.decide succession.decide_successor succession.show succession.show_successor updates.automatic
     """,
 }

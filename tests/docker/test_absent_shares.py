@@ -1,8 +1,12 @@
 """A share that is not there keeps its app down, whoever starts Docker, and the app starts when it is back."""
 
+import json
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +18,11 @@ from rockonweb.work import keep_running, known_shares, sync_status
 from rockonweb.work.keep_running import RunningKeeper
 from rockonweb.work.share_guard import ShareGuard
 from tests.docker.test_lifecycle import DATA, last_operation, state
+from tests.support.apps import wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
+from tests.support.person import Person, new_retrying_session
+from tests.support.stack import Stack
 
 NOT_THAT_ONE = 'The folder of the share "disk" is not the one that apps have used until now.'
 
@@ -183,3 +190,74 @@ def test_a_share_that_was_replaced_by_a_link_is_refused(
     (tmp_path / "elsewhere").rename(share)
     watcher.guard = ShareGuard()
     assert watcher.look() == ["start done"]  # that a person asked for
+
+
+@pytest.fixture
+def stack(engine: DockerDaemon, app_image: str) -> Iterator[Stack]:
+    """The whole product with an app whose data is on a disk of its own."""
+    made = Stack(engine.host)
+    share = made.shares / "disk"
+    try:
+        body = {
+            "description": "A sample.", "version": "1", "website": "",
+            "containers": {"notes": {
+                "image": app_image[:-2], "tag": "1", "launch_order": 1, "volumes": DATA,
+                "opts": [["--restart", "always"]],
+            }},
+        }  # fmt: skip
+        (made.local_metastore / "notes.json").write_text(json.dumps({"Notes": body}))
+        share.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", share], check=True)
+        made.start()
+        call_api(made, "POST", "update")
+        call_api(made, "POST", f"{app_row(made)['id']}/install", {"shares": {"disk": "/data"}})
+        wait_for(lambda: app_row(made)["status"] == "started")
+        yield made
+    finally:
+        engine.start()
+        engine.remove_everything()
+        made.close()
+        while share.is_mount():
+            subprocess.run(["umount", "--lazy", share], check=True)
+
+
+def call_api(stack: Stack, method: str, path: str, body: object = None) -> Any:
+    with new_retrying_session() as session:
+        session.auth = (stack.user, stack.password)
+        answer = session.request(method, f"{stack.url}/api/rockons/{path}", json=body, timeout=120)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def app_row(stack: Stack) -> dict[str, Any]:
+    [row] = [row for row in call_api(stack, "GET", "?page_size=500")["results"] if row["name"] == "Notes"]
+    return dict(row)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_whole_product_keeps_it_down_over_restarts_and_starts_it_when_the_mount_is_back(
+    engine: DockerDaemon, stack: Stack, tell: Callable[[str], None]
+) -> None:
+    share = stack.shares / "disk"
+    engine.run_docker("stop", "notes")
+    unmount(share)
+    wait_for(lambda: policy(engine) == "no:0")
+    engine.stop()
+    engine.start()
+    call_api(stack, "POST", f"{app_row(stack)['id']}/start")
+    wait_for(lambda: app_row(stack)["error"] == NOT_THAT_ONE)
+    page = Person(stack.url, stack.user, stack.password).get(f"/rockons/{app_row(stack)['id']}").text
+    assert NOT_THAT_ONE in unescape(page)
+    stack.stop()
+    engine.stop()
+    engine.start()  # without Rockonweb
+    stack.start()
+    assert (state(engine, "notes"), list(share.iterdir())) == ("exited", [])
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", share], check=True)
+    began = time.monotonic()
+    wait_for(lambda: app_row(stack)["status"] == "started")
+    tell(f"absent shares: {time.monotonic() - began:.1f} s from the mount to the app that runs")
+    assert policy(engine) == "always:0"
+    (share / "note").write_text("mine")
+    assert engine.run_docker("exec", "notes", "cat", "/data/note") == "mine"

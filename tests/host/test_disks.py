@@ -208,3 +208,19 @@ def test_the_room_of_a_folder_that_can_be_seen(tmp_path: Path) -> None:
     assert future is not None
     assert (future.total, future.mount_point) == (found.total, found.mount_point)
     assert Disk(1, 2).is_low
+
+
+def test_fstab_names_what_the_machine_waits_for_at_its_start(tmp_path: Path) -> None:
+    table = tmp_path / "fstab"
+    table.write_text(
+        "# <file system> <mount point> <type> <options>\n"
+        "UUID=1 / ext4 defaults 0 1\n"
+        "UUID=2 /mnt/my\\040disk ext4 defaults,nofail 0 2\n"
+        "/dev/sdc1\t/srv/data\txfs\trw 0 2\n"
+        "nas:/films /srv/films nfs4 rw 0 0\n"
+        "UUID=3 none swap sw 0 0\n"
+        "garbage\n"
+    )
+    wanted = {"/": True, "/mnt/my disk": False, "/srv/data": True, "/srv/films": False}
+    assert disks.list_fstab(str(table)) == {Path(path): required for path, required in wanted.items()}
+    assert disks.list_fstab(str(tmp_path / "none")) == {}

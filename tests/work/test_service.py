@@ -11,6 +11,8 @@ from dotenv import dotenv_values
 
 from rockonweb import config, program
 from rockonweb.core.errors import RockonwebError
+from rockonweb.core.instance.systemd_unit import format_docker_dropin
+from rockonweb.host import disks
 from rockonweb.work import service, supervisor
 from tests.support.command_line import CommandLine
 
@@ -33,9 +35,15 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.bin = folder / "bin"
         self.unit = folder / "rockonweb.service"
+        self.docker_dropin = folder / "docker.service.d" / "rockonweb.conf"
+        self.fstab: dict[Path, bool] = {}
         self.bin.mkdir()
         (self.bin / "systemctl").write_text(SYSTEMCTL)
         (self.bin / "systemctl").chmod(0o755)
+
+    def list_fstab(self) -> dict[Path, bool]:
+        """The mount points in /etc/fstab, and whether the machine does not start without each."""
+        return self.fstab
 
     @property
     def calls(self) -> list[str]:
@@ -49,6 +57,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
     monkeypatch.setattr(service, "SYSTEMD_FOLDER", tmp_path)
     monkeypatch.setattr(program, "UNIT_FILE", made.unit)
+    monkeypatch.setattr(program, "DOCKER_DROPIN_FILE", made.docker_dropin)
+    monkeypatch.setattr(disks, "list_fstab", made.list_fstab)
     monkeypatch.setattr(service, "READY_SECONDS", 0)
     return made
 
@@ -90,6 +100,30 @@ def test_it_is_written_enabled_and_started_with_the_settings_of_the_call(
     assert stat.S_IMODE(settings_file.stat().st_mode) == 0o600
     assert "Rockonweb is ready: http://127.0.0.1:8123" in done.stdout
     assert "journalctl -u rockonweb" in done.stdout
+
+
+@ROOT_ONLY
+def test_docker_waits_for_the_disks_of_shares_while_the_service_is_there(
+    terminal: CommandLine, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "await_service", lambda _: True)
+    shares = terminal.folder / "shares"
+    machine.fstab = {Path("/"): True, shares / "usb": False, shares.parent: True, Path("/home/other"): True}
+    done = terminal.run("service", "install", "--dry-run", ROCKONWEB_SHARES_ROOT=str(shares))
+    assert f"And this to {machine.docker_dropin}." in done.stderr
+    assert not machine.docker_dropin.exists()
+    done = terminal.run("service", "install", ROCKONWEB_SHARES_ROOT=str(shares))
+    assert "Docker waits for the disks of the shares" in done.stdout
+    assert machine.docker_dropin.read_text() == format_docker_dropin([f"{shares}/usb", str(shares.parent)])
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (machine.docker_dropin.parent, machine.docker_dropin)]
+    assert modes == [0o755, 0o644]
+    machine.fstab = {}
+    assert terminal.run("service", "install", ROCKONWEB_SHARES_ROOT=str(shares)).returncode == 0
+    assert not machine.docker_dropin.exists(), "nothing to wait for any more"
+    machine.fstab = {shares / "usb": False}
+    terminal.run("service", "install", ROCKONWEB_SHARES_ROOT=str(shares))
+    assert terminal.run("service", "remove").returncode == 0
+    assert not machine.docker_dropin.exists()
 
 
 @ROOT_ONLY

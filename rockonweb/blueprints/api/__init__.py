@@ -17,7 +17,7 @@ from rockonweb.models import Installation, Kind, Operation, Progress, RefreshRep
 from rockonweb.web import api_errors, error_pages
 from rockonweb.web.extensions import csrf
 from rockonweb.web.permissions import require_role
-from rockonweb.work import operations
+from rockonweb.work import known_shares, operations
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 csrf.exempt(blueprint)  # `login.require_api_role` checks the CSRF token where a browser's session is used
@@ -115,6 +115,16 @@ def shares(_account: User) -> ResponseReturnValue:
     """List the shares, by name."""
     names = get_host().shares.shares_by_name()
     return envelope.paginate(len(names), host_fields.list_share_fields)
+
+
+@blueprint.post("/shares/<name>/confirm", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def confirm_share(_account: User, name: str) -> ResponseReturnValue:
+    """Take the folder that is there now as the share that apps have used; list the shares."""
+    if name not in get_host().shares.shares_by_name():
+        abort(api_errors.api_error(404, _('The share "%(share)s" does not exist.', share=name)))
+    known_shares.confirm_share(name)
+    return shares()
 
 
 @blueprint.get("/pools", strict_slashes=False)

@@ -15,7 +15,9 @@ from rockonweb.core.docker.disk_usage import Disk
 from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.network import network_field_values
 from rockonweb.host import Host, get_host
+from rockonweb.models import db
 from rockonweb.work import rocknets
+from rockonweb.work.known_shares import find_absent_shares
 from rockonweb.work.rocknets import Rocknet
 
 Fields = dict[str, Any]
@@ -28,8 +30,9 @@ def list_share_fields(page_slice: PageSlice) -> list[Fields]:
     """Return a slice of the list of shares, by name."""
     host = get_host()
     shares = [*host.shares.shares_by_name().items()]
+    absent = find_absent_shares(db.session(), host.shares)
     return [
-        _share_fields(host, name, share)
+        {**_share_fields(host, name, share), "is_mounted": name not in absent}
         for name, share in shares[page_slice.offset : page_slice.offset + page_slice.size]
     ]
 
@@ -76,7 +79,6 @@ def _share_fields(host: Host, name: str, share: ShareFacts) -> Fields:
         "perms": f"{host.shares.inspect_path(name).mode:o}",
         "toc": _time_of_check(),
         "mount_status": None,
-        "is_mounted": True,
         "uuid": None,
         "qgroup": NO_QUOTA_GROUP,
         "pqgroup": NO_QUOTA_GROUP,

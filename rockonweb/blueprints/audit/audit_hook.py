@@ -77,6 +77,8 @@ ACTION_LABELS: dict[str, LazyString] = {
     "networks.restore": _l("recreated a missing network"),
     "networks.remove": _l("removed a network"),
     "shares.make": _l("created a share"),
+    "shares.confirm": _l("confirmed a share"),
+    "api.confirm_share": _l("confirmed a share"),
     "shares.remove_aside": _l("removed data kept from before a rollback"),
     "backup.make": _l("created a backup"),
     "backup.take": _l("uploaded a backup to restore"),

@@ -23,7 +23,7 @@ from rockonweb.web import catalogue_listing, drafts, rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
-from rockonweb.work import operations, refresh_schedule
+from rockonweb.work import known_shares, operations, refresh_schedule
 from rockonweb.work.dependents import dependent_warnings
 from rockonweb.work.review import has_changed_since, review_or_refuse, submit_review
 
@@ -83,6 +83,7 @@ def show(rockon_id: int) -> ResponseReturnValue:
         installation,
         "overview",
         maps=connections.list_connections(installation),
+        boot=known_shares.boot_sentences(installation.id),
         history=_recent_operations(installation),
     )
 

@@ -13,6 +13,8 @@ ROOT_CAPABILITIES = (
     *("CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"),
 )
 
+_PROTECT = """'mountpoint -q "$$0" || chattr +i "$$0"'"""  # a shell's $0 is the path
+
 
 @dataclass(frozen=True)
 class ServiceFacts:
@@ -40,6 +42,45 @@ def format_unit(service: ServiceFacts) -> str:
     folders only. Containers are Docker's children, so stopping it leaves them.
     """
     return "\n".join((*_unit_lines(service), "", *_service_lines(service), "", *_install_lines())) + "\n"
+
+
+def format_docker_dropin(mount_points: Sequence[str]) -> str:
+    """Return the text of the drop-in by which Docker waits for these mount points when the machine starts.
+
+    It starts without a disk that does not come, as other apps need none of it. Then nothing can be written into the
+    empty folder in its place: that is made immutable, and can be mounted on as before.
+    """
+    units = " ".join(map(format_mount_unit, mount_points))
+    return "\n".join(
+        (
+            MARK,
+            "[Unit]",
+            f"Wants={units}",
+            f"After={units}",
+            "",
+            "[Service]",
+            *(f"ExecStartPre=-/bin/sh -c {_PROTECT} {_quote(path).replace('$', '$$')}" for path in mount_points),
+            "",
+        )
+    )
+
+
+def is_awaited(mount_point: str, dropin: str) -> bool:
+    """Whether Docker waits for a mount point by the text of this drop-in."""
+    return format_mount_unit(mount_point) in dropin.partition("After=")[2].partition("\n")[0].split(" ")
+
+
+def format_mount_unit(mount_point: str) -> str:
+    """Return the name of the unit by which systemd mounts a path, as `systemd-escape --path` does."""
+    escaped = "".join(
+        "-" if char == "/" else char if char.isascii() and (char.isalnum() or char in ":_.") else _escape_bytes(char)
+        for char in mount_point.strip("/")
+    )
+    return f"{_escape_bytes('.')}{escaped[1:]}.mount" if escaped.startswith(".") else f"{escaped}.mount"
+
+
+def _escape_bytes(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 def _unit_lines(service: ServiceFacts) -> list[str]:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb.core.instance.systemd_unit import ServiceFacts, format_unit
+from rockonweb.core.instance.systemd_unit import (
+    ServiceFacts,
+    format_docker_dropin,
+    format_mount_unit,
+    format_unit,
+    is_awaited,
+)
 
 INSTALLED = ServiceFacts(
     command=("/opt/pipx/venvs/rockonweb/bin/rockonweb", "up"),
@@ -113,3 +119,34 @@ def test_systemd_finds_no_fault_in_it(service: ServiceFacts, tmp_path: Path) -> 
     )
     assert (done.returncode, done.stdout) == (0, "")
     assert "rockonweb.service" not in done.stderr
+
+
+def test_docker_waits_for_disks_and_starts_without_one_that_nothing_can_be_written_in_the_place_of():
+    assert (
+        format_docker_dropin(["/mnt/usb", '/srv/my "apps"/50%-$x'])
+        == """\
+# Written by `rockonweb service install`; `rockonweb service remove` removes it.
+[Unit]
+Wants=mnt-usb.mount srv-my\\x20\\x22apps\\x22-50\\x25\\x2d\\x24x.mount
+After=mnt-usb.mount srv-my\\x20\\x22apps\\x22-50\\x25\\x2d\\x24x.mount
+
+[Service]
+ExecStartPre=-/bin/sh -c 'mountpoint -q "$$0" || chattr +i "$$0"' "/mnt/usb"
+ExecStartPre=-/bin/sh -c 'mountpoint -q "$$0" || chattr +i "$$0"' "/srv/my \\"apps\\"/50%%-$$x"
+"""
+    )
+
+
+def test_a_disk_that_docker_waits_for_is_told_from_others():
+    dropin = format_docker_dropin(["/mnt/usb", "/mnt/b"])
+    awaited = [is_awaited(path, dropin) for path in ("/mnt/usb", "/mnt/b", "/mnt", "/mnt/us", "/")]
+    assert awaited == [True, True, False, False, False]
+    assert not is_awaited("/mnt/usb", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [("/.hidden", "\\x2ehidden"), ("/srv/my apps/.x", "srv-my\\x20apps-.x"), ("/Ü/a-b", "\\xc3\\x9c-a\\x2db")],
+)
+def test_mounts_have_the_names_that_systemd_gives_them(path: str, unit: str):
+    assert format_mount_unit(path) == f"{unit}.mount"

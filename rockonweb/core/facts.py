@@ -106,6 +106,34 @@ class VolumeMount:
     destination: str
 
 
+@dataclass(frozen=True)
+class UnsavedFolder:
+    """A folder in a container with files that are in no share and in no volume, so that they go with the container.
+
+    `size` are their bytes, None where that is not known. `mixed`: the image has files of its own there, or something is
+    mounted inside it, so that no share can take its place.
+    """
+
+    container: str
+    folder: str
+    files: int
+    size: int | None = None
+    mixed: bool = False
+
+    @property
+    def key(self) -> str:
+        """What requests call it: CONTAINER:FOLDER."""
+        return f"{self.container}:{self.folder}"
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """The folders with data in a container's own layer. `unknown` is why Docker can't tell all; blank where it did."""
+
+    folders: tuple[UnsavedFolder, ...] = ()
+    unknown: str = ""
+
+
 MIN_ID_PREFIX = 12  # characters from which on a name may be the beginning of an id
 UP_STATES = ("running", "restarting", "paused")  # states of a container that is up, or that Docker tries to bring up
 

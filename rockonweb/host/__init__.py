@@ -34,12 +34,13 @@ from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.images import InspectedImage
 from rockonweb.host.own_container import find_own_container
 from rockonweb.host.patience import brief_reads
-from rockonweb.host.shares import ShareConstraints, Shares, owner_names
+from rockonweb.host.shares import SHARED_MODE, ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.host.waiting import Waiter
 from rockonweb.models import Installation
 
 __all__ = [
+    "SHARED_MODE",
     "Engine",
     "Host",
     "HostDevice",

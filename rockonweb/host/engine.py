@@ -1,4 +1,4 @@
-"""The Docker Engine. Only this module and its base classes (connection, images, networks, leases) talk to it.
+"""The Docker Engine. Only this module and its base classes (connection, images, layers, networks, leases) talk to it.
 
 Reads, pulls, logs, events and networks go through the Docker SDK. Definitions may pass any option of `docker run`:
 containers whose options `create_request` does not know are created by the docker command line, others without it. Only
@@ -53,6 +53,7 @@ from rockonweb.host import disks, host_root
 from rockonweb.host.connection import container_name, create_docker_client
 from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
 from rockonweb.host.images import Images
+from rockonweb.host.layers import Layers
 from rockonweb.host.leases import Leases
 from rockonweb.host.networks import Networks
 from rockonweb.host.waiting import Waiter
@@ -76,7 +77,7 @@ CLI_SETTINGS = {
 _RUN_ONLY_OPTIONS = ("detach", "detach-keys", "sig-proxy")
 
 
-class Engine(Networks, Images, Leases):
+class Engine(Networks, Images, Layers, Leases):
     """A connection to the Docker Engine."""
 
     def system_time(self) -> int:

@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -391,6 +392,29 @@ class Shares:
                 t("Check that the folder exists and that Rockonweb may change it."),
             ) from None
         return previous
+
+    def empty_folder(self, share_path: str, *, remove: bool = False) -> None:
+        """Delete what is in SHARE or SHARE/FOLDER, and with `remove` the folder too; follows no link.
+
+        Raises RockonwebError where something stays.
+        """
+        path = self.root / share_path
+        try:
+            with self.open_folder(share_path) as descriptor:
+                for name in os.listdir(descriptor):
+                    if stat.S_ISDIR(os.lstat(name, dir_fd=descriptor).st_mode):
+                        shutil.rmtree(name, dir_fd=descriptor)
+                    else:
+                        os.unlink(name, dir_fd=descriptor)
+            if remove:
+                path.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise RockonwebError(
+                t("%(path)s could not be emptied: %(why)s.", path=str(path), why=error.strerror or str(error)),
+                t("Delete what is in it before you try again."),
+            ) from None
 
     def remove_if_empty(self, name: str) -> bool:
         """Remove a share if it is empty (rmdir works for subvolumes too). Returns whether it no longer exists."""

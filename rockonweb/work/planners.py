@@ -41,6 +41,7 @@ from rockonweb.work.dependents import dependent_warnings, plan_dependents
 from rockonweb.work.known_shares import absent_data_findings, find_absent_shares
 from rockonweb.work.operations import unreadable_request_error
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
+from rockonweb.work.unsaved_files import unsaved_warnings
 
 # With the request of its kind, and the app; None for an operation on a network.
 Planner = Callable[[Operation, Any, Any, Engine], Plan]
@@ -118,9 +119,11 @@ def _plan_uninstall(
     operation: Operation, request: UninstallRequest, installation: Installation, docker: Engine
 ) -> Plan:
     """Plan to remove the rock-on's containers that exist, but no unmanaged container of the same name."""
-    ours = {name for name, facts in docker.list_containers().items() if facts.rockon == installation.name}
+    containers = docker.list_containers()
+    ours = {name for name, facts in containers.items() if facts.rockon == installation.name}
     uninstall_plan = plan.plan_uninstall(installation.current_definition, ours, request.images)
-    return replace(uninstall_plan, findings=dependent_warnings(installation))
+    unsaved = unsaved_warnings(installation, containers.values())
+    return replace(uninstall_plan, findings=(*dependent_warnings(installation), *unsaved))
 
 
 def _known_definition(installation: Installation, containers: Mapping[str, ContainerFacts]) -> Definition:

@@ -25,12 +25,13 @@ from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.plan import plan
-from rockonweb.core.plan.change import Change, DesiredState, plan_change
+from rockonweb.core.plan.change import Change, DesiredState, plan_change, save_folders
 from rockonweb.core.plan.dependents import add_dependent, find_disturbance
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rollback import NO_ROLLBACK
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.privileges import added_privileges, find_privileges
+from rockonweb.core.preflight.unsaved_files import check_choices, check_unsaved_files, with_saved_folders
 from rockonweb.core.text import TranslatableText, fill_template, join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, RockOn, State, db, repository
@@ -39,6 +40,7 @@ from rockonweb.work.change_facts import gather_change_facts, pin_images
 from rockonweb.work.collect_facts import collect_volumes, gather_facts
 from rockonweb.work.dependents import plan_dependents
 from rockonweb.work.known_shares import absent_data_findings
+from rockonweb.work.unsaved_files import inspect_layers, unsaved_warnings
 
 CONFIRMATION_LENGTH = 16  # characters of a fingerprint that a script sends
 ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
@@ -230,6 +232,9 @@ def _review_install(
         facts = image_facts.add_image_facts(facts, plan.image_references(definition), docker, registry_seconds)
     # With its definition, so that a refresh in between, or before it is repeated, installs no other one.
     request, install_plan = assemble_install(definition, replace(request, answers=answers, source=source), facts)
+    if docker:
+        unsaved = unsaved_warnings(installation, (facts.containers or {}).values())
+        install_plan = replace(install_plan, findings=(*install_plan.findings, *unsaved))
     return Review(
         installation,
         request,
@@ -276,7 +281,10 @@ def _review_change(
     )
     if definition.unreadable:
         raise _unusable_definition(name, definition.unreadable)
-    new = DesiredState(definition, resolve_host_ports(definition, change_request.answers or old.answers))
+    choices = {} if isinstance(request, StartRequest) else request.unsaved
+    check_choices(definition, choices)
+    answers = with_saved_folders(change_request.answers or old.answers, choices)
+    new = DesiredState(definition, resolve_host_ports(definition, answers))
     facts = gather_change_facts(installation, old, new, docker)
     recreate_reasons: Mapping[str, str] = {}
     if isinstance(request, UpdateRequest):
@@ -314,6 +322,7 @@ def _review_change(
         requested_shares=confirmed_shares,
         rollback_target=rollback_target,
     )
+    planned_change = save_folders(planned_change, choices)
     if docker:
         disturbance = find_disturbance(planned_change, facts)
         planned_change = add_dependent(planned_change, plan_dependents(installation, disturbance, docker))
@@ -335,6 +344,14 @@ def _review_change(
         blocked = rollback.find_share_conflicts(rollback_target.shares, own_containers, docker)
         planned_change = replace(
             planned_change, plan=replace(planned_change.plan, findings=(*planned_change.plan.findings, *blocked))
+        )
+    if docker:
+        removed = [diff.container for diff in planned_change.containers if diff.recreated and diff.before]
+        layers = inspect_layers(installation, removed)
+        unsaved = check_unsaved_files(new.definition, layers, choices, facts.places)
+        planned_change = replace(
+            planned_change,
+            plan=replace(planned_change.plan, findings=(*planned_change.plan.findings, *unsaved)),
         )
     stored_request = replace(change_request, answers=new.answers) if isinstance(request, ChangeRequest) else request
     return Review(

@@ -23,10 +23,11 @@ from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
 from rockonweb.core.facts import UP_STATES
 from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS, TRANSITIONS, Kind, Progress, State
-from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.operations.requests import ChangeRequest, UpdateRequest
 from rockonweb.core.operations.steps import Step
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.repair import name_steps
+from rockonweb.core.preflight.unsaved_files import with_saved_folders
 from rockonweb.core.text import AppOutput, t
 from rockonweb.host import Engine, Waiter, get_host
 from rockonweb.models import (
@@ -432,6 +433,9 @@ def _finish_rockon(
         operation.notes = replace(operation.notes, stays=True)
     if isinstance(request, ChangeRequest) and done:
         _apply_change(session, installation, operation, request)
+    elif isinstance(request, UpdateRequest) and done and request.unsaved:
+        answers = with_saved_folders(repository.load_answers(installation), request.unsaved)
+        repository.store_answers(installation, answers)
     elif transition.reserves_ports:
         repository.release_reserved_ports(installation)
     operations.reset_uninstalled(installation)

@@ -20,7 +20,7 @@ from rockonweb.config import current_config
 from rockonweb.core.containers.networks import Endpoint
 from rockonweb.core.docker import pull_layers
 from rockonweb.core.docker.pull_layers import Layer, PullProgress
-from rockonweb.core.errors import EngineError, RockonwebError, UndoSkipped
+from rockonweb.core.errors import Conflict, EngineError, RockonwebError, UndoSkipped
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.steps import (
     RENAMED_SUFFIX,
@@ -42,6 +42,7 @@ from rockonweb.core.operations.steps import (
     RestoreName,
     RestoreSnapshot,
     RunOnce,
+    SaveFolder,
     SetShareMode,
     SetShareOwner,
     StartContainer,
@@ -50,7 +51,7 @@ from rockonweb.core.operations.steps import (
     TakeSnapshot,
 )
 from rockonweb.core.text import TranslatableText, t
-from rockonweb.host import Engine, Host
+from rockonweb.host import SHARED_MODE, Engine, Host
 from rockonweb.models import (
     Installation,
     KeptVolume,
@@ -66,6 +67,7 @@ from rockonweb.work import known_shares, rocknets, rollback
 from rockonweb.work.collect_facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
+FULL_DISK_BYTES = 2**20  # free: below, it is the disk that made a copy fail
 
 UndoState = dict[str, Any]  # JSON: what was true before a step; EMPTY_STATE where undo needs no more than the step
 EMPTY_STATE: UndoState = {}
@@ -292,6 +294,43 @@ class _SetShareModeAction(StepAction[SetShareMode]):
 
     def undo(self, context: StepContext, step: SetShareMode, undo_state: UndoState, *, ended: bool) -> None:
         context.host.shares.set_mode(step.share, undo_state["mode"])
+
+
+@_register_for(SaveFolder)
+class _SaveFolderAction(StepAction[SaveFolder]):
+    def prepare_undo(self, context: StepContext, step: SaveFolder) -> UndoState:
+        place = context.host.shares.inspect_path(step.share)
+        if place.exists and not place.empty:
+            raise Conflict(
+                t("%(place)s can't take the files of %(folder)s: it is not empty.",
+                  place=step.share, folder=step.folder),
+                t("Choose a new folder of a share (SHARE/FOLDER), or an empty share."),
+            )  # fmt: skip
+        return {"owner": [place.uid, place.gid], "mode": place.mode} if place.exists else EMPTY_STATE
+
+    def do(self, context: StepContext, step: SaveFolder, row_id: int) -> None:
+        context.host.shares.set_mode(step.share, SHARED_MODE)  # creates a missing folder
+        try:
+            is_copied = context.engine.copy_folder(step.container + RENAMED_SUFFIX, step.container, step.folder)
+        except EngineError as error:
+            place = context.host.shares.inspect_path(step.share)
+            if place.free is not None and place.free < FULL_DISK_BYTES:
+                raise RockonwebError(
+                    t("The disk of %(place)s is full: %(folder)s could not be copied there.",
+                      place=step.share, folder=step.folder),
+                    t("Free up space there, or choose a share on another disk."),
+                    error.output or error.sentence,
+                ) from None  # fmt: skip
+            raise
+        if not is_copied:
+            context.retitle_step(row_id, t("%(folder)s does not exist any more", folder=step.folder))
+
+    def undo(self, context: StepContext, step: SaveFolder, undo_state: UndoState, *, ended: bool) -> None:
+        shares = context.host.shares
+        shares.empty_folder(step.share, remove=not undo_state)
+        if undo_state:
+            shares.set_mode(step.share, undo_state["mode"])
+            shares.set_owner(step.share, *undo_state["owner"])
 
 
 @_register_for(CreateCertificate)

@@ -57,7 +57,8 @@ class ChangeRequest(Request, kind=Kind.CHANGE):
     `source` is the text of a newer definition, `successor` the id of the rock-on that replaces it; `rebuild` recreates
     all containers, `new_shares` and `give` are those of an install. `asked` are the shares that another rock-on uses
     too and of which a snapshot is to be taken, or restored, all the same. `point` is the rollback point that this rolls
-    back to, with its `data` if requested.
+    back to, with its `data` if requested. `unsaved` says of folders of the old containers (CONTAINER:FOLDER) which are
+    in no share to which share or folder they are copied, which is mounted there from then on; blank: they may be lost.
     """
 
     answers: Answers | None = None
@@ -69,16 +70,18 @@ class ChangeRequest(Request, kind=Kind.CHANGE):
     asked: frozenset[str] = frozenset()
     point: int | None = None
     data: bool = False
+    unsaved: Mapping[str, str] = field(default_factory=dict)
 
 
 class UpdateRequest(Request, kind=Kind.UPDATE):
     """Pull the newest images and recreate what runs on older ones; with `only_pull`, no container is changed.
 
-    `asked` are those of a change.
+    `asked` and `unsaved` are those of a change.
     """
 
     only_pull: bool = False
     asked: frozenset[str] = frozenset()
+    unsaved: Mapping[str, str] = field(default_factory=dict)
 
 
 class UninstallRequest(Request, kind=Kind.UNINSTALL):

@@ -95,6 +95,17 @@ class CreateContainer(Step, kind="create"):
     argv: Argv
 
 
+class SaveFolder(Step, kind="save_folder"):
+    """Copy a folder of a container that was renamed for replacement into the share that its replacement mounts there,
+    with owners, permissions and times. Undo: empty the share's folder again.
+    """
+
+    does = t("copy %(folder)s of the old container %(container)s to %(share)s")
+    container: str
+    folder: str
+    share: str
+
+
 class ConnectNetwork(Step, kind="join"):
     """Connect a container to a network. Unless it is `required`, a refusal is only reported.
 

@@ -34,6 +34,7 @@ from rockonweb.core.operations.steps import (
     RenameOld,
     RestoreSnapshot,
     RunOnce,
+    SaveFolder,
     StartContainer,
     Step,
     StopContainer,
@@ -268,6 +269,23 @@ def plan_change(
         tuple(owners.ownership_offers(new.definition, new.answers, facts).values()),
     )
     return Change(plan, phases, diffs, tuple(scopes))
+
+
+def save_folders(change: Change, share_paths: Mapping[str, str]) -> Change:
+    """Return a change that also copies folders (CONTAINER:FOLDER) of old containers to the shares that take their place
+    in the new ones, before these start.
+    """
+    build: list[Step] = []
+    for step in change.phases.build:
+        build.append(step)
+        if isinstance(step, CreateContainer):
+            for key, share_path in share_paths.items():
+                container, _, folder = key.partition(":")
+                if share_path and container == step.container:
+                    why = t("its files are in no share and would be lost")
+                    build.append(SaveFolder(container=container, folder=folder, share=share_path, why=why))
+    phases = replace(change.phases, build=tuple(build))
+    return replace(change, phases=phases, plan=replace(change.plan, steps=phases.steps))
 
 
 def launch_steps(state: DesiredState, facts: HostFacts) -> dict[str, ContainerSteps]:

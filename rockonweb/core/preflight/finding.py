@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rockonweb.core.facts import UnsavedFolder
 from rockonweb.core.text import join_texts
 
 FindingLevel = Literal["block", "warn", "note"]
@@ -14,13 +15,14 @@ FindingLevel = Literal["block", "warn", "note"]
 class Finding:
     """A finding of the preflight. `block` forbids, `warn` and `note` inform; with `confirm`, the user must confirm it.
 
-    `sentence` says what and why, `hint` how to fix it.
+    `sentence` says what and why, `hint` how to fix it. `unsaved` are files about which the user has to decide.
     """
 
     level: FindingLevel
     sentence: str
     hint: str = ""
     confirm: bool = False
+    unsaved: UnsavedFolder | None = None
 
     @property
     def full_message(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rockonweb.core.command_size import USUAL_COMMAND_LIMIT
+from rockonweb.core.databases import DatabaseServer, StoredData
 from rockonweb.core.own_container import BlindSpot, Subject
 
 UUID_PREFIX = "UUID="
@@ -77,7 +78,7 @@ class ImageFacts:
     """An image in its registry. `missing` is why it does not exist there, `unknown` why that could not be checked.
 
     `platforms` are written as `linux/arm64/v8`; `size` are the bytes to download, None where the registry does not say.
-    `here` is whether Docker has an image of this name.
+    `here` is whether Docker has an image of this name, `databases` the version of each database server that it has.
     """
 
     platforms: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class ImageFacts:
     missing: str = ""
     unknown: str = ""
     here: bool = False
+    databases: Mapping[DatabaseServer, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,9 @@ class HostFacts:
 
     `containers` and `networks` are None where Docker was not queried or did not answer. `claimed` are the host ports of
     other installed rock-ons, running or not. `groups` maps names to gids. `missing_devices` and `missing_folders` are
-    those of the answers that do not exist, `absent_images` those that Docker does not have, `pinned` the ids of images
+    those of the answers that do not exist, `databases` the data of database servers by
+    share path, `new_images` the versions of such servers in the image of each container that gets another one than it
+    had. `absent_images` those that Docker does not have, `pinned` the ids of images
     that containers keep though their names mean newer ones now. `places` are the answers' shares and folders by path,
     `new_owners` uid and gid of shares to be created. `images` are those whose registry was queried, `image_room` the
     free bytes of Docker's disk, and `machine` this host's architecture as images name it. `command_limit` are the bytes
@@ -242,6 +246,8 @@ class HostFacts:
     missing_folders: frozenset[str] = frozenset()
     absent_shares: Mapping[str, ShareAbsence] = field(default_factory=dict)  # of those that installed apps use
     places: Mapping[str, SharePathFacts] = field(default_factory=dict)
+    databases: Mapping[str, tuple[StoredData, ...]] = field(default_factory=dict)
+    new_images: Mapping[str, Mapping[DatabaseServer, str]] = field(default_factory=dict)
     new_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     images: Mapping[str, ImageFacts] = field(default_factory=dict)
     image_room: int | None = None

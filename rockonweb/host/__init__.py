@@ -15,6 +15,7 @@ from typing import TypeVar
 import psutil
 
 from rockonweb.config import Config, current_config, instance_id
+from rockonweb.core import databases
 from rockonweb.core.answers.answers import Answers, share_fault, split_share_path
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
@@ -144,6 +145,10 @@ class Host:
             missing_devices=self.find_missing_paths(answers.device_paths()),
             missing_folders=frozenset(folder for folder in folders if not (self.shares.root / folder).is_dir()),
             places={share_path: self.shares.inspect_path(share_path) for share_path in share_paths},
+            databases={
+                share_path: databases.recognise_data(self.shares.read_beginnings(share_path, databases.data_files()))
+                for share_path in share_paths
+            },
             containers=containers,
             networks=docker.list_networks(containers) if docker else None,
             instance=self.instance,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import grp
+import itertools
 import os
 import pwd
 import secrets
@@ -12,9 +13,11 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rockonweb.config import ROCKSTOR_SHARES_ROOT
+from rockonweb.core import databases
 from rockonweb.core.answers.answers import share_fault, unusable_share_reason
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import ShareAbsence, ShareFacts, ShareIdentity, SharePathFacts
@@ -23,6 +26,7 @@ from rockonweb.core.own_container import BlindSpot
 from rockonweb.core.text import TranslatableText, format_size, t
 from rockonweb.host import disks
 
+MAX_ENTRIES = 1000  # of a folder that are looked through for a file
 MAX_FOLDERS = 50  # folders of one share that are listed
 SHARED_MODE = 0o755  # permissions of new shares and folders
 OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -194,6 +198,21 @@ class Shares:
         except OSError:
             return SharePathFacts(free=disks.free_space(self.root / share_path))
         return SharePathFacts(True, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), empty, free)
+
+    def read_beginnings(self, share_path: str, patterns: Iterable[str]) -> dict[str, bytes]:
+        """Return the first bytes of files in SHARE or SHARE/FOLDER, by pattern: of the last one whose name matches.
+
+        Blank for one that can't be read, or is no file. No link is followed below the root.
+        """
+        beginnings = {}
+        by_folder = itertools.groupby(patterns, lambda pattern: pattern.rpartition("/")[0])
+        for folder, folder_patterns in by_folder:
+            with suppress(OSError), self.open_folder(f"{share_path}/{folder}".rstrip("/")) as descriptor:
+                for pattern in folder_patterns:
+                    name = _last_match(pattern.rpartition("/")[2], descriptor)
+                    if name and (content := _read_beginning(name, descriptor)) is not None:
+                        beginnings[pattern] = content
+        return beginnings
 
     def list_folders(self) -> Iterator[str]:
         """Yield SHARE/FOLDER for the first MAX_FOLDERS folders of each share, without links and hidden ones."""
@@ -475,6 +494,30 @@ def _is_missing(path: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def _last_match(pattern: str, folder: int) -> str:
+    """Return the last name in a folder that matches a pattern, blank where there is none."""
+    if "*" not in pattern:
+        return pattern
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES)]
+    return max((name for name in names if fnmatchcase(name, pattern)), default="")
+
+
+def _read_beginning(name: str, folder: int) -> bytes | None:
+    """Return the first bytes of a file, blank where it can't be read; None where there is nothing of this name."""
+    try:
+        # Not blocking: a pipe of this name must not keep the page waiting.
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        return None if error.errno == errno.ENOENT else b""
+    try:
+        return os.read(descriptor, databases.MAX_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _has_link(root: str, relative_path: str) -> bool:

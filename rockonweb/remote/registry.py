@@ -22,6 +22,7 @@ from urllib.parse import quote, urlencode
 
 import requests
 
+from rockonweb.core.databases import DatabaseServer, image_versions
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import TranslatableText, t
 from rockonweb.remote import http_client
@@ -67,7 +68,7 @@ class RemoteImage:
     `digest` is what the name refers to now: the index of a multi-platform image, else the manifest. `platforms` are
     written as `linux/arm64/v8`. `created` and `size` (bytes, compressed) are those of the variant for this machine, or
     of the first one; None where unknown. `variant_digests` are the digests of that variant's manifest and
-    configuration, by which Docker may identify it too.
+    configuration, by which Docker may identify it too, `databases` the version of each database server that it has.
     """
 
     digest: str
@@ -75,6 +76,7 @@ class RemoteImage:
     created: datetime | None = None
     size: int | None = None
     variant_digests: tuple[str, ...] = field(default=(), compare=False)
+    databases: Mapping[DatabaseServer, str] = field(default_factory=dict, compare=False)
 
     @property
     def all_digests(self) -> tuple[str, ...]:
@@ -198,7 +200,12 @@ class _RegistryClient:
         variant_manifest, _ = self._get_json(f"{self._name.base_url}/manifests/{_read_digest(best)}", MANIFEST_TYPES)
         single = self._read_manifest(digest, variant_manifest)
         return RemoteImage(
-            digest, platforms, single.created, single.size, (_read_digest(best), *single.variant_digests)
+            digest,
+            platforms,
+            single.created,
+            single.size,
+            (_read_digest(best), *single.variant_digests),
+            single.databases,
         )
 
     def _read_manifest(self, digest: str, manifest: Mapping[str, Any]) -> RemoteImage:
@@ -218,6 +225,7 @@ class _RegistryClient:
             parse_timestamp(config.get("created")),
             size,
             variant_digests,
+            image_versions(config.get("config"), f"{self._name.path}:{self._name.version}"),
         )
 
     @property

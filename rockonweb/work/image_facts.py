@@ -8,9 +8,10 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from rockonweb.core.databases import image_versions
 from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.text import t
 from rockonweb.host import Engine
@@ -93,6 +94,26 @@ def add_image_facts(facts: HostFacts, images: Collection[str], docker: Engine, s
     )
 
 
+def add_new_databases(
+    facts: HostFacts, images: Mapping[str, tuple[str, str]], pulled: Collection[str], docker: Engine, seconds: float
+) -> HostFacts:
+    """Return the facts with the database servers in the new images of containers: `images` are by container the name
+    of its image and, where it gets one of another name, that image's id. Those of the `pulled` containers are asked of
+    their registries, within `seconds`; where these do not answer, and else, the image on this host counts.
+    """
+    mirrors = docker.daemon_settings().mirrors if pulled else ()
+    names = {images[container][0] for container in pulled}
+    candidates = [name for name in names if seconds and not (mirrors and _from_default_registry(name))]
+    remote = CACHE.get_facts(candidates, seconds)
+    new_images = {}
+    for container, (name, image) in images.items():
+        versions = remote[name].databases if container in pulled and name in remote else {}
+        if not versions and (inspected := docker.inspect_image(image or name)):
+            versions = image_versions(inspected.details.get("Config"), name)
+        new_images[container] = versions
+    return replace(facts, new_images=new_images)
+
+
 def _from_default_registry(image: str) -> bool:
     try:
         return registry.parse_image_name(image).host == registry.DEFAULT_SERVER
@@ -107,4 +128,4 @@ def _fetch_image_facts(image: str) -> ImageFacts:
         return ImageFacts(missing=error.sentence)
     except LookupFailed as error:
         return ImageFacts(unknown=error.sentence)
-    return ImageFacts(remote.platforms, remote.size)
+    return ImageFacts(remote.platforms, remote.size, databases=remote.databases)

@@ -32,7 +32,7 @@ from rockonweb.core.plan.dependents import Disturbance
 from rockonweb.core.plan.plan import Phases, Plan
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.preflight.containers import find_stopped_lenders
-from rockonweb.core.text import t
+from rockonweb.core.text import join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation, db
 from rockonweb.models.repository import load_answers
@@ -42,6 +42,7 @@ from rockonweb.work.known_shares import absent_data_findings, find_absent_shares
 from rockonweb.work.operations import unreadable_request_error
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
 from rockonweb.work.unsaved_files import unsaved_warnings
+from rockonweb.work.updates import AUTOMATIC
 
 # With the request of its kind, and the app; None for an operation on a network.
 Planner = Callable[[Operation, Any, Any, Engine], Plan]
@@ -82,7 +83,15 @@ def _plan_pull(operation: Operation, request: UpdateRequest, installation: Insta
 
 def _plan_update(operation: Operation, request: UpdateRequest, installation: Installation, docker: Engine) -> Plan:
     """Plan to recreate the containers whose image has changed; nothing where only a pull was requested."""
-    return Plan(installation.name, ()) if request.only_pull else _review_again(installation, request, docker).plan
+    if request.only_pull:
+        return Plan(installation.name, ())
+    update_plan = _review_again(installation, request, docker).plan
+    if operation.user == AUTOMATIC and (finding := next((one for one in update_plan.findings if one.by_hand), None)):
+        raise RockonwebError(
+            finding.sentence,
+            join_texts(" ", (finding.hint, t("An automatic update does not do this. Update it yourself."))),
+        )
+    return update_plan
 
 
 def _plan_start(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 
 from rockonweb.config import current_config
-from rockonweb.core.answers.answers import Answers
+from rockonweb.core.answers.answers import Answers, split_share_path
 from rockonweb.core.containers.argv import resolve_host_ports, share_facts
 from rockonweb.core.containers.host_ports import host_ports
 from rockonweb.core.definition.comparison import compare_definitions
@@ -28,7 +28,7 @@ from rockonweb.core.plan import plan
 from rockonweb.core.plan.change import Change, DesiredState, plan_change, save_folders
 from rockonweb.core.plan.dependents import add_dependent, find_disturbance
 from rockonweb.core.plan.plan import Plan
-from rockonweb.core.plan.rollback import NO_ROLLBACK
+from rockonweb.core.plan.rollback import NO_ROLLBACK, RollbackTarget
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.privileges import added_privileges, find_privileges
 from rockonweb.core.preflight.unsaved_files import check_choices, check_unsaved_files, with_saved_folders
@@ -230,6 +230,8 @@ def _review_install(
         facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:
         facts = image_facts.add_image_facts(facts, plan.image_references(definition), docker, registry_seconds)
+        containers = set(definition.containers)
+        facts = _with_new_databases(definition, answers, facts, docker, changed=containers, pulled=containers)
     # With its definition, so that a refresh in between, or before it is repeated, installs no other one.
     request, install_plan = assemble_install(definition, replace(request, answers=answers, source=source), facts)
     if docker:
@@ -311,6 +313,15 @@ def _review_change(
         )
         missing_images = {image for image in rollback_target.images.values() if docker and not docker.has_image(image)}
         facts = replace(facts, absent_images=facts.absent_images | missing_images)
+    if docker:
+        changed, pulled = (
+            (set(recreate_reasons), set(recreate_reasons) if preview else set())
+            if isinstance(request, UpdateRequest)
+            else _changed_images(old.definition, definition, facts, rollback_target, docker)
+        )
+        facts = _with_new_databases(
+            definition, new.answers, facts, docker, changed=changed, pulled=pulled, rollback_target=rollback_target
+        )
     planned_change = plan_change(
         old,
         new,
@@ -399,6 +410,55 @@ def _with_newest_images(
     return replace(
         facts,
         images={image: replace(image_info, here=image in pulled_images) for image, image_info in facts.images.items()},
+    )
+
+
+def _changed_images(
+    old: Definition, new: Definition, facts: HostFacts, rollback_target: RollbackTarget, docker: Engine
+) -> tuple[set[str], set[str]]:
+    """Return the containers that a change gives another image than they run, and those of which it is pulled."""
+    kept = {**facts.pinned, **rollback_target.images}
+    old_images, containers = plan.image_references(old), facts.containers or {}
+    pulled = {name for name, spec in new.launch_order if name not in kept and spec.image_reference not in old_images}
+    changed = {
+        name
+        for name, spec in new.launch_order
+        if name not in containers or containers[name].image_id != docker.image_id(kept.get(name, spec.image_reference))
+    }
+    return changed | pulled, pulled
+
+
+def _with_new_databases(
+    definition: Definition,
+    answers: Answers,
+    facts: HostFacts,
+    docker: Engine,
+    *,
+    changed: Collection[str],
+    pulled: Collection[str],
+    rollback_target: RollbackTarget = NO_ROLLBACK,
+) -> HostFacts:
+    """Return the facts with the database servers in the `changed` images of containers that have data of one.
+
+    Of shares whose data is restored, it is not known what will be in them. Registries are asked even where nobody sees
+    the review, as starting another version may convert the data for good.
+    """
+    databases = {
+        share_path: data
+        for share_path, data in facts.databases.items()
+        if data and split_share_path(share_path)[0] not in rollback_target.shares
+    }
+    kept = {**facts.pinned, **rollback_target.images}
+    images = {
+        name: (definition.containers[name].image_reference, kept.get(name, ""))
+        for name, share_path in answers.share_mounts
+        if share_path in databases and name in changed and name in definition.containers
+    }
+    facts = replace(facts, databases=databases)
+    if not images:
+        return facts
+    return image_facts.add_new_databases(
+        facts, images, images.keys() & pulled, docker, current_config().registry_seconds
     )
 
 

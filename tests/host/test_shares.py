@@ -319,3 +319,27 @@ def test_a_share_that_keeps_no_mark_is_known_without(tmp_path: Path, monkeypatch
 def test_paths_are_told_by_their_share(tmp_path: Path) -> None:
     paths = [f"{tmp_path}/films/old", f"{tmp_path}//music", str(tmp_path), f"{tmp_path}/x/../../etc", "/elsewhere"]
     assert Shares(tmp_path).names_of(paths) == {"films", "music"}
+
+
+def test_the_beginnings_of_files_are_read_without_following_a_link_or_waiting(
+    settings: config.Config, tmp_path: Path
+) -> None:
+    share = settings.shares_root / "notes"
+    (share / "data").mkdir(parents=True)
+    (share / "long").write_bytes(b"a" * 100_000)
+    (share / "folder").mkdir()
+    (share / "link").symlink_to("long")
+    os.mkfifo(share / "pipe")
+    (share / "data" / "part-1").write_text("older")
+    (share / "data" / "part-2").write_text("newer")
+    (tmp_path / "secret").write_text("elsewhere")
+    (share / "away").symlink_to(tmp_path)
+    patterns = ("long", "folder", "link", "pipe", "absent", "data/part-*", "data/other-*", "away/secret")
+    assert Host(settings).shares.read_beginnings("notes", patterns) == {
+        "long": b"a" * 16_384,
+        "folder": b"",
+        "link": b"",
+        "pipe": b"",
+        "data/part-*": b"newer",
+    }
+    assert Host(settings).shares.read_beginnings("absent", patterns) == {}

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
+from rockonweb.core.databases import VERSION_LABEL
 from rockonweb.core.packed import unpack_or
 from rockonweb.core.secret import MASK, is_secret
 from rockonweb.core.text import TranslatableText, t
 
 ImageDifferenceKind = Literal["added", "removed", "changed"]
-VERSION_LABEL = "org.opencontainers.image.version"
 MAX_VALUE_SHOWN = 300  # characters of a value that are shown
 
 # The labels of each part: when it was added, removed, and changed.

@@ -17,6 +17,7 @@ from rockonweb.core.preflight.images import check_images
 from rockonweb.core.preflight.mounts import check_shares
 from rockonweb.core.preflight.options import check_options
 from rockonweb.core.preflight.ports import check_host_ports, check_published_ports
+from rockonweb.core.preflight.stored_data import check_stored_data
 from rockonweb.core.preflight.visibility import check_visibility
 
 __all__ = ["Finding", "collect_findings"]
@@ -32,5 +33,6 @@ def collect_findings(
     yield from check_containers(definition, answers, facts)
     yield from check_options(definition, answers)
     yield from check_images(definition, facts)
+    yield from check_stored_data(definition, answers, facts)
     yield from check_published_ports(definition, answers)
     yield from privileges.privilege_findings(definition)

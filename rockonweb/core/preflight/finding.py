@@ -15,7 +15,8 @@ FindingLevel = Literal["block", "warn", "note"]
 class Finding:
     """A finding of the preflight. `block` forbids, `warn` and `note` inform; with `confirm`, the user must confirm it.
 
-    `sentence` says what and why, `hint` how to fix it. `unsaved` are files about which the user has to decide.
+    `sentence` says what and why, `hint` how to fix it. `unsaved` are files about which the user has to decide. An
+    automatic update is not done where a finding is `by_hand`.
     """
 
     level: FindingLevel
@@ -23,6 +24,7 @@ class Finding:
     hint: str = ""
     confirm: bool = False
     unsaved: UnsavedFolder | None = None
+    by_hand: bool = False
 
     @property
     def full_message(self) -> str:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from redis import Redis
 
 from rockonweb.models import db
+from rockonweb.remote import registry as registries
 from tests.support import database
 from tests.support.app import FormClient, create_test_user, lend_app, make_app, new_visitor, reclaim_apps
 from tests.support.browser import launch_chromium, new_page
@@ -71,6 +72,23 @@ def registry() -> Iterator[RegistryServer]:
         yield registry
     finally:
         registry.close()
+
+
+@pytest.fixture(scope="session")
+def private_registry(registry: RegistryServer) -> Iterator[RegistryServer]:
+    """A registry that wants a login, with the images of `registry`."""
+    server = RegistryServer(private_images_of=registry)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(autouse=True)
+def _ask_every_registry() -> None:
+    """No registry is left out because it told an earlier test to wait."""
+    registries.PAUSES.clear()
 
 
 @pytest.fixture(scope="session")

@@ -56,8 +56,9 @@ def _can_decrypt(cipher: Fernet, ciphertext: str) -> bool:
 def forget_secrets() -> dict[str, int]:
     """Remove everything that a lost key encrypted; return the number of values or rows by table.
 
-    Answers and second factors are blanked; drafts, uploaded backups, rollback points, added metastores and targets of
-    notifications are nothing without their secret and are deleted. Operations stay, with a blank request.
+    Answers and second factors are blanked; drafts, uploaded backups, rollback points, added metastores, logins for
+    registries and targets of notifications are nothing without their secret and are deleted. Operations stay, with a
+    blank request.
     """
     forgotten: dict[str, int] = {}
     with transaction() as session:

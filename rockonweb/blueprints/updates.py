@@ -19,7 +19,7 @@ from rockonweb.web import catalogue_listing, preflight_review, rockon_page
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import require_role
 from rockonweb.web.responses import redirect_to_view
-from rockonweb.work import operations, updates
+from rockonweb.work import operations, registry_logins, updates
 from rockonweb.work.review import review_request
 
 blueprint = Blueprint("updates", __name__)
@@ -37,6 +37,7 @@ def index() -> str:
         looking=updates.is_checking() or any(updates.is_checking(entry.installation.id) for entry in installed),
         active=catalogue_listing.active_operations([entry.installation.id for entry in installed]),
         hours=current_config().update_hours,
+        refused=registry_logins.refused_registries(),
     )
 
 

@@ -126,6 +126,7 @@ _COMMAND_TABLE = (
     ("share", "shares:share", "The folders that apps keep their data in."),
     ("user", "accounts:user", "The users who may log in."),
     ("token", "accounts:token", "Tokens by which scripts log in."),
+    ("registry", "registries:registry", "The logins for image registries."),
     ("backup", "backup:make_backup", "Write everything but the data in the shares into FILE; `-` is standard output."),
     ("restore", "backup:restore_backup", "Install the rock-ons of a backup again, as they were."),
     ("export", "backup:export_rockon", "Write an installed rock-on as compose.yaml with an .env, for Docker Compose."),

@@ -50,7 +50,7 @@ def list_users(as_json: bool) -> None:
 @instance.with_instance
 def add_user(name: str, role: str) -> None:
     """Create a user; the password comes from a prompt or standard input."""
-    users.create_user(name, _read_password(), Role(role))
+    users.create_user(name, read_password(), Role(role))
     click.echo(f"{name} can log in now.")
 
 
@@ -61,7 +61,7 @@ def add_user(name: str, role: str) -> None:
 def reset_password(name: str, keep_tokens: bool) -> None:
     """Set a user's password, from a prompt or standard input; its sessions end, and its tokens are revoked."""
     account = users.get_user(name)
-    users.set_password(account, _read_password(), keep_tokens=keep_tokens)
+    users.set_password(account, read_password(), keep_tokens=keep_tokens)
     outcome = "its API tokens are still valid" if keep_tokens else "its API tokens were revoked"
     click.echo(f"{name} has the new password; all sessions have ended, {outcome}.")
 
@@ -110,7 +110,7 @@ def new_token(name: str, role: str | None, days: int | None, label: str) -> None
     click.echo(tokens.create_token(users.get_user(name), Role(role) if role else None, days, label))
 
 
-def _read_password() -> str:
+def read_password() -> str:
     """Read a password from a prompt, typed twice, or standard input. Raises UsageError where the two differ."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")

@@ -17,6 +17,7 @@ FORGOTTEN_WORDS = {  # by table
     "rollback_point": "rollback points",
     "restore": "uploaded backups",
     "metastore": "added metastores",
+    "registry_login": "logins for registries",
     "draft": "unfinished entries",
     "notice_target": "targets of notifications",
     "user": "second factors of accounts",

@@ -23,7 +23,8 @@ EVENT_LABELS = {
     NoticeEvent.ENDED: _l("Every operation that has ended, failed or not"),
     NoticeEvent.IMAGES: _l("Updates are available"),
     NoticeEvent.TROUBLE: _l(
-        "Free space is low, Docker has been unreachable for more than 5 minutes, or apps did not start with it"
+        "Free space is low, Docker has been unreachable for more than 5 minutes, apps did not start with it, or a "
+        "registry refuses its login"
     ),
 }
 

@@ -57,6 +57,7 @@ from rockonweb.host.layers import Layers
 from rockonweb.host.leases import Leases
 from rockonweb.host.networks import Networks
 from rockonweb.host.waiting import Waiter
+from rockonweb.remote.registry import Credentials
 
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60  # seconds
@@ -283,14 +284,17 @@ class Engine(Networks, Images, Layers, Leases):
 
     # -- changing -----------------------------------------------------------------------------------------------
 
-    def pull_image(self, image: str, *, required: bool = False, silent_seconds: float = 300) -> Iterator[PullProgress]:
+    def pull_image(
+        self, image: str, *, required: bool = False, silent_seconds: float = 300, login: Credentials | None = None
+    ) -> Iterator[PullProgress]:
         """Pull an image, and yield the progress each time that a layer's has changed, and every minute without news.
 
-        After `silent_seconds` without news it fails. Where it fails and the host has an older one, that one is used
-        unless `required`; the last `outcome` says so.
+        `login` is for its registry; without it, one that Docker's own client has stored is used. After `silent_seconds`
+        without news it fails. Where it fails and the host has an older one, that one is used unless `required`; the
+        last `outcome` says so.
         """
         try:
-            yield from self._pull_layers(image, silent_seconds)
+            yield from self._pull_layers(image, silent_seconds, login)
         except EngineUnreachable:
             raise
         except EngineError as error:
@@ -301,8 +305,9 @@ class Engine(Networks, Images, Layers, Leases):
                 outcome=join_texts("\n", (error.output or error.sentence, fallback_note)), is_pulled=False
             )
 
-    def _pull_layers(self, image: str, silent_seconds: float) -> Iterator[PullProgress]:
+    def _pull_layers(self, image: str, silent_seconds: float, login: Credentials | None) -> Iterator[PullProgress]:
         repository, tag = parse_repository_tag(image)
+        auth = {"username": login.user, "password": login.password} if login else None
         layers: dict[str, Layer] = {}
         status, silent_minutes, ids_before = "", 0, self.image_ids()
         silence = PullSilence(time.monotonic(), silent_seconds)
@@ -313,7 +318,7 @@ class Engine(Networks, Images, Layers, Leases):
             with translate_errors(image, explain_pull):
                 # A waiter of its own, which asks nobody: several pulls may go on in threads.
                 for line in Waiter().iterate(
-                    lambda: client.api.pull(repository, tag=tag or "latest", stream=True, decode=True)
+                    lambda: client.api.pull(repository, tag=tag or "latest", stream=True, decode=True, auth_config=auth)
                 ):
                     if line and "error" in line:
                         raise explain_pull(image, str(line["error"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rockonweb.catalog import icons as pictures
-from rockonweb.work import icon_downloads, notification_queue, runner, updates
+from rockonweb.work import icon_downloads, notification_queue, registry_logins, runner, updates
 
 
 def run(operation_id: int) -> None:
@@ -19,7 +19,10 @@ def run(operation_id: int) -> None:
 
 
 def look_for_updates(rockon_id: int) -> None:
-    """Check the registries for newer images of a rock-on (`updates.ALL_ROCKONS`: of all); send notices of new ones."""
+    """Check the registries for newer images of a rock-on (`updates.ALL_ROCKONS`: of all), and their logins; send
+    notices of newer images, and of logins that are refused.
+    """
+    notification_queue.notify_refused_logins(registry_logins.check_due_logins())
     already_newer = notification_queue.outdated_rockons()
     updates.check_registries(rockon_id)
     notification_queue.notify_newer_images(notification_queue.outdated_rockons() - already_newer)

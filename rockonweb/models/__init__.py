@@ -13,6 +13,7 @@ from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport, 
 from rockonweb.models.network import Network
 from rockonweb.models.notice import NoticeMessage, NoticeTarget
 from rockonweb.models.operation import ACTIVE_PROGRESS, Operation, OperationMember, OperationStep, concerns_rockon
+from rockonweb.models.registry_login import RegistryLogin
 from rockonweb.models.restore import Restore
 from rockonweb.models.rockon import RockOn
 from rockonweb.models.rollback_point import RollbackPoint

@@ -117,16 +117,16 @@ def fetch_limited(
 ) -> tuple[requests.Response, bytes]:
     """Return the response and its body of at most `max_bytes`. Redirects are followed, unless `content` is sent.
 
-    `secret` headers are sent to the first host only. `deadline` is of time.monotonic(), and that of the whole exchange.
+    `secret` headers are sent to the first host only, and not by http where that was asked by https. `deadline` is of
+    time.monotonic(), and that of the whole exchange.
     Raises REQUEST_ERRORS, such as ForbiddenAddress, NoWebAddress, TooLarge, requests.Timeout (also past the deadline),
     and requests.TooManyRedirects after MAX_REDIRECTS.
     """
-    first_host = ""
+    first_url = url
     for _ in range(MAX_REDIRECTS + 1):
         if not is_web_url(url):
             raise NoWebAddress(url)
-        first_host = first_host or urlsplit(url).netloc
-        sent_headers = {**headers, **(secret or {})} if urlsplit(url).netloc == first_host else headers
+        sent_headers = {**headers, **(secret or {})} if may_get_secret(first_url, url) else headers
         with (
             limit_exchange(deadline),
             session.request(
@@ -144,6 +144,12 @@ def fetch_limited(
                 return response, body
             url = urljoin(url, response.headers["Location"])
     raise requests.TooManyRedirects
+
+
+def may_get_secret(first_url: str, url: str) -> bool:
+    """Whether a URL that the first one redirected to gets its secrets: the same host, and encrypted if that was."""
+    first, other = urlsplit(first_url), urlsplit(url)
+    return first.netloc == other.netloc and other.scheme in (first.scheme, "https")
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class Executor(StepContext):
             for step, row_id in group:
                 self._begin_step(previous, row_id, None, cancellable=True)
                 previous, running[row_id] = None, step
-                yield row_id, partial(side_by_side_action(step).work, self, step)
+                yield row_id, partial(iter, side_by_side_action(step).work(self, step))
 
         failed_id = None
         try:

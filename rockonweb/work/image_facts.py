@@ -16,7 +16,8 @@ from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.text import t
 from rockonweb.host import Engine
 from rockonweb.remote import registry
-from rockonweb.remote.registry import ImageNotFound, LookupFailed
+from rockonweb.remote.registry import ImageNotFound, Logins, LookupFailed
+from rockonweb.work.registry_logins import load_logins
 
 CACHE_SECONDS = 300
 CACHE_SECONDS_UNKNOWN = 30  # for lookups that failed
@@ -31,10 +32,10 @@ class _ImageFactsCache:
     pending: dict[str, threading.Thread] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get_facts(self, images: Collection[str], seconds: float) -> dict[str, ImageFacts]:
+    def get_facts(self, images: Collection[str], seconds: float, logins: Logins | None = None) -> dict[str, ImageFacts]:
         """Return the facts of each image after at most `seconds`; unknown where the lookup takes longer."""
         deadline = time.monotonic() + seconds
-        for thread in [thread for image in images if (thread := self._start_thread(image))]:
+        for thread in [thread for image in images if (thread := self._start_thread(image, logins))]:
             thread.join(max(0.0, deadline - time.monotonic()))
         no_answer = ImageFacts(unknown=t("its registry did not answer in time"))
         with self.lock:
@@ -45,7 +46,7 @@ class _ImageFactsCache:
         with self.lock:
             self.answers.clear()
 
-    def _start_thread(self, image: str) -> threading.Thread | None:
+    def _start_thread(self, image: str, logins: Logins | None) -> threading.Thread | None:
         """Return the thread that looks up an image; None where the result is cached."""
         with self.lock:
             if self.answers.get(image, (0.0,))[0] > time.monotonic():
@@ -54,13 +55,13 @@ class _ImageFactsCache:
             if image not in self.pending:
                 # A daemon thread, not an executor's: a registry that blocks it must not keep the program from exiting.
                 self.pending[image] = threading.Thread(
-                    target=self._store_answer, args=(image,), name="image", daemon=True
+                    target=self._store_answer, args=(image, logins), name="image", daemon=True
                 )
                 self.pending[image].start()
             return self.pending[image]
 
-    def _store_answer(self, image: str) -> None:
-        image_facts = _fetch_image_facts(image)
+    def _store_answer(self, image: str, logins: Logins | None) -> None:
+        image_facts = _fetch_image_facts(image, logins)
         with self.lock:
             expires = time.monotonic() + (CACHE_SECONDS_UNKNOWN if image_facts.unknown else CACHE_SECONDS)
             if len(self.answers) >= MAX_ANSWERS:
@@ -83,7 +84,7 @@ def add_image_facts(facts: HostFacts, images: Collection[str], docker: Engine, s
     candidates = [image for image in images if not (engine_info.mirrors and _from_default_registry(image))]
     facts_by_image = {
         image: replace(image_facts, here=docker.has_image(image))
-        for image, image_facts in CACHE.get_facts(candidates, seconds).items()
+        for image, image_facts in CACHE.get_facts(candidates, seconds, load_logins()).items()
     }
     machine = engine_info.machine or platform.machine()
     return replace(
@@ -121,9 +122,9 @@ def _from_default_registry(image: str) -> bool:
         return False
 
 
-def _fetch_image_facts(image: str) -> ImageFacts:
+def _fetch_image_facts(image: str, logins: Logins | None) -> ImageFacts:
     try:
-        remote = registry.lookup_image(image)
+        remote = registry.lookup_image(image, logins=logins)
     except ImageNotFound as error:
         return ImageFacts(missing=error.sentence)
     except LookupFailed as error:

@@ -105,6 +105,15 @@ def notify_newer_images(rockon_ids: Collection[int]) -> None:
             notify_targets(NoticeEvent.IMAGES, notifications.newer_images_notice(names, public_link("/updates")))
 
 
+def notify_refused_logins(registries: Collection[str]) -> None:
+    """Send a notice that these registries refuse their login."""
+    with _log_failures():
+        if registries:
+            notify_targets(
+                NoticeEvent.TROUBLE, notifications.refused_logins_notice(registries, public_link("/registries"))
+            )
+
+
 @contextmanager
 def notify_newer_definitions() -> Iterator[None]:
     """Send a notice of the installed apps of which the catalogue has a newer definition that was not there before."""

@@ -63,7 +63,8 @@ from rockonweb.models import (
     transaction,
     utc_now,
 )
-from rockonweb.work import known_shares, rocknets, rollback
+from rockonweb.remote.registry import Credentials
+from rockonweb.work import known_shares, registry_logins, rocknets, rollback
 from rockonweb.work.collect_facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
@@ -212,7 +213,7 @@ class SideBySideAction(StepAction[HandledStep], Generic[HandledStep, Item]):
 
     @abstractmethod
     def work(self, context: StepContext, step: HandledStep) -> Iterator[Item]:
-        """Do what takes long, and yield what is to be noted of it. It runs in a thread that must not write."""
+        """Return what does the work and yields what is to be noted of it: a thread iterates it, which has no database."""
 
     @abstractmethod
     def note(self, context: StepContext, step: HandledStep, row_id: int, item: Item) -> str:
@@ -221,7 +222,8 @@ class SideBySideAction(StepAction[HandledStep], Generic[HandledStep, Item]):
     def do(self, context: StepContext, step: HandledStep, row_id: int) -> str:
         """Perform the step on its own."""
         output = ""
-        for item in context.engine.waiter.iterate(lambda: self.work(context, step)):
+        items = self.work(context, step)
+        for item in context.engine.waiter.iterate(lambda: items):
             if item is not None:
                 output = self.note(context, step, row_id, item)
         return output
@@ -361,9 +363,16 @@ class _RestoreSnapshotAction(StepAction[RestoreSnapshot]):
 @_register_for(PullImage)
 class _PullImageAction(SideBySideAction[PullImage, PullProgress]):
     def work(self, context: StepContext, step: PullImage) -> Iterator[PullProgress]:
+        login = registry_logins.login_for_image(step.image)
+        db.session.rollback()
+        return self._pull(context, step, login)
+
+    def _pull(self, context: StepContext, step: PullImage, login: Credentials | None) -> Iterator[PullProgress]:
         shown_at, silent_minutes = time.monotonic(), 0
         limit = context.pull_timeout
-        for progress in context.engine.pull_image(step.image, required=step.required, silent_seconds=limit):
+        for progress in context.engine.pull_image(
+            step.image, required=step.required, silent_seconds=limit, login=login
+        ):
             if (
                 progress.outcome
                 or progress.silent_minutes != silent_minutes

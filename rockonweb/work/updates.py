@@ -40,7 +40,7 @@ from rockonweb.models import (
 )
 from rockonweb.models.installation import in_state
 from rockonweb.remote import registry
-from rockonweb.work import operations, queue
+from rockonweb.work import operations, queue, registry_logins
 
 JOB = "rockonweb.jobs.look_for_updates"
 ALL_ROCKONS = 0  # instead of a rock-on's id
@@ -93,7 +93,11 @@ def check_registries(rockon_id: int = ALL_ROCKONS) -> None:
     known_digests: dict[str, set[str]] = {}
     for image in sorted(images, key=lambda image: image.reference):
         known_digests.setdefault(image.reference, set()).update(image.digests)
-    _store_results(images, dict(registry.lookup_images(known_digests, known_digests)))
+    with registry_logins.share_pauses():
+        logins = registry_logins.load_logins()
+        db.session.rollback()
+        answers = dict(registry.lookup_images(known_digests, known_digests, logins))
+    _store_results(images, answers)
 
 
 def refresh_after_operation(operation_id: int) -> None:

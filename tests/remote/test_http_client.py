@@ -21,6 +21,7 @@ from rockonweb.remote.http_client import (
     TooLarge,
     internal_only,
     limit_requests,
+    may_get_secret,
 )
 from tests.support.claims import free_port
 from tests.support.odd_server import odd_server, redirect_to, respond_with
@@ -80,6 +81,20 @@ def test_the_address_that_is_connected_to_is_the_one_that_was_judged(monkeypatch
         with pytest.raises(ForbiddenAddress):
             fetch(f"http://turning.example:{port}/", only_public)
     assert requested == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "gets"),
+    [
+        ("https://box.example/a", "https://box.example/b", True),
+        ("http://box.example/a", "https://box.example/b", True),
+        ("https://box.example/a", "http://box.example/b", False),
+        ("https://box.example/a", "https://box.example:8443/b", False),
+        ("https://box.example/a", "https://files.example/b", False),
+    ],
+)
+def test_a_secret_stays_with_its_host_and_encrypted(first: str, other: str, gets: bool) -> None:
+    assert may_get_secret(first, other) is gets
 
 
 @pytest.mark.parametrize(

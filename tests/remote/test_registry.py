@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,22 +14,31 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from rockonweb.core.errors import BadInput
 from rockonweb.remote import http_client
 from rockonweb.remote import registry as registries
 from rockonweb.remote.registry import (
     INDEX_TYPES,
     MANIFEST_TYPES,
+    Credentials,
     ImageName,
     ImageNotFound,
+    LoginRefused,
     LookupFailed,
+    RegistryBusy,
     RemoteImage,
+    check_login,
     lookup_image,
     lookup_images,
+    parse_challenges,
+    parse_credentials,
     parse_image_name,
+    parse_registry,
+    parse_retry_after,
 )
 from tests.support.claims import free_port
 from tests.support.pushing import CREATED, push_image, push_manifest
-from tests.support.registry import RegistryServer
+from tests.support.registry import ODD_PASSWORD, USER, RegistryServer
 from tests.support.resolving import PUBLIC, Resolver
 
 # -- names --------------------------------------------------------------------------------------------------------
@@ -166,6 +176,7 @@ class Moody:
         }
         self.requests: list[tuple[str, dict[str, list[str]], str]] = []
         self.secret = ""  # wanted as a token for everything below /v2
+        self.challenge = "Bearer"
         self.delay = 0.0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"moody": self}))
         self._server.daemon_threads = True
@@ -195,7 +206,9 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(moody.delay)
         status, body, headers = moody.answers.get(asked.path, (404, b"{}", {}))
         if moody.secret and asked.path.startswith("/v2/") and given != f"Bearer {moody.secret}":
-            challenge = f'Bearer realm="http://{moody.address}/token",service="box",scope="repository:app:pull"'
+            challenge = (
+                f'{moody.challenge} realm="http://{moody.address}/token",service="box",scope="repository:app:pull"'
+            )
             status, body, headers = 401, b"{}", {"WWW-Authenticate": challenge}
         self.send_response(status)
         for key, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -324,6 +337,162 @@ def test_an_image_of_the_oldest_kind_is_there(moody: Moody) -> None:
     moody.answers["/v2/app/manifests/latest"] = (200, b'{"schemaVersion": 1, "architecture": "amd64"}', {})
     found = lookup_image(f"{moody.address}/app")
     assert (found.platforms, found.created, found.size) == (("linux/amd64",), None, None)
+
+
+# -- logins -------------------------------------------------------------------------------------------------------
+
+ADA = Credentials(USER, ODD_PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("docker.io", "docker.io"),
+        ("https://index.docker.io/v1/", "docker.io"),
+        ("registry-1.docker.io", "docker.io"),
+        (" GHCR.io/ ", "ghcr.io"),
+        ("box.example:5000", "box.example:5000"),
+        ("http://localhost", "localhost"),
+    ],
+)
+def test_a_registry_is_known_by_its_host(typed: str, name: str) -> None:
+    assert parse_registry(typed) == name
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "ghcr", "ghcr.io/ada", "a b.c", "ada:s3cret@box.example", "böx.example", "x\n.y"]
+)
+def test_what_is_no_host_of_a_registry_is_refused_and_not_repeated(typed: str) -> None:
+    with pytest.raises(BadInput, match="not the name of a registry") as refused:
+        parse_registry(typed)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("password", ["p:w", "'\"$`\\ %00", "ä€😀", " x "])
+def test_odd_characters_of_a_password_are_kept(password: str) -> None:
+    login = parse_credentials(" ada ", password)
+    assert login == Credentials("ada", password)
+    assert b64decode(login.basic_authorization.removeprefix("Basic ")).decode() == f"ada:{password}"
+    assert password not in repr(login)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "words"),
+    [
+        ("ada", "", "needs a user name"),
+        (" ", "x", "needs a user name"),
+        ("a:b", "s3cret", "colon"),
+        ("ada", "s3cret\n", "line break"),
+        ("ada", "s3cret\0", "line break"),
+        ("a\u202eda", "s3cret", "line break"),
+        ("ada", "s3cret" * 1000, "too long"),
+    ],
+)
+def test_what_no_login_can_be_gets_a_sentence_without_the_password(user: str, password: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words) as refused:
+        parse_credentials(user, password)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_real_registry_accepts_the_login_and_no_other(
+    registry: RegistryServer, private_registry: RegistryServer
+) -> None:
+    stored = push_image(registry, "look/private", "1", "amd64", layers=1)
+    image = f"{private_registry.address}/look/private:1"
+    check_login(private_registry.address, ADA)
+    assert lookup_image(image, logins={private_registry.address: ADA}).digest == stored["digest"]
+    with pytest.raises(LookupFailed, match="requires a login"):
+        lookup_image(image, logins={registry.address: ADA})
+    wrong = Credentials(USER, "other")
+    for attempt in (
+        lambda: check_login(private_registry.address, wrong),
+        lambda: lookup_image(image, logins={private_registry.address: wrong}),
+    ):
+        with pytest.raises(LoginRefused, match="refuses the stored login"):
+            attempt()
+    with pytest.raises(LookupFailed, match="asks for no login"):
+        check_login(registry.address, ADA)
+
+
+def test_the_login_is_sent_for_a_token_and_the_token_for_the_rest(moody: Moody) -> None:
+    moody.secret = "t0ken"
+    moody.answers |= {"/token": (200, b'{"token": "t0ken"}', {}), "/v2/": (200, b"{}", {})}
+    assert lookup_image(f"{moody.address}/app", logins={moody.address: ADA}).size == 42
+    sent = [authorization for _, _, authorization in moody.requests]
+    assert sent == ["", ADA.basic_authorization, "Bearer t0ken", "Bearer t0ken"]
+    check_login(moody.address, ADA)
+    moody.answers["/token"] = (401, b"{}", {})
+    with pytest.raises(LoginRefused):
+        check_login(moody.address, ADA)
+    moody.answers["/token"] = (500, b"{}", {})
+    with pytest.raises(LookupFailed) as unknown:
+        check_login(moody.address, ADA)
+    assert not isinstance(unknown.value, LoginRefused)
+
+
+def test_the_login_goes_nowhere_that_a_redirect_leads_to(moody: Moody) -> None:
+    """Not to the other server, and not to where that one says that its tokens are."""
+    other = Moody()
+    try:
+        other.secret = "t0ken"
+        other.answers["/token"] = (403, b"{}", {})
+        for challenge in ("Bearer", "Basic"):
+            other.challenge = challenge
+            moody.answers["/v2/app/manifests/latest"] = (
+                307, b"", {"Location": f"http://{other.address}/v2/app/manifests/latest"},
+            )  # fmt: skip
+            with pytest.raises(LookupFailed):
+                lookup_image(f"{moody.address}/app", logins={moody.address: ADA, other.address: ADA})
+        assert len(other.requests) > 2
+        assert {authorization for _, _, authorization in other.requests + moody.requests} == {""}
+    finally:
+        other.close()
+
+
+def test_the_login_is_not_sent_unencrypted_over_a_network(moody: Moody) -> None:
+    challenge = {"WWW-Authenticate": 'Bearer realm="http://tokens.example/token"'}
+    moody.answers["/v2/app/manifests/latest"] = (401, b"", challenge)
+    with pytest.raises(LookupFailed, match="wants the login unencrypted"):
+        lookup_image(f"{moody.address}/app", logins={moody.address: ADA})
+
+
+def test_several_ways_to_log_in_are_told_apart() -> None:
+    header = 'Basic realm="box", bearer realm="https://box.example/token?a=b, c",service="box"'
+    assert parse_challenges(header) == {
+        "basic": {"realm": "box"},
+        "bearer": {"realm": "https://box.example/token?a=b, c", "service": "box"},
+    }
+    assert parse_challenges("Negotiate") == parse_challenges("") == {}
+
+
+# -- pauses -------------------------------------------------------------------------------------------------------
+
+
+def test_a_registry_that_asks_to_wait_is_not_asked_again_before(moody: Moody, monkeypatch: pytest.MonkeyPatch) -> None:
+    moody.answers["/v2/app/manifests/latest"] = (429, b"{}", {"Retry-After": "90"})
+    for _ in range(2):
+        with pytest.raises(RegistryBusy, match="again in 2 minutes"):
+            lookup_image(f"{moody.address}/app", ["sha256:1"])
+        assert len(moody.requests) == 1
+    with pytest.raises(RegistryBusy):
+        check_login(moody.address, ADA)
+    moody.answers["/v2/app/manifests/latest"] = (200, MANIFEST, {})
+    for later in (100, -7 * 86_400):  # then, or by a clock that was set back
+        at = time.time() + later
+        monkeypatch.setattr("time.time", lambda at=at: at)
+        assert lookup_image(f"{moody.address}/app").size == 42
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("60", 60), ("0", 1), ("99999999999999", 86_400), ("9" * 400, 86_400), ("", 900), ("soon", 900), ("-5", 900),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 1), ("Wed, 21 Oct 9015 07:28:00 GMT", 86_400),
+    ],
+)  # fmt: skip
+def test_how_long_to_wait_is_told_as_a_number_or_a_date(header: str, seconds: int) -> None:
+    assert parse_retry_after(header) == seconds
 
 
 # -- what is known already ----------------------------------------------------------------------------------------

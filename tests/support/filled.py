@@ -16,7 +16,7 @@ from rockonweb.accounts import tokens, users
 from rockonweb.blueprints.settings import pending_changes
 from rockonweb.core.formats.backup import Backup, backup_to_json
 from rockonweb.core.operations.requests import blank_request
-from rockonweb.models import Installation, Kind, Metastore, Role, RollbackPoint, transaction
+from rockonweb.models import Installation, Kind, Metastore, RegistryLogin, Role, RollbackPoint, transaction
 from rockonweb.web import drafts
 from rockonweb.work import operations, restore
 from tests.support.database import engine_of
@@ -65,6 +65,7 @@ def fill_database(app: Flask) -> None:
             for volume in container.volumes:
                 volume.share = "notes"
         session.add(Metastore(place="http://box.example/rock-ons", position=1))
+        session.add(RegistryLogin(host="127.0.0.1:9", user="ada", password="a word"))
         session.add(RollbackPoint(installation_id=installed.id, definition=installed.entry.source, answers="{}"))
     restore.create_restore(backup_to_json(Backup("1", "2026-01-01T00:00:00+00:00")).encode(), "", "ada")
     begin_draft(available, {"ports-web-80": "8081"})

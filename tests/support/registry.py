@@ -19,12 +19,16 @@ storage:
   delete: {{enabled: true}}
 http: {{addr: "{address}"}}
 """
+_AUTH = "auth: {{htpasswd: {{realm: box, path: {folder}/htpasswd}}}}\n"
+USER, ODD_PASSWORD = "ada", "p:\"ä€ '\\$%"  # of a private registry
+_HTPASSWD = "ada:$2b$04$abcdefghijklmnopqrstuuN9kmfrcOjeyzM4YTQ/DS69VHcNIDYDW\n"
 
 
 class RegistryServer:
     """One docker-registry. `start()` and `stop()` may be called again; the images stay until `close()`."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, private_images_of: "RegistryServer | None" = None) -> None:
+        """With `private_images_of` it has the images of that one, for those who log in as USER with ODD_PASSWORD."""
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"  # what image names begin with
         self.url = f"http://{self.address}"
@@ -32,7 +36,11 @@ class RegistryServer:
         self._log = self._folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         config = self._folder / "config.yml"
-        config.write_text(_CONFIG.format(folder=self._folder, address=self.address))
+        data = private_images_of._folder if private_images_of else self._folder
+        config.write_text(_CONFIG.format(folder=data, address=self.address))
+        if private_images_of:
+            config.write_text(config.read_text() + _AUTH.format(folder=self._folder))
+            (self._folder / "htpasswd").write_text(_HTPASSWD)
 
     def start(self) -> None:
         """Start it; returns when it answers."""
@@ -53,6 +61,6 @@ class RegistryServer:
 
     def _is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/v2/", timeout=5).ok
+            return requests.get(f"{self.url}/v2/", timeout=5).status_code in (200, 401)
         except requests.ConnectionError:
             return False

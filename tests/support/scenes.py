@@ -252,7 +252,7 @@ def _make_operations(installation: Installation, styled: NameStyle) -> Iterator[
         _make_step(t("pull %(image)s", image=image), Progress.FAILED, output=log),
         _make_step(f"docker create --name {styled('photos')} {image}", Progress.SKIPPED),
         error=refused,
-        hint=t("It may need a login: docker login."),
+        hint=t("Add a login for its registry, or test the stored one, under System, Registry logins."),
     )
     yield _make_operation(
         installation,

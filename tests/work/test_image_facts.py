@@ -22,7 +22,7 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """What the registries say, by image; `asked` has the images that they were asked about."""
     said: dict[str, Any] = {"asked": []}
 
-    def look(image: str) -> RemoteImage:
+    def look(image: str, logins: object) -> RemoteImage:
         said["asked"].append(image)
         answer = said[image]
         if isinstance(answer, threading.Event):
@@ -80,6 +80,7 @@ def docker(**about: Any) -> Any:
     )
 
 
+@pytest.mark.usefixtures("app")
 def test_the_facts_have_what_docker_knows_too(registries: dict[str, Any]) -> None:
     registries |= {"here": RemoteImage("sha256:1"), "box.example/a": RemoteImage("sha256:2", size=5)}
     found = image_facts.add_image_facts(HostFacts(), ["here", "box.example/a"], docker(machine="aarch64"), 5)
@@ -89,6 +90,7 @@ def test_the_facts_have_what_docker_knows_too(registries: dict[str, Any]) -> Non
     assert image_facts.add_image_facts(HostFacts(), ["here"], docker(disk=None), 5).image_room is None
 
 
+@pytest.mark.usefixtures("app")
 def test_where_a_mirror_is_set_up_only_other_registries_are_asked(registries: dict[str, Any]) -> None:
     registries |= {"box.example/a": RemoteImage("sha256:2")}
     found = image_facts.add_image_facts(HostFacts(), ["example/web", "box.example/a"], docker(mirrors=True), 5)

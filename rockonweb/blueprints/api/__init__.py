@@ -10,14 +10,26 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.blueprints.api import actions, envelope, fields, host_fields, login
+from rockonweb.blueprints.api.registry_fields import registry_fields, save_from_body
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.operations.requests import UninstallRequest, blank_request
 from rockonweb.host import get_host
-from rockonweb.models import Installation, Kind, Operation, Progress, RefreshReport, Role, User, db, repository
+from rockonweb.models import (
+    Installation,
+    Kind,
+    Operation,
+    Progress,
+    RefreshReport,
+    RegistryLogin,
+    Role,
+    User,
+    db,
+    repository,
+)
 from rockonweb.web import api_errors, error_pages
 from rockonweb.web.extensions import csrf
 from rockonweb.web.permissions import require_role
-from rockonweb.work import known_shares, operations
+from rockonweb.work import known_shares, operations, registry_logins
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 csrf.exempt(blueprint)  # `login.require_api_role` checks the CSRF token where a browser's session is used
@@ -140,6 +152,34 @@ def pools(_account: User) -> ResponseReturnValue:
 def networks(_account: User) -> ResponseReturnValue:
     """List Docker's networks; Rockstor has the same list at both paths."""
     return envelope.paginate_list(host_fields.list_network_fields())
+
+
+@blueprint.get("/registries", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def registries(_account: User) -> ResponseReturnValue:
+    """List the logins for registries."""
+    return envelope.paginate_list([registry_fields(row) for row in registry_logins.list_logins()])
+
+
+@blueprint.post("/registries", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def save_registry_login(_account: User) -> ResponseReturnValue:
+    """Store a login for a registry and test it."""
+    return jsonify(registry_fields(save_from_body(request.get_data())))
+
+
+@blueprint.post("/registries/<int:login_id>/test", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def check_registry_login(_account: User, login_id: int) -> ResponseReturnValue:
+    """Test a login for a registry."""
+    return jsonify(registry_fields(registry_logins.check_login(db.get_or_404(RegistryLogin, login_id))))
+
+
+@blueprint.post("/registries/<int:login_id>/remove", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def remove_registry_login(_account: User, login_id: int) -> ResponseReturnValue:
+    """Remove a login for a registry."""
+    return jsonify(host=registry_logins.remove_login(db.get_or_404(RegistryLogin, login_id)))
 
 
 @blueprint.after_request

@@ -154,12 +154,12 @@ CAUSES = (
     _about_image(
         rf"(toomanyrequests|too many requests|rate limit|429).*{_WAIT.pattern}|{_WAIT.pattern}.*too many requests",
         t('The registry limits downloads; "%(name)s" can\'t be pulled for now.'),
-        t("Try again in %(minutes)s minutes, or log in: docker login."),
+        t("Try again in %(minutes)s minutes, or add a login for its registry, under System, Registry logins."),
     ),
     _about_image(
         r"toomanyrequests|too many requests|rate limit|HTTP 429|status( code)?:? 429",
         t('The registry limits downloads; "%(name)s" can\'t be pulled for now.'),
-        t("Try again in a few hours, or log in: docker login."),
+        t("Try again in a few hours, or add a login for its registry, under System, Registry logins."),
     ),
     Cause(
         r"x509: .*current time \S+ is before",
@@ -200,7 +200,10 @@ CAUSES = (
         r"manifest unknown|name unknown|repository does not exist|repository name not known|manifest for .* not found"
         r"|failed to resolve reference .*: not found|No such image|unexpected (HTTP )?status.*\b404\b",
         t('The image "%(name)s" was not found in its registry.'),
-        t("Its name or tag has changed, or it requires a login. Refresh the catalogue, or contact its maintainer."),
+        t(
+            "Its name or tag has changed: refresh the catalogue, or contact its maintainer. Or it requires a login: "
+            "add one under System, Registry logins."
+        ),
     ),
     Cause(
         r"proxy authentication required|proxyconnect tcp",
@@ -221,7 +224,7 @@ CAUSES = (
         r"unauthorized|no basic auth credentials|insufficient_scope|(?<!permission )\bdenied(: |\s*$)"
         r"|authentication required|unexpected (HTTP )?status.*\b40[13]\b",
         t('The registry denied access to the image "%(name)s".'),
-        t("It may need a login: docker login."),
+        t("Add a login for its registry, or test the stored one, under System, Registry logins."),
     ),
     _about_image(
         r"no such host|server misbehaving|name resolution|network is unreachable|no route to host|i/o timeout"

@@ -105,6 +105,13 @@ def newer_definitions_notice(names: Collection[str], link: str) -> NoticeContent
     return NoticeContent(t("The catalogue has newer definitions"), (sentence, hint), link)
 
 
+def refused_logins_notice(registries: Collection[str], link: str) -> NoticeContent:
+    """Return the notification of registries that refuse their stored login from now on."""
+    sentence = t("The stored login is refused by: %(names)s.", names=_list_names(registries))
+    hint = t("Enter a new password or token, before the next update of an app needs it.")
+    return NoticeContent(t("A registry refuses its login"), (sentence, hint), link)
+
+
 def _list_names(names: Collection[str]) -> str:
     clean_names = [defuse_text(name) for name in sorted(names)]
     return ", ".join(clean_names[:20]) + (" …" if len(clean_names) > 20 else "")

@@ -213,7 +213,7 @@ class SideBySideAction(StepAction[HandledStep], Generic[HandledStep, Item]):
 
     @abstractmethod
     def work(self, context: StepContext, step: HandledStep) -> Iterator[Item]:
-        """Return what does the work and yields what is to be noted of it: a thread iterates it, which has no database."""
+        """Return an iterator that does what takes long and yields what is to be noted, in a thread without the database."""
 
     @abstractmethod
     def note(self, context: StepContext, step: HandledStep, row_id: int, item: Item) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, render_template
+from flask import Blueprint, abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -17,10 +17,10 @@ from rockonweb.forms.updates import AutoUpdateForm
 from rockonweb.models import Installation, Role, State, transaction
 from rockonweb.web import catalogue_listing, preflight_review, rockon_page
 from rockonweb.web.partials import render_page
-from rockonweb.web.permissions import require_role
+from rockonweb.web.permissions import require_role, role_allows
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations, registry_logins, updates
-from rockonweb.work.review import review_request
+from rockonweb.work.review import Review, review_request
 
 blueprint = Blueprint("updates", __name__)
 
@@ -80,14 +80,23 @@ def show(rockon_id: int) -> str:
 def review(rockon_id: int) -> str:
     """Show what an update would do, as far as it is known before the images are pulled."""
     installation = _get_updatable(rockon_id)
-    reviewed = review_request(installation, UpdateRequest())
-    return render_template(
-        "updates/review.html",
-        rockon=installation,
-        trouble=reviewed.trouble,
-        before=preflight_review.preflight_review(reviewed.planned_change.plan.findings, [], [], installation),
-        **preflight_review.change_context(reviewed, installation),
-    )
+    return _render_review(installation, review_request(installation, UpdateRequest()))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/updates/review")
+@require_role(Role.OPERATOR)
+def take(rockon_id: int) -> ResponseReturnValue:
+    """Submit an update as it was reviewed, with what becomes of files that are in no share."""
+    installation = _get_updatable(rockon_id)
+    choices = preflight_review.read_unsaved_choices()
+    if choices and not role_allows(current_user, Role.OWNER):
+        abort(403)
+    update_request = UpdateRequest(asked=frozenset(request.form.getlist("asked")), unsaved=choices)
+    reviewed = review_request(installation, update_request)
+    if reviewed.trouble or reviewed.blocking_findings:
+        return _render_review(installation, reviewed), 503 if reviewed.trouble else 422
+    operation = operations.submit_operation(installation, update_request, current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/updates/look")
@@ -119,6 +128,16 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
         row.auto_from, row.auto_until = form.minutes_window
     flash(_("Saved."), "success")
     return redirect_to_view("updates.show", rockon_id=rockon_id)
+
+
+def _render_review(installation: Installation, reviewed: Review) -> str:
+    return render_template(
+        "updates/review.html",
+        rockon=installation,
+        trouble=reviewed.trouble,
+        before=preflight_review.preflight_review(reviewed.plan.findings, [], [], installation),
+        **preflight_review.change_context(reviewed, installation),
+    )
 
 
 def _render_updates(installation: Installation, form: AutoUpdateForm) -> str:

@@ -14,7 +14,8 @@ from rockonweb.accounts import audit
 from rockonweb.cli import instance
 from rockonweb.core.answers.answers import Answers, parse_answers_json, read_answers
 from rockonweb.core.errors import BadInput, EngineError, EngineUnreachable, QueueUnreachable
-from rockonweb.core.operations.requests import InstallRequest, blank_request
+from rockonweb.core.operations.requests import InstallRequest, UpdateRequest, blank_request
+from rockonweb.core.preflight.unsaved_files import check_choices
 from rockonweb.core.secret import reveal_argv
 from rockonweb.core.text import join_texts, t
 from rockonweb.host import get_host
@@ -94,8 +95,29 @@ def _lifecycle_command(kind: Kind, sentence: str) -> click.Command:
 start = _lifecycle_command(Kind.START, "Start an installed rock-on.")
 stop = _lifecycle_command(Kind.STOP, "Stop an installed rock-on.")
 restart = _lifecycle_command(Kind.RESTART, "Stop and start an installed rock-on.")
-update = _lifecycle_command(Kind.UPDATE, "Pull the newest images, and recreate the containers that have a newer image.")
 uninstall = _lifecycle_command(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay.")
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--save",
+    "saved",
+    multiple=True,
+    metavar="CONTAINER:FOLDER=SHARE",
+    help="Copy a folder that is in no share to this share, or SHARE/FOLDER, which takes its place.",
+)
+@click.option("--lose", "lost", multiple=True, metavar="CONTAINER:FOLDER", help="Agree that its files are lost.")
+@click.option("--wait", is_flag=True, help=WAIT_HELP)
+@instance.with_instance
+def update(name: str, saved: tuple[str, ...], lost: tuple[str, ...], wait: bool) -> None:
+    """Pull the newest images, and recreate the containers that have a newer image."""
+    installation = instance.find_rockon(name)
+    parts = [choice.rpartition("=") for choice in saved]
+    unsaved = {**{key: share for key, _, share in parts}, **dict.fromkeys(lost, "")}
+    check_choices(installation.current_definition, unsaved)
+    operation_id = operations.submit_operation(installation, UpdateRequest(unsaved=unsaved), audit.current_actor())
+    _report_operation(operation_id, wait)
 
 
 @click.command()
@@ -143,6 +165,8 @@ def _report_operation(operation_id: int, wait: bool) -> None:
     operation = await_end(operation_id)
     for step in operation.steps:
         click.echo(f"{step.progress:12} {step.title}")
+    for sentence, hint in operation.notes.warnings:
+        click.echo(f"warn: {join_texts(' ', (sentence, hint))}", err=True)
     if operation.progress is not Progress.DONE:
         failed = next((step for step in operation.steps if step.progress is Progress.FAILED), None)
         output = join_texts("\n", (failed.output, failed.app_output)) if failed else ""

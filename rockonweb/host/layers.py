@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 from docker.errors import NotFound
 from requests import Response
 
-from rockonweb.core.containers.layer import Layer, WrittenFile, group_files, list_unsaved, plan_walks
+from rockonweb.core.containers.layer import ContainerLayer, WrittenFile, group_files, list_unsaved, plan_walks
 from rockonweb.core.facts import LayerFacts
 from rockonweb.core.text import t
 from rockonweb.host.connection import Connection
@@ -93,7 +93,7 @@ class Layers(Connection):
                     raise _LookEnded
         return json.loads(raw, object_hook=lambda change: (change.get("Path") or "", change.get("Kind"))) or []
 
-    def _has_other_files(self, container_id: str, folder: str, layer: Layer, deadline: float) -> bool:
+    def _has_other_files(self, container_id: str, folder: str, layer: ContainerLayer, deadline: float) -> bool:
         """Whether a folder has files that the container did not write; True where that is not seen in time."""
         known = layer.added | layer.changed
         with closing(self._walk(container_id, folder, deadline, folders=False)) as walk:
@@ -150,9 +150,9 @@ class _ChunkReader:
         return read[:size]
 
 
-def _make_layer(name: str, details: dict[str, Any], changes: list[tuple[str, int]]) -> Layer:
+def _make_layer(name: str, details: dict[str, Any], changes: list[tuple[str, int]]) -> ContainerLayer:
     tmpfs = (details.get("HostConfig") or {}).get("Tmpfs") or {}
-    return Layer(
+    return ContainerLayer(
         name,
         added=frozenset(path for path, kind in changes if kind == ADDED),
         changed=frozenset(path for path, kind in changes if kind not in (ADDED, DELETED)),

@@ -64,6 +64,7 @@ class Installation(NumberedBase):
     auto_tried: Mapped[str] = mapped_column(Text, default="")  # fingerprint of the last automatic update's images
     mend: Mapped[bool] = mapped_column(default=False)  # whether it is restarted automatically when it is down
     ask_page: Mapped[bool] = mapped_column(default=True)  # whether its page is asked while it runs
+    auto_obstacle: Mapped[str] = mapped_column(TranslatableString, default="")  # why an automatic one passes it over
 
     entry: Mapped[RockOn] = relationship()
     containers: Mapped[list[Container]] = relationship(

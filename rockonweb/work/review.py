@@ -121,6 +121,12 @@ def review_or_refuse(installation: Installation, request: ReviewableRequest, hin
     operations.refuse_unreadable(installation, request)  # before Docker is asked
     with get_host(installation).connect_docker() as docker:
         review = prepare_review(installation, request, docker)
+    refuse_blocked(review, hint)
+    return review
+
+
+def refuse_blocked(review: Review, hint: str = "") -> None:
+    """Raise Conflict with the blocking findings, if there are any, and this `hint`."""
     if review.blocking_findings:
         raise Conflict(
             join_texts(
@@ -128,7 +134,6 @@ def review_or_refuse(installation: Installation, request: ReviewableRequest, hin
             ),
             hint,
         )
-    return review
 
 
 def has_changed_since(installation: Installation) -> bool:

@@ -213,7 +213,7 @@ class SideBySideAction(StepAction[HandledStep], Generic[HandledStep, Item]):
 
     @abstractmethod
     def work(self, context: StepContext, step: HandledStep) -> Iterator[Item]:
-        """Return an iterator that does what takes long and yields what is to be noted, in a thread without the database."""
+        """Return an iterator of what is to be noted: it does what takes long, in a thread without the database."""
 
     @abstractmethod
     def note(self, context: StepContext, step: HandledStep, row_id: int, item: Item) -> str:

@@ -5,27 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from sqlalchemy import select
+
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, LayerFacts
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.unsaved_files import check_unsaved_files
 from rockonweb.host import get_host
-from rockonweb.models import Installation
+from rockonweb.models import Installation, Operation, State, db, transaction
+from rockonweb.work import updates
 
 LOOK_SECONDS = 10  # for all containers together; a page may wait for it
 
 
 def inspect_layers(installation: Installation, containers: Collection[str]) -> dict[str, LayerFacts]:
     """Return what these containers keep in their own layers; what Docker does not tell in time is `unknown`."""
-    layers: dict[str, LayerFacts] = {}
+    if not containers:
+        return {}
     deadline = time.monotonic() + LOOK_SECONDS
-    for name in containers:
-        try:
-            # A connection of its own: the others of a page are not to wait less when this one has taken long.
-            with get_host(installation).connect_docker(seconds=2 * LOOK_SECONDS) as docker:
+    layers: dict[str, LayerFacts] = {}
+    try:
+        # A connection of its own: what else a page asks is not to be given up because this has taken long.
+        with get_host(installation).connect_docker(seconds=2 * LOOK_SECONDS) as docker:
+            for name in containers:
                 layers[name] = docker.inspect_layer(name, deadline)
-        except EngineError as error:
-            layers[name] = LayerFacts(unknown=error.sentence)
+    except EngineError as error:
+        layers |= {name: LayerFacts(unknown=error.sentence) for name in containers if name not in layers}
     return layers
 
 
@@ -34,3 +39,30 @@ def unsaved_warnings(installation: Installation, containers: Collection[Containe
     own = [container.name for container in containers if container.rockon == installation.name]
     layers = inspect_layers(installation, own)
     return tuple(check_unsaved_files(installation.current_definition, layers, {}, {}, "warn"))
+
+
+def note_obstacle_after(operation_id: int) -> None:
+    """Store again after an operation why an automatic update passes its rock-on over."""
+    operation = db.session.get(Operation, operation_id)
+    if operation and operation.installation_id and not operation.is_active:
+        note_obstacles(operation.installation_id)
+
+
+def note_obstacles(rockon_id: int = updates.ALL_ROCKONS) -> None:
+    """Store why automatic updates pass one rock-on or all over, of those with newer images: files would be lost, or
+    Docker can't tell whether there are any.
+    """
+    query = select(Installation).where(Installation.state == State.INSTALLED)
+    if rockon_id != updates.ALL_ROCKONS:
+        query = query.where(Installation.id == rockon_id)
+    obstacles = {}
+    for installation in db.session.scalars(query).all():
+        outdated = [image.container.name for image in updates.rockon_images(installation.id) if image.has_update]
+        layers = inspect_layers(installation, outdated)
+        findings = check_unsaved_files(installation.current_definition, layers, {}, {})
+        obstacles[installation.id] = next((finding.sentence for finding in findings), "")
+    db.session.rollback()
+    with transaction(durable=False) as session:
+        for installation_id, obstacle in obstacles.items():
+            if row := session.get(Installation, installation_id):
+                row.auto_obstacle = obstacle

@@ -273,7 +273,10 @@ def due_updates(moment: datetime) -> list[int]:
     """Return the rock-ons (ids) to update automatically at this time, which is local."""
     minute = moment.hour * 60 + moment.minute
     query = select(Installation).where(
-        Installation.auto_update, Installation.newer_images, Installation.state == State.INSTALLED
+        Installation.auto_update,
+        Installation.newer_images,
+        Installation.auto_obstacle == "",
+        Installation.state == State.INSTALLED,
     )
     return [
         installation.id

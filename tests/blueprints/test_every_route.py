@@ -37,7 +37,8 @@ LEAST: dict[str, str] = {
     """,
     Role.OPERATOR: """
         api.act docker.index docker.usage images.index operations.cancel operations.retry
-        rockon.log_file rockon.logs rockons.act updates.get updates.look updates.look_at updates.review updates.take_all
+        rockon.log_file rockon.logs rockons.act updates.get updates.look updates.look_at updates.review updates.take
+        updates.take_all
     """,
     Role.OWNER: """
         api.confirm_share api.install api.refresh api.registries api.remove_registry_login api.save_registry_login

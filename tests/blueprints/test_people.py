@@ -193,6 +193,7 @@ def test_every_change_has_plain_words(app: Flask) -> None:
     operations = {
         *("rockons.refresh", "rockons.act", "rockons.uninstall", "rockons.reinstall", "install.install"),
         *("settings.apply", "succession.decide", "succession.decide_successor", "rollback.begin", "updates.get"),
+        "updates.take",
         *("openvpn.make_authority", "openvpn.make_client", "openvpn.revoke", "api.refresh", "api.install"),
         *("api.update", "api.act", "api.uninstall"),
     }

@@ -17,6 +17,7 @@ from rockonweb.models import ContainerImage, Installation, Kind, Operation, Prog
 from rockonweb.remote import registry
 from rockonweb.work import operations, queue, updates
 from tests.support.app import HX, FormClient, add_rockon, mark_installed
+from tests.support.docker_stand_in import FakeDocker
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -291,9 +292,10 @@ def test_what_an_update_does_stands_on_a_page_before_it_is_begun(
     assert begun() == []
 
 
-def test_shares_that_were_ticked_go_with_the_update(owner_client: FormClient) -> None:
+def test_shares_that_were_ticked_go_with_the_update(owner_client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeDocker().replace_engine(monkeypatch)
     rockon = know(mark_installed(add_rockon("Syncer")))
-    owner_client.submit_form(f"/rockons/{rockon.id}/update", {"asked": "photos"}, page=f"/rockons/{rockon.id}/updates")
+    owner_client.submit_form(f"/rockons/{rockon.id}/updates/review", {"asked": "photos"})
     operation = db.session.query(Operation).one()
     assert operation.request == UpdateRequest(asked=frozenset({"photos"}))
     with transaction():

@@ -5,7 +5,7 @@ from typing import Any, Self
 import pytest
 
 from rockonweb.core.errors import EngineError, EngineUnreachable
-from rockonweb.core.facts import ContainerFacts, NetworkFacts, PortListener
+from rockonweb.core.facts import ContainerFacts, LayerFacts, NetworkFacts, PortListener
 from rockonweb.host import engine, sockets
 
 
@@ -23,6 +23,7 @@ class FakeDocker:
         self.known_containers: dict[str, ContainerFacts] = {}
         self.known_networks: dict[str, NetworkFacts] = {}
         self.published_ports: list[PortListener] = []  # that containers publish
+        self.layers: dict[str, LayerFacts] = {}  # what containers wrote beside their volumes
         self.log_texts: dict[str, str] = {}  # the logs, by container
         self.log_request: dict[str, Any] = {}  # of the logs, the last time
 
@@ -37,7 +38,7 @@ class FakeDocker:
         for name in names:
             self.known_containers[name] = ContainerFacts(name, id=name, state="running", rockon=rockon, **facts)
 
-    def connect(self, *_: str) -> Self:
+    def connect(self, *_: str, **__: float) -> Self:
         """As `engine.connect_engine` does."""
         self.connections += 1
         if self.is_down:
@@ -55,6 +56,9 @@ class FakeDocker:
 
     def inspect_container(self, name: str) -> ContainerFacts | None:
         return self.known_containers.get(name)
+
+    def inspect_layer(self, name: str, _deadline: float) -> LayerFacts:
+        return self.layers.get(name, LayerFacts())
 
     def list_networks(self, *_: object) -> dict[str, NetworkFacts]:
         return self.known_networks

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.errors import Conflict
+from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.formats import rockstor_api
 from rockonweb.core.formats.rockstor_api import ClientIds
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind
@@ -18,6 +18,7 @@ from rockonweb.work.collect_facts import free_port_suggester
 from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, submit_review
 
 CONFIRM_KEY = "confirm"
+UNSAVED_KEY = "unsaved"  # what becomes of folders that are in no share, as `ChangeRequest.unsaved`
 CONFIRM_HINT = t('If you agree, send the request again with "confirm": "%(code)s" in its body.')
 
 
@@ -50,6 +51,7 @@ def submit_api_change(installation: Installation, body: bytes, user: str) -> int
     same errors as `submit_api_install`.
     """
     data = rockstor_api.parse_body(body)
+    unsaved = _read_unsaved(data.pop(UNSAVED_KEY, {}))
     _refuse_state(Kind.CHANGE, installation)
     current_answers = repository.load_answers(installation)
     new_answers = rockstor_api.read_update_answers(
@@ -60,7 +62,14 @@ def submit_api_change(installation: Installation, body: bytes, user: str) -> int
         free_port_suggester(installation),
         _existing_shares(),
     )
-    return submit_review(review_or_refuse(installation, ChangeRequest(new_answers)), user)
+    return submit_review(review_or_refuse(installation, ChangeRequest(new_answers, unsaved=unsaved)), user)
+
+
+def _read_unsaved(value: object) -> dict[str, str]:
+    """Return the choices of a body. Raises BadInput for anything else than texts by folder."""
+    if not isinstance(value, dict) or not all(isinstance(share_path, str) for share_path in value.values()):
+        raise BadInput(t('"%(key)s" must be an object of texts.', key=UNSAVED_KEY))
+    return value
 
 
 def _existing_shares() -> Collection[str]:

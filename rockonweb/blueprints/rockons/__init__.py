@@ -14,18 +14,17 @@ from rockonweb.core.operations.requests import (
     ChangeRequest,
     InstallRequest,
     UninstallRequest,
-    UpdateRequest,
     blank_request,
 )
 from rockonweb.core.text import t
 from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockOn, Role, State, concerns_rockon, db
-from rockonweb.web import catalogue_listing, drafts, rockon_page
+from rockonweb.web import catalogue_listing, drafts, preflight_review, rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import known_shares, operations, refresh_schedule
 from rockonweb.work.dependents import dependent_warnings
-from rockonweb.work.review import has_changed_since, review_or_refuse, submit_review
+from rockonweb.work.review import has_changed_since, refuse_blocked, review_or_refuse, review_request, submit_review
 
 blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
 ICON_SECONDS = 30 * 24 * 3600  # the URLs of icons contain their version
@@ -112,11 +111,8 @@ def icon(rockon_id: int) -> ResponseReturnValue:
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
     """Submit a start, stop, restart or update."""
     installation = rockon_page.rockon_or_404(rockon_id)
-    confirmed_steps = frozenset(request.form.getlist("asked"))
-    operation_request = UpdateRequest(asked=confirmed_steps) if Kind(kind) is Kind.UPDATE else blank_request(Kind(kind))
-    return redirect_to_view(
-        "operations.show", operation_id=operations.submit_operation(installation, operation_request, current_user.name)
-    )
+    operation = operations.submit_operation(installation, blank_request(Kind(kind)), current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation)
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
@@ -128,8 +124,8 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     return render_template(
         "rockons/uninstall.html",
         rockon=installation,
-        leftovers=uninstall_preview.preview_uninstall(installation),
-        dependents=dependent_warnings(installation),
+        leftovers=(leftovers := uninstall_preview.preview_uninstall(installation)),
+        warnings=(*dependent_warnings(installation), *leftovers.unsaved),
     )
 
 
@@ -151,7 +147,15 @@ def reinstall(rockon_id: int) -> ResponseReturnValue:
     """
     installation = rockon_page.rockon_or_404(rockon_id)
     if installation.is_installed:
-        reviewed = review_or_refuse(installation, ChangeRequest(rebuild=True))
+        operations.refuse_unreadable(installation, ChangeRequest())
+        rebuild_request = ChangeRequest(rebuild=True, unsaved=preflight_review.read_unsaved_choices())
+        reviewed = review_request(installation, rebuild_request)
+        before = preflight_review.preflight_review(reviewed.plan.findings, [], [], installation)
+        if before.unsaved and reviewed.blocking_findings and not reviewed.trouble:
+            return render_template("rockons/reinstall.html", rockon=installation, before=before), 422
+        if reviewed.trouble:
+            raise reviewed.trouble
+        refuse_blocked(reviewed)
     elif rockon_page.was_answered_before(installation):
         if has_changed_since(installation):
             drafts.draft_last_answers(installation, current_user.id)

@@ -8,16 +8,18 @@ from sqlalchemy import select
 
 from rockonweb.core.facts import HostFacts, VolumeMount
 from rockonweb.core.plan import plan
+from rockonweb.core.preflight import Finding
 from rockonweb.core.text import TranslatableText
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, Network, State, db, repository
 from rockonweb.work.collect_facts import collect_volumes
+from rockonweb.work.unsaved_files import unsaved_warnings
 
 
 @dataclass(frozen=True)
 class UninstallPreview:
     """What remains, and the `networks` that are removed. `volumes` are by container name, `kept_networks` have why they
-    are kept; other rock-ons use `shared_images`, but not `own_images`.
+    are kept; other rock-ons use `shared_images`, but not `own_images`. `unsaved` warn of files that are in no share.
     """
 
     shares: list[str]
@@ -26,6 +28,7 @@ class UninstallPreview:
     kept_networks: dict[str, TranslatableText]
     own_images: list[str]
     shared_images: list[str]
+    unsaved: tuple[Finding, ...]
 
 
 def preview_uninstall(installation: Installation) -> UninstallPreview:
@@ -51,6 +54,7 @@ def preview_uninstall(installation: Installation) -> UninstallPreview:
         kept_networks=kept,
         own_images=[image for image, exclusive in exclusive_by_image.items() if exclusive],
         shared_images=[image for image, exclusive in exclusive_by_image.items() if not exclusive],
+        unsaved=unsaved_warnings(installation, (facts.containers or {}).values()),
     )
 
 

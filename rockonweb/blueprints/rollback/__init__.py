@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -42,8 +44,9 @@ def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
     )
     reviewed = _review_rollback(point, data=data)
     changed = not summary.SummaryForm().matches_review(reviewed)
-    if confirmed_steps and not (reviewed.trouble or changed):
-        reviewed = _review_rollback(point, data=data, confirmed_steps=confirmed_steps)
+    choices = preflight_review.read_unsaved_choices()
+    if (confirmed_steps or choices) and not (reviewed.trouble or changed):
+        reviewed = _review_rollback(point, data=data, confirmed_steps=confirmed_steps, choices=choices)
     if reviewed.trouble or changed or reviewed.blocking_findings:
         return _render_rollback(point, reviewed, changed=changed), 503 if reviewed.trouble else 409 if changed else 422
     return preflight_review.submit_reviewed(reviewed, lambda error: _render_rollback(point, reviewed, error))
@@ -56,10 +59,18 @@ def _get_point(rockon_id: int, point_id: int) -> RollbackPoint:
     return rollback.get_point(installation, point_id)
 
 
-def _review_rollback(point: RollbackPoint, *, data: bool, confirmed_steps: frozenset[str] = frozenset()) -> Review:
+def _review_rollback(
+    point: RollbackPoint,
+    *,
+    data: bool,
+    confirmed_steps: frozenset[str] = frozenset(),
+    choices: Mapping[str, str] | None = None,
+) -> Review:
     """Return the review of a rollback: its plan and findings on this host now."""
     _, answers = rollback.load_point(point)
-    change_request = ChangeRequest(answers, point.definition, point=point.id, data=data, asked=confirmed_steps)
+    change_request = ChangeRequest(
+        answers, point.definition, point=point.id, data=data, asked=confirmed_steps, unsaved=choices or {}
+    )
     return review_request(point.installation, change_request)
 
 
@@ -70,7 +81,8 @@ def _render_rollback(
     assert isinstance(change_request, ChangeRequest)  # noqa: S101 - `_review_rollback` builds one
     installation = point.installation
     definition, answers = rollback.load_point(point)
-    shown_review = reviewed if not change_request.asked else _review_rollback(point, data=change_request.data)
+    has_choices = change_request.asked or change_request.unsaved
+    shown_review = _review_rollback(point, data=change_request.data) if has_choices else reviewed
     return render_template(
         "rollback/page.html",
         rockon=installation,
@@ -83,6 +95,7 @@ def _render_rollback(
         definitions=compare_definitions(installation.current_definition, definition),
         answers=core_settings.diff_settings(definition, load_answers(installation), answers),
         shares=points.snapshot_scopes_of(point),
+        before=preflight_review.preflight_review(reviewed.plan.findings, [], [], installation),
         kept_in=get_host().snapshots.replaced_path(""),
         **preflight_review.change_context(reviewed, installation),
     )

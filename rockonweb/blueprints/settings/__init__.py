@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,18 +146,22 @@ def review(rockon_id: int) -> ResponseReturnValue:
 def apply(rockon_id: int) -> ResponseReturnValue:
     """Submit the reviewed change."""
     ctx = _load_settings_context(rockon_id, settings.REVIEW_PAGE)
-    reviewed, form = _review_pending(ctx), summary.SummaryForm()
+    shown, form = _review_pending(ctx), summary.SummaryForm()
     if not ctx.pending.has_changes:
-        return _render_review(ctx, reviewed, reviewed.trouble), 422
-    changed = not form.matches_review(reviewed)
+        return _render_review(ctx, shown, shown.trouble), 422
+    changed = not form.matches_review(shown)
+    choices = preflight_review.read_unsaved_choices()
+    reviewed = _review_pending(ctx, choices) if choices and not changed else shown
     if reviewed.trouble or changed or reviewed.blocking_findings:
         status = 503 if reviewed.trouble else 409 if changed else 422
-        return _render_review(ctx, reviewed, reviewed.trouble, changed=changed), status
+        return _render_review(ctx, reviewed, reviewed.trouble, changed=changed, digest=shown.fingerprint), status
     confirmed_steps = frozenset(request.form.getlist("asked"))
     confirmed_review = reviewed.with_choices(
         asked=confirmed_steps, give=form.ownership_changes(reviewed.plan.ownership_offers)
     )
-    return preflight_review.submit_reviewed(confirmed_review, lambda error: _render_review(ctx, reviewed, error))
+    return preflight_review.submit_reviewed(
+        confirmed_review, lambda error: _render_review(ctx, reviewed, error, digest=shown.fingerprint)
+    )
 
 
 @blueprint.post("/discard")
@@ -324,13 +329,20 @@ def _render_page_forms(ctx: SettingsContext, page_forms: PageForms) -> str:
 # -- the review -------------------------------------------------------------------------------------------------------
 
 
-def _review_pending(ctx: SettingsContext) -> Review:
+def _review_pending(ctx: SettingsContext, unsaved: Mapping[str, str] | None = None) -> Review:
     """Return the review of the pending changes: their plan and findings on this host now."""
-    return review_request(ctx.rockon, ChangeRequest(ctx.pending.answers, new_shares=ctx.pending.new_shares))
+    return review_request(
+        ctx.rockon, ChangeRequest(ctx.pending.answers, new_shares=ctx.pending.new_shares, unsaved=unsaved or {})
+    )
 
 
 def _render_review(
-    ctx: SettingsContext, reviewed: Review, error: RockonwebError | None, *, changed: bool = False
+    ctx: SettingsContext,
+    reviewed: Review,
+    error: RockonwebError | None,
+    *,
+    changed: bool = False,
+    digest: str = "",
 ) -> str:
     old, new, changes = ctx.pending.current, ctx.pending.answers, reviewed.planned_change
     findings: list[Finding] = [*settings.change_warnings(ctx.definition, old, new), *changes.plan.findings]
@@ -338,7 +350,7 @@ def _render_review(
         ctx,
         trouble=error,
         changed=changed,
-        digest=reviewed.fingerprint,
+        digest=digest or reviewed.fingerprint,
         before=preflight_review.preflight_review(findings, [], changes.plan.ownership_offers, ctx.rockon),
         differences=settings.diff_settings(ctx.definition, old, new),
         new_shares=ctx.pending.new_shares,

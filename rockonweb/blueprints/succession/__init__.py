@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -113,15 +115,17 @@ def _decide_offer(offer: DefinitionOffer) -> ResponseReturnValue:
         not form.matches_review(reviewed),
         not form.privileges_confirmed(privileges.added_privileges(offer.old, offer.new)),
     )
+    digest, choices = reviewed.fingerprint, preflight_review.read_unsaved_choices()
+    reviewed = _review_offer(question_forms, choices) if choices and not unseen else reviewed
     if reviewed.trouble or unseen or unconfirmed or reviewed.blocking_findings or "Look" in request.form:
         status = 503 if reviewed.trouble else 200 if "Look" in request.form else 409 if unseen else 422
-        return _render_offer(offer, question_forms, reviewed, unseen=unseen), status
+        return _render_offer(offer, question_forms, reviewed, unseen=unseen, digest=digest), status
     confirmed_steps = frozenset(request.form.getlist("asked"))
     confirmed_review = reviewed.with_choices(
         asked=confirmed_steps, give=form.ownership_changes(reviewed.plan.ownership_offers)
     )
     return preflight_review.submit_reviewed(
-        confirmed_review, lambda error: _render_offer(offer, question_forms, reviewed, error=error)
+        confirmed_review, lambda error: _render_offer(offer, question_forms, reviewed, error=error, digest=digest)
     )
 
 
@@ -142,13 +146,19 @@ def _gather_offer_facts(offer: DefinitionOffer) -> tuple[HostFacts, EngineError 
     return rename_in_facts(facts, offer.old.name, offer.new.name), error
 
 
-def _review_offer(question_forms: NewQuestionForms) -> Review:
+def _review_offer(question_forms: NewQuestionForms, choices: Mapping[str, str] | None = None) -> Review:
     """Return the review of accepting the offer: its plan and findings on this host now."""
     offer = question_forms.offer
     successor = offer.successor.id if offer.successor else None
     return review_request(
         offer.rockon,
-        ChangeRequest(question_forms.merged_answers, offer.source, successor, new_shares=question_forms.shares_to_add),
+        ChangeRequest(
+            question_forms.merged_answers,
+            offer.source,
+            successor,
+            new_shares=question_forms.shares_to_add,
+            unsaved=choices or {},
+        ),
     )
 
 
@@ -159,6 +169,7 @@ def _render_offer(
     *,
     error: RockonwebError | None = None,
     unseen: bool = False,
+    digest: str = "",
 ) -> str:
     reviewed = reviewed or _review_offer(question_forms)
     installation, changes, error = offer.rockon, reviewed.planned_change, error or reviewed.trouble
@@ -169,7 +180,7 @@ def _render_offer(
         asked=question_forms,
         trouble=error,
         unseen=unseen,
-        digest=reviewed.fingerprint,
+        digest=digest or reviewed.fingerprint,
         before=preflight_review.preflight_review(
             changes.plan.findings,
             privileges.added_privileges(offer.old, offer.new),

@@ -42,7 +42,7 @@ class WrittenFile:
 
 
 @dataclass(frozen=True)
-class Layer:
+class ContainerLayer:
     """A container's own layer: the paths that its image does not have (`added`) and those that were `changed`.
 
     `mounts` are the paths that lie elsewhere, `created` and `started` the times (Unix seconds) of the container's
@@ -104,7 +104,7 @@ def describe_left_aside() -> list[str]:
     return [*(f"{folder}/" for folder in ASIDE_FOLDERS), *names, *endings, *ASIDE_FILES]
 
 
-def plan_walks(layer: Layer) -> list[str]:
+def plan_walks(layer: ContainerLayer) -> list[str]:
     """Return the folders and files of a layer to look at, so that all that may be data is seen with few calls."""
     roots = dict.fromkeys(layer.root_of(path) for path in layer.files)
     single = [root for root in roots if root not in layer.folders]
@@ -127,7 +127,7 @@ def _folders_around(path: str) -> Iterator[str]:
         path = parent
 
 
-def group_files(layer: Layer, seen: Mapping[str, WrittenFile | None]) -> tuple[dict[str, list[str]], int]:
+def group_files(layer: ContainerLayer, seen: Mapping[str, WrittenFile | None]) -> tuple[dict[str, list[str]], int]:
     """Return the files that look like data by the folder around them, and how many others could not be told.
 
     `seen` are the paths that were looked at; None is for what is no regular file.
@@ -146,7 +146,7 @@ def group_files(layer: Layer, seen: Mapping[str, WrittenFile | None]) -> tuple[d
     return {commonpath(map(dirname, paths)): paths for paths in by_root.values()}, untold
 
 
-def _came_with_start(layer: Layer, path: str, file: WrittenFile | None) -> bool | None:
+def _came_with_start(layer: ContainerLayer, path: str, file: WrittenFile | None) -> bool | None:
     """Return whether the image's start wrote a file, so that the next container has it too; None: unknown.
 
     What the app added outside of the system's folders is data whenever it was written. What the image has is data only
@@ -162,7 +162,7 @@ def _came_with_start(layer: Layer, path: str, file: WrittenFile | None) -> bool 
 
 
 def list_unsaved(
-    layer: Layer,
+    layer: ContainerLayer,
     by_folder: Mapping[str, Iterable[str]],
     seen: Mapping[str, WrittenFile | None],
     mixed: Collection[str],

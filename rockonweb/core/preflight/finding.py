@@ -15,8 +15,8 @@ FindingLevel = Literal["block", "warn", "note"]
 class Finding:
     """A finding of the preflight. `block` forbids, `warn` and `note` inform; with `confirm`, the user must confirm it.
 
-    `sentence` says what and why, `hint` how to fix it. `unsaved` are files about which the user has to decide. An
-    automatic update is not done where a finding is `by_hand`.
+    `sentence` says what and why, `hint` how to fix it. `unsaved` is what it is about where the user can decide what
+    becomes of files. An automatic update is not done where a finding is `by_hand`.
     """
 
     level: FindingLevel

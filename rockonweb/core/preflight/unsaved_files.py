@@ -34,9 +34,10 @@ def check_unsaved_files(
                 hint = _undecided_hint(definition, folder, level)
                 yield Finding(level, _describe_loss(name, folder), hint, unsaved=folder)
             elif share_path:
-                yield from _check_copy(definition, folder, share_path, choices, places.get(share_path))
+                for fault in _check_copy(definition, folder, share_path, choices, places.get(share_path)):
+                    yield replace(fault, unsaved=folder)
             else:
-                yield Finding("warn", _describe_loss(name, folder), t("You agreed to lose them."))
+                yield Finding("warn", _describe_loss(name, folder), t("You agreed to lose them."), unsaved=folder)
         if layer.unknown:
             yield Finding(
                 "warn",
@@ -152,6 +153,9 @@ def _check_copy(
               folder=folder.folder, size=format_size(folder.size), place=share_path, free=format_size(place.free)),
             t("Free up space there, or choose a share on another disk."),
         )  # fmt: skip
+    else:
+        yield Finding("note", t("The files in %(folder)s are copied to %(place)s first.",
+                                folder=folder.folder, place=share_path))  # fmt: skip
 
 
 def _is_taken(folder: UnsavedFolder, share_path: str, choices: Choices) -> bool:

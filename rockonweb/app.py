@@ -21,7 +21,7 @@ from rockonweb.blueprints.settings import pending_changes
 from rockonweb.catalog import icons
 from rockonweb.core.definition.badges import CAUTION_BADGES
 from rockonweb.core.docker import pull_layers
-from rockonweb.languages import LANGUAGES, translate_value
+from rockonweb.languages import LANGUAGES, translate_markup, translate_value
 from rockonweb.web import allowed_hosts, assets, banners, error_pages, login_throttle
 from rockonweb.web.extensions import babel, csrf, login
 from rockonweb.web.fragment_cache import cached_fragment
@@ -89,6 +89,7 @@ def register_pages(app: Flask) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.finalize = translate_value
     app.jinja_env.globals.update(
+        _=translate_markup,
         get_locale=get_locale,
         languages=LANGUAGES,
         caution=CAUTION_BADGES,

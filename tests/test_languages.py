@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rockonweb.core.text import format_size, join_texts, t
-from rockonweb.languages import translate, use_language
+from rockonweb.languages import translate, translate_markup, use_language
 from tests.support.app import make_app
 
 
@@ -24,3 +24,10 @@ def test_sentences_and_numbers_in_them_are_in_the_language(tmp_path: Path, langu
     with make_app(tmp_path).app_context(), use_language(language):
         assert translate(said) == words
         assert translate("1.5 GB of somebody else") == "1.5 GB of somebody else"
+
+
+def test_what_is_inserted_into_the_text_of_a_template_is_escaped(tmp_path: Path) -> None:
+    with make_app(tmp_path).app_context(), use_language("de"):
+        assert translate_markup("Stop: %(name)s", name="<b>") == "Stoppen: &lt;b&gt;"
+        assert translate_markup("100 %% of %(what)s", what="it") == "100 % of it"
+        assert translate_markup("Stop") == "Stoppen"

@@ -35,7 +35,7 @@ def index() -> str:
         "updates/_list.html",
         found=installed,
         looking=updates.is_checking() or any(updates.is_checking(entry.installation.id) for entry in installed),
-        active=catalogue_listing.active_operations([entry.installation.id for entry in installed]),
+        active=catalogue_listing.active_operations(),
         hours=current_config().update_hours,
         refused=registry_logins.refused_registries(),
     )
@@ -147,7 +147,7 @@ def _render_updates(installation: Installation, form: AutoUpdateForm) -> str:
         rockon=installation,
         images=updates.rockon_images(installation.id),
         looking=updates.is_checking(installation.id) or updates.is_checking(),
-        operation=catalogue_listing.active_operations([installation.id]).get(installation.id),
+        operation=catalogue_listing.active_operations().get(installation.id),
         form=form,
         last=updates.last_automatic(installation.id),
         tried=updates.was_tried(installation),

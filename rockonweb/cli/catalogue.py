@@ -52,7 +52,7 @@ def refresh(as_json: bool) -> None:
 def list_rockons(as_json: bool) -> None:
     """List the rock-ons of the catalogue and their states."""
     rockons = sorted(
-        (installation for installation, _ in repository.load_installations(select(RockOn), _LIST_COLUMNS)),
+        repository.load_installations(select(RockOn), _LIST_COLUMNS),
         key=lambda installation: installation.name.lower(),
     )
     shown = [installation for installation in rockons if installation.entry.in_catalogue or installation.is_installed]

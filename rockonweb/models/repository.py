@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Load, Session, joinedload, load_only, undefer
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -184,22 +184,23 @@ def blank_installation(entry: RockOn) -> Installation:
 
 
 def load_installations(
-    entries: Select[RockOn], columns: Iterable[InstrumentedAttribute[Any]], *more: ColumnElement[Any]
-) -> Iterator[tuple[Installation, tuple[Any, ...]]]:
-    """Yield the installation of each selected entry, a blank one where it has none, with only `columns` loaded, and
-    the values of the `more` expressions. One SQL statement.
+    entries: Select[RockOn], columns: Iterable[InstrumentedAttribute[Any]]
+) -> Iterator[Installation]:
+    """Yield the installation of each selected entry, a blank one where it has none, with only `columns` loaded.
+
+    One SQL statement.
     """
     columns = [*columns]
-    query = entries.outerjoin(Installation, Installation.entry_id == RockOn.id).add_columns(Installation, *more)
+    query = entries.outerjoin(Installation, Installation.entry_id == RockOn.id).add_columns(Installation)
     query = query.options(
         load_only(*(column for column in columns if column.class_ is RockOn), raiseload=True),
         Load(Installation).load_only(*(column for column in columns if column.class_ is Installation)),
         Load(Installation).raiseload("*"),
     )
-    for entry, installation, *values in db.session.execute(query):
+    for entry, installation in db.session.execute(query):
         installation = installation or blank_installation(entry)
         set_committed_value(installation, "entry", entry)
-        yield installation, tuple(values)
+        yield installation
 
 
 def offered_installation(entry: RockOn, former: Installation | None = None) -> Installation:

@@ -24,6 +24,7 @@ class WordList(TypeDecorator[tuple[str, ...]]):
     def __init__(self, kind: type[enum.StrEnum] | None = None) -> None:
         super().__init__()
         self.kind = kind
+        self._known_words = frozenset(kind or ())
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
         """Join the words."""
@@ -32,7 +33,7 @@ class WordList(TypeDecorator[tuple[str, ...]]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
         """Split the words."""
         words = (value or "").split()
-        return tuple(words if self.kind is None else (word for word in words if word in [*self.kind]))
+        return tuple(words if self.kind is None else (word for word in words if word in self._known_words))
 
 
 def has_word(column: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:

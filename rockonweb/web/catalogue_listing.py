@@ -6,12 +6,13 @@ import enum
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     Text,
     and_,
     case,
@@ -23,6 +24,8 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
+from sqlalchemy.orm import Load
+from sqlalchemy.orm.attributes import set_committed_value
 
 from rockonweb.catalog import icons
 from rockonweb.config import current_config
@@ -30,9 +33,10 @@ from rockonweb.core.definition import search
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
-from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Problem, RockOn, State, Status, db
+from rockonweb.models import Installation, Operation, Problem, RockOn, State, Status, db
 from rockonweb.models.installation import in_state, is_newer_definition
-from rockonweb.models.repository import load_installations
+from rockonweb.models.operation import IS_ACTIVE
+from rockonweb.models.repository import blank_installation
 from rockonweb.models.rockon import has_word
 from rockonweb.web import ui_link
 from rockonweb.web.labels import status_age
@@ -42,15 +46,45 @@ CARDS_PER_PAGE = 96  # divisible by each number of columns that the grid may hav
 INSTALLED, ALL = "installed", "all"
 MAX_SEARCH_LENGTH = 200  # characters
 _DOWN, _NOT_DOWN = ([problem for problem in Problem if problem.is_down is down] for down in (True, False))
-_IS_LISTED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)  # what a list may show
+_IS_LISTED = or_(  # what a list may show; few apps are joined faster by a subquery than with each rock-on
+    RockOn.in_catalogue, RockOn.id.in_(select(Installation.entry_id).where(Installation.state != State.AVAILABLE))
+)
 _FROM = outerjoin(RockOn, Installation, Installation.entry_id == RockOn.id)
 
-_CARD_COLUMNS = (
-    RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
-    RockOn.known_icon, RockOn.in_catalogue, Installation.name, Installation.entry_id, Installation.state,
-    Installation.status, Installation.problem, Installation.exit_code, Installation.status_error, Installation.error,
-    Installation.installed_source, Installation.ignored, Installation.newer_images,
+
+class CardEntry(NamedTuple):
+    """The columns of a rock-on that its card shows. A plain tuple: a list has many, and rows of the ORM cost more."""
+
+    id: int
+    name: str
+    summary: str
+    version: str
+    website: str
+    has_ui: bool
+    badges: tuple[str, ...]
+    icon: str
+    known_icon: str
+    in_catalogue: bool
+
+
+_APP_COLUMNS = (
+    Installation.name, Installation.entry_id, Installation.state, Installation.status, Installation.problem,
+    Installation.exit_code, Installation.status_error, Installation.error, Installation.installed_source,
+    Installation.ignored, Installation.newer_images,
 )  # fmt: skip
+# Definitions are long: the newest is loaded only for the few rock-ons that are installed with another one.
+_DIFFERING_SOURCE = case((and_(RockOn.in_catalogue, RockOn.source != Installation.installed_source), RockOn.source))
+# Built once, as the others below: each page executes them, and building them takes longer than the query.
+_CARDS = (
+    select(Installation, _DIFFERING_SOURCE, *(getattr(RockOn, column) for column in CardEntry._fields))
+    .select_from(_FROM)
+    .options(Load(Installation).load_only(*_APP_COLUMNS), Load(Installation).raiseload("*"))
+)
+_LISTED_COUNTS = select(
+    select(func.count(RockOn.id)).where(_IS_LISTED).scalar_subquery(),
+    select(func.count(Installation.id)).where(in_state(*INSTALLED_OR_PENDING)).scalar_subquery(),
+)
+_ACTIVE_OPERATIONS = select(Operation.installation_id, Operation.id).where(IS_ACTIVE).order_by(Operation.id.desc())
 
 
 class Condition(enum.StrEnum):
@@ -138,35 +172,32 @@ class FilterChoice(NamedTuple):
 
 @dataclass(frozen=True)
 class RockonCard:
-    """A rock-on of the list: its installation and what the card needs besides.
+    """A rock-on of the list. `installation` is its row, None where it was never installed.
 
     `link` is the URL of the app's own page, `operation` the id of the one that waits or runs, `icon` the version of its
     icon, `newer` whether a newer definition is available, `unreadable` why its installed definition can't be read.
     """
 
-    rockon: Installation
-    link: str | None
-    operation: int | None
+    entry: CardEntry
+    installation: Installation | None
     icon: str
+    link: str | None = None
+    operation: int | None = None
     newer: bool = False
     unreadable: str = ""
 
-    @property
+    @cached_property
+    def rockon(self) -> Installation:
+        """The app; one that was never installed is built here, which cards that are cached don't need."""
+        return self.installation or blank_installation(RockOn(**self.entry._asdict()))
+
+    @cached_property
     def cache_key(self) -> tuple[object, ...] | None:
         """All that the card of a rock-on that is not installed depends on; None for a card that is not to be cached."""
-        installation, entry = self.rockon, self.rockon.entry
-        if installation.state is not State.AVAILABLE or self.operation or installation.error:
+        installation, entry = self.installation, self.entry
+        if installation and (installation.state is not State.AVAILABLE or self.operation or installation.error):
             return None
-        return (
-            installation.id,
-            installation.name,
-            entry.version,
-            entry.website,
-            entry.summary,
-            entry.badges,
-            entry.known_icon,
-            self.icon,
-        )
+        return (installation.id if installation else entry.id, entry, self.icon)
 
 
 @dataclass(frozen=True)
@@ -192,11 +223,10 @@ class CatalogueListing:
     def listing_fingerprint(self) -> str:
         """A fingerprint of what can change, so that a polling page is answered only after a change."""
         states = [
-            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.problem,
-             card.rockon.exit_code, card.rockon.status_error,
-             card.rockon.error, card.rockon.entry.version, card.rockon.entry.summary, card.rockon.entry.badges,
-             card.rockon.entry.known_icon, card.icon, card.link, card.operation, card.newer,
-             card.rockon.entry.in_catalogue, card.rockon.has_newer_image, card.unreadable)
+            card.cache_key or
+            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.problem, card.rockon.exit_code,
+             card.rockon.status_error, card.rockon.error, card.entry, card.icon, card.link, card.operation, card.newer,
+             card.rockon.has_newer_image, card.unreadable)
             for card in self.cards
         ]  # fmt: skip
         counts = (self.match_count, self.installed_count, self.total_count, self.update_count)
@@ -209,31 +239,26 @@ def list_catalogue(query: CatalogueQuery, hostname: str) -> CatalogueListing:
 
     Without a tab: what is installed, or all rock-ons where nothing is.
     """
-    typed_words = search_words = search.split_query(query.search)
-    groups = _count_groups(search_words)
-    corrected_words: list[str] = []
-    if (
-        typed_words
-        and not any(group.matches for group in groups)
-        and (corrected_words := search.correct_words(typed_words, _searchable_texts()))
-    ):
-        search_words, groups = corrected_words, _count_groups(corrected_words)
-    installed_count = sum(group.rockon_count for group in groups if group.traits.installed)
+    search_words = search.split_query(query.search)
+    matching, corrected_words = _count_matches(search_words), []
+    if search_words and not matching and (corrected_words := search.correct_words(search_words, _searchable_texts())):
+        search_words, matching = corrected_words, _count_matches(corrected_words)
+    if search_words:
+        total_count, installed_count = db.session.execute(_LISTED_COUNTS).one()
+    else:
+        total_count, installed_count = matching.total(), sum(n for traits, n in matching.items() if traits.installed)
     query = replace(query, tab=query.tab or (INSTALLED if installed_count else ALL))
-    traits_counts: Counter[_RockonTraits] = Counter()
-    for group in groups:
-        if group.matches and (group.traits.installed or query.tab == ALL):
-            traits_counts[group.traits] += group.rockon_count
+    traits_counts = Counter({traits: n for traits, n in matching.items() if traits.installed or query.tab == ALL})
     match_count = sum(traits_count for traits, traits_count in traits_counts.items() if traits.matches_query(query))
     pages = max(1, -(-match_count // CARDS_PER_PAGE))
     query = replace(query, page=min(query.page, pages))
     return CatalogueListing(
-        cards=_build_cards(_select_page_ids(query, search_words), hostname),
+        cards=_build_cards(_select_page(query, search_words), hostname),
         query=query,
         pages=pages,
         match_count=match_count,
         installed_count=installed_count,
-        total_count=sum(group.rockon_count for group in groups),
+        total_count=total_count,
         update_count=sum(
             traits_count
             for traits, traits_count in traits_counts.items()
@@ -246,17 +271,14 @@ def list_catalogue(query: CatalogueQuery, hostname: str) -> CatalogueListing:
 
 def installed_cards(hostname: str) -> list[RockonCard]:
     """Return the cards of all rock-ons that are not merely available, by name; four SQL statements."""
-    installed_query = select(RockOn.id).select_from(_FROM).where(Installation.state != State.AVAILABLE)
-    installed_query = installed_query.order_by(RockOn.sort_name, RockOn.name)
-    return _build_cards([*db.session.scalars(installed_query)], hostname)
+    installed_query = _CARDS.where(Installation.state != State.AVAILABLE).order_by(RockOn.sort_name, RockOn.name)
+    return _build_cards(installed_query, hostname)
 
 
-def active_operations(ids: list[int]) -> dict[int, int]:
+def active_operations() -> dict[int, int]:
     """Return the id of the operation that runs, else waits longest, by the id of the installation."""
-    query = select(Operation.installation_id, Operation.id)
-    active_query = query.where(Operation.installation_id.in_(ids), Operation.progress.in_(ACTIVE_PROGRESS))
-    rows = db.session.execute(active_query.order_by(Operation.id.desc()))
-    return {rockon: operation for rockon, operation in rows if rockon is not None}
+    rows = db.session.execute(_ACTIVE_OPERATIONS)
+    return {installation: operation for installation, operation in rows if installation is not None}
 
 
 def condition_of(state: State, status: Status, problem: Problem = Problem.NONE) -> Condition:
@@ -290,14 +312,6 @@ class _RockonTraits:
         )
 
 
-class _TraitsGroup(NamedTuple):
-    """Rock-ons with the same traits: whether the search matches them, their number, and the traits."""
-
-    matches: bool
-    rockon_count: int
-    traits: _RockonTraits
-
-
 @lru_cache(maxsize=10_000)
 def _traits_of(
     state: str | None, status: str | None, problem: str | None, categories: str, badges: str, newer: int | None
@@ -318,43 +332,45 @@ def _traits_of(
     )
 
 
-def _count_groups(search_words: Sequence[str]) -> list[_TraitsGroup]:
-    """Count the rock-ons that a list may show, by their traits. The database counts: there may be thousands."""
+def _count_matches(search_words: Sequence[str]) -> Counter[_RockonTraits]:
+    """Count the rock-ons of the catalogue and the apps that a search matches, by their traits.
+
+    The database counts: there may be thousands. Grouping by an app's id instead of its columns takes it half the time.
+    """
     columns = (Installation.state, Installation.status, Installation.problem, RockOn.categories, RockOn.badges)
     traits_columns: list[ColumnElement[Any]] = [type_coerce(column, Text) for column in columns]  # raw values
     traits_columns.append(type_coerce(Installation.newer_images, Integer))
-    matches = _search_condition(search_words).label("matches")
     query = (
-        select(matches, func.count(), *traits_columns)
+        select(func.count(), *traits_columns)
         .select_from(_FROM)
-        .where(_IS_LISTED)
-        .group_by("matches", *traits_columns)
+        .where(_IS_LISTED, _search_condition(search_words))
+        .group_by(RockOn.categories, RockOn.badges, Installation.id)
     )
-    return [
-        _TraitsGroup(bool(is_match), rockon_count, _traits_of(*values))
-        for is_match, rockon_count, *values in db.session.execute(query)
-    ]
+    counts: Counter[_RockonTraits] = Counter()
+    for rockon_count, *values in db.session.execute(query):
+        counts[_traits_of(*values)] += rockon_count
+    return counts
 
 
-def _select_page_ids(wanted_query: CatalogueQuery, search_words: Sequence[str]) -> list[int]:
-    """Return the ids of a page's rock-ons, in order."""
-    query = (
+def _select_page(wanted_query: CatalogueQuery, search_words: Sequence[str]) -> Select[Any]:
+    """Return the query for a page's cards, in order. The database finds the page in an index, without definitions."""
+    order: list[Any] = []
+    if wanted_query.order is SortOrder.STATE:
+        order = [case(*((_condition_clause(condition), rank) for rank, condition in enumerate(URGENCY)))]
+    elif wanted_query.order is SortOrder.NEWEST:
+        order = [RockOn.id.desc()]
+    elif search_words and wanted_query.order is None:
+        order = [_search_rank(search_words)]
+    order += [RockOn.sort_name, RockOn.name]
+    ids = (
         select(RockOn.id)
         .select_from(_FROM)
         .where(_IS_LISTED, _search_condition(search_words), *_query_conditions(wanted_query))
-    )
-    if wanted_query.order is SortOrder.STATE:
-        query = query.order_by(case(*((_condition_clause(condition), rank) for rank, condition in enumerate(URGENCY))))
-    elif wanted_query.order is SortOrder.NEWEST:
-        query = query.order_by(RockOn.id.desc())
-    elif search_words and wanted_query.order is None:
-        query = query.order_by(_search_rank(search_words))
-    query = (
-        query.order_by(RockOn.sort_name, RockOn.name)
+        .order_by(*order)
         .limit(CARDS_PER_PAGE)
         .offset((wanted_query.page - 1) * CARDS_PER_PAGE)
     )
-    return [*db.session.scalars(query)]
+    return _CARDS.where(RockOn.id.in_(ids)).order_by(*order)
 
 
 def _search_condition(search_words: Sequence[str]) -> ColumnElement[bool]:
@@ -403,13 +419,7 @@ def _searchable_texts() -> list[str]:
 
     The database joins them: loading ten thousand rows would take longer than the search.
     """
-    listed = (
-        select(RockOn.sort_name, RockOn.search)
-        .select_from(_FROM)
-        .where(_IS_LISTED)
-        .order_by(RockOn.sort_name)
-        .subquery()
-    )
+    listed = select(RockOn.sort_name, RockOn.search).where(_IS_LISTED).order_by(RockOn.sort_name).subquery()
     aggregates = (func.aggregate_strings(column, "\n") for column in (listed.c.sort_name, listed.c.search))
     return [text or "" for text in db.session.execute(select(*aggregates)).one()]
 
@@ -439,27 +449,27 @@ def _nonempty_choices(
     return [FilterChoice(key, counts.get(key, 0), key in chosen) for key in keys if counts.get(key) or key in chosen]
 
 
-def _build_cards(ids: list[int], hostname: str) -> list[RockonCard]:
-    # Definitions are long: load the newest only for the few rock-ons that are installed with another one.
-    differs = case((and_(RockOn.in_catalogue, RockOn.source != Installation.installed_source), RockOn.source))
-    rockons: dict[int, Installation] = {}
-    newer = {}
-    for app, (source,) in load_installations(select(RockOn).where(RockOn.id.in_(ids)), _CARD_COLUMNS, differs):
-        rockons[app.entry.id] = app
-        newer[app.entry.id] = (
-            app.is_installed and source is not None and is_newer_definition(source, app.installed_source, app.ignored)
-        )
-    links = ui_link.ui_links_by_id((one for one in rockons.values() if one.is_installed), hostname)
-    operations = active_operations([app.id for app in rockons.values()])
-    folder = icons.icons_folder(current_config())
+def _build_cards(query: Select[Any], hostname: str) -> list[RockonCard]:
+    rows = [(CardEntry(*values), app, source) for app, source, *values in db.session.execute(query)]
+    for entry, app, _ in rows:
+        if app:
+            set_committed_value(app, "entry", RockOn(**entry._asdict()))
+    links = ui_link.ui_links_by_id((app for _, app, _ in rows if app and app.is_installed), hostname)
+    operations, folder = active_operations(), icons.icons_folder(current_config())
     return [
         RockonCard(
+            entry,
             app,
-            links.get(app.id),
-            operations.get(app.id),
-            icons.icon_version(folder, app.entry.icon),
-            newer[app.entry.id],
-            ui_link.parse_cached(app.name, app.installed_source or "").unreadable if app.is_installed else "",
+            icons.icon_version(folder, entry.icon),
+            *((links.get(app.id), operations.get(app.id), *_definition_facts(app, source)) if app else ()),
         )
-        for app in (rockons[entry_id] for entry_id in ids if entry_id in rockons)
+        for entry, app, source in rows
     ]
+
+
+def _definition_facts(app: Installation, newest: str | None) -> tuple[bool, str]:
+    """Return `RockonCard.newer` and `unreadable`; `newest` is the catalogue's definition where it is another one."""
+    if not app.is_installed:
+        return False, ""
+    newer = newest is not None and is_newer_definition(newest, app.installed_source, app.ignored)
+    return newer, ui_link.parse_cached(app.name, app.installed_source or "").unreadable

@@ -53,7 +53,7 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "link": ui_link.ui_links_by_id([installation] if installation.is_installed else [], request_hostname()).get(
             installation.id
         ),
-        "operation": catalogue_listing.active_operations([installation.id]).get(installation.id),
+        "operation": catalogue_listing.active_operations().get(installation.id),
         "icon": icons.app_icon_version(installation),
         "succession": replacements.replacements_to_offer(installation),
         "predecessors": replacements.replaceable_apps(installation),

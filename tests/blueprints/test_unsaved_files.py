@@ -1,6 +1,8 @@
 """Pages, API and command line ask what becomes of files that are in no share, before a container goes."""
 
 import json
+import re
+from datetime import datetime
 
 import pytest
 from flask import Flask

@@ -62,9 +62,9 @@ def find_rockon_fields(rockon_id: int) -> Fields | None:
 
 
 def _load_rockon_fields(query: Select[RockOn]) -> list[Fields]:
-    apps = [app for app, _ in repository.load_installations(query, LOADED_COLUMNS)]
+    apps = [*repository.load_installations(query, LOADED_COLUMNS)]
     ids = [installation.id for installation in apps]
-    operations, ports = catalogue_listing.active_operations(ids), _ports_by_key(ids)
+    operations, ports = catalogue_listing.active_operations(), _ports_by_key(ids)
     return [
         _format_rockon(installation, _parsed_definition(installation), operations.get(installation.id), ports)
         for installation in apps

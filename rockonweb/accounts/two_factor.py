@@ -7,7 +7,6 @@ import secrets
 from datetime import datetime
 
 import pyotp
-import segno
 from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.orm import Session
 
@@ -95,6 +94,8 @@ def provisioning_uri(name: str, key: str, host: str) -> str:
 
 def render_qr_code(content: str) -> str:
     """Return a QR code as SVG, dark on white in both themes, since not all apps read the reverse."""
+    import segno  # in memory only where a code is shown
+
     return segno.make(content, micro=False).svg_inline(scale=4, border=4, light="#fff")
 
 

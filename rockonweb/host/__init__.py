@@ -10,7 +10,7 @@ import grp
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property, partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 
@@ -23,22 +23,25 @@ from rockonweb.core.operations.steps import UiPage
 from rockonweb.core.own_container import BlindSpot, InstancePaths, OwnContainer, Subject, find_blind_spots
 from rockonweb.core.questions.suggestions import SuggestionContext
 from rockonweb.core.status.health import HealthLimits
-from rockonweb.host import certificate, engine, environment, health_gate, sockets
+from rockonweb.host import certificate, environment, sockets
 from rockonweb.host.addresses import local_addresses as own_addresses
 from rockonweb.host.addresses import reachable_subnets
 from rockonweb.host.clock import is_synchronised
 from rockonweb.host.devices import HostDevice, list_devices
 from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts, read_mount_table
-from rockonweb.host.engine import Engine
 from rockonweb.host.environment import time_zone
 from rockonweb.host.host_root import resolve_on_host
-from rockonweb.host.images import InspectedImage
 from rockonweb.host.own_container import find_own_container
 from rockonweb.host.patience import brief_reads
 from rockonweb.host.shares import SHARED_MODE, ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.host.waiting import Waiter
 from rockonweb.models import Installation
+
+if TYPE_CHECKING:
+    from rockonweb.host.engine import Engine
+    from rockonweb.host.health_gate import HealthProgress
+    from rockonweb.host.images import InspectedImage
 
 __all__ = [
     "SHARED_MODE",
@@ -55,6 +58,17 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+def __getattr__(name: str) -> Any:
+    """Import what speaks to Docker when it is asked for: the SDK takes long, and some commands do without."""
+    if name not in ("Engine", "InspectedImage"):
+        raise AttributeError(name)
+    from rockonweb.host import engine, images
+
+    return {"Engine": engine.Engine, "InspectedImage": images.InspectedImage}[name]
+
+
 OWN_SECONDS = 3  # for Docker's answer about Rockonweb's own container, for which a page may wait once
 
 
@@ -105,6 +119,8 @@ class Host:
         names of further rock-ons whose containers may be changed. `seconds` limit each answer; by default pages wait
         briefly, and jobs long. Raises EngineUnreachable.
         """
+        from rockonweb.host import engine
+
         limit = {} if seconds is None else {"seconds": seconds}
         return engine.connect_engine(self.instance, *self._rockons, *extra_rockons, **limit)
 
@@ -214,10 +230,12 @@ class Host:
 
     def await_health(
         self, docker: Engine, pages: dict[str, UiPage | None], limits: HealthLimits
-    ) -> Iterator[health_gate.HealthProgress]:
+    ) -> Iterator[HealthProgress]:
         """Wait until containers are healthy, as `health_gate.await_health` does; pages that can't be reached from
         Rockonweb's own container are not asked.
         """
+        from rockonweb.host import health_gate
+
         if "ports" in self.blind_spots:
             pages = dict.fromkeys(pages)
         return health_gate.await_health(docker, pages, limits)

@@ -26,13 +26,38 @@ from rockonweb.core.text import t
 from rockonweb.host import host_root
 from rockonweb.host.addresses import local_addresses
 from rockonweb.host.docker_errors import translate_errors, unmanaged_error
-from rockonweb.host.patience import JOB_SECONDS, ImpatientClient, ReadPatience, current_patience
+from rockonweb.host.patience import JOB_SECONDS, READ_METHODS, ReadPatience, current_patience
 from rockonweb.host.waiting import Waiter
 
 SOCKET_URL = "http+docker://"  # how the SDK writes a Unix socket's URL
 VERSION_SECONDS = 60  # for which the engine's API version is cached: fetching it costs as much as most requests
 
 _api_versions: dict[str, tuple[str, float]] = {}  # by DOCKER_HOST: the version, and when (monotonic) it was fetched
+
+
+class ImpatientClient(docker.APIClient):
+    """The SDK's client, whose reads wait as long as a ReadPatience has it."""
+
+    def __init__(self, patience: ReadPatience, **options: Any) -> None:
+        self._patience = patience
+        super().__init__(**options)
+
+    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> requests.Response:  # type: ignore[override]
+        """Send a request; after a read without an answer, the next ones with the same patience fail at once."""
+        if method.upper() not in READ_METHODS:
+            return super().request(method, url, *arguments, **options)
+        options["timeout"] = self._patience.next_timeout(stream=bool(options.get("stream")))
+        started = time.monotonic()
+        try:
+            response = super().request(method, url, *arguments, **options)
+        except (requests.Timeout, requests.ConnectionError):
+            self._patience.left = 0
+            raise
+        self._patience.left -= time.monotonic() - started
+        return response
+
+    def _disable_socket_timeout(self, socket: object) -> None:
+        """Keep the timeout while a log is read, which the SDK would take away."""
 
 
 def create_docker_client(seconds: float | None = None) -> docker.APIClient:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rockonweb.core.errors import EngineError
 from rockonweb.core.own_container import OwnContainer
 from rockonweb.host import host_root
-from rockonweb.host.engine import Engine
+
+if TYPE_CHECKING:
+    from rockonweb.host.engine import Engine
 
 _inspected: dict[tuple[str, str], OwnContainer | None] = {}  # by engine and id; a container's mounts never change
 

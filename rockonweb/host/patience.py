@@ -6,15 +6,11 @@ What changes something is waited for as in a job.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
-import docker
-import requests
 from flask import has_request_context, request
 
 JOB_SECONDS = 60  # for one answer
@@ -36,7 +32,9 @@ class ReadPatience:
         It counts for the headers of a stream, and again for each part of its body.
         """
         if self.left <= 0:
-            raise requests.Timeout("Docker has not answered before")
+            from requests import Timeout  # with the SDK, which commands that ask no engine do without
+
+            raise Timeout("Docker has not answered before")
         seconds = min(self.seconds, self.left)
         return seconds / 2 if stream else seconds
 
@@ -61,28 +59,3 @@ def current_patience() -> ReadPatience | None:
     total = PAGE_SECONDS if request.method in READ_METHODS else math.inf
     patience: ReadPatience = request.environ.setdefault(_ENVIRON_KEY, ReadPatience(PAGE_SECONDS, total))
     return patience
-
-
-class ImpatientClient(docker.APIClient):
-    """The SDK's client, whose reads wait as long as a ReadPatience has it."""
-
-    def __init__(self, patience: ReadPatience, **options: Any) -> None:
-        self._patience = patience
-        super().__init__(**options)
-
-    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Send a request; after a read without an answer, the next ones with the same patience fail at once."""
-        if method.upper() not in READ_METHODS:
-            return super().request(method, url, *arguments, **options)
-        options["timeout"] = self._patience.next_timeout(stream=bool(options.get("stream")))
-        started = time.monotonic()
-        try:
-            response = super().request(method, url, *arguments, **options)
-        except (requests.Timeout, requests.ConnectionError):
-            self._patience.left = 0
-            raise
-        self._patience.left -= time.monotonic() - started
-        return response
-
-    def _disable_socket_timeout(self, socket: object) -> None:
-        """Keep the timeout while a log is read, which the SDK would take away."""

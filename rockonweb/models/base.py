@@ -118,6 +118,9 @@ def configure_engine(app: Flask) -> None:
     else:
         event.listen(engine, "begin", _on_postgresql_begin)
         event.listen(engine, "before_cursor_execute", _strip_nul, retval=True)
+        # Named by the tables, this option would load PostgreSQL's dialect everywhere.
+        for index in (index for table in db.metadata.tables.values() for index in table.indexes):
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
 
 
 def _on_connect(connection: Any, _record: object) -> None:

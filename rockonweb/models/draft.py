@@ -49,7 +49,6 @@ class Draft(NumberedBase):
             "rockon_id",
             unique=True,
             sqlite_where=IS_INSTALL,
-            postgresql_where=IS_INSTALL,
         ),
         Index("uq_draft_change", "user_id", "installation_id", unique=True),
     )

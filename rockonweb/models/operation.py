@@ -39,10 +39,8 @@ class Operation(NumberedBase):
     """
 
     __table_args__ = (
-        Index(
-            "uq_operation_running", "installation_id", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING
-        ),
-        Index("ix_operation_active", "installation_id", sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
+        Index("uq_operation_running", "installation_id", unique=True, sqlite_where=IS_RUNNING),
+        Index("ix_operation_active", "installation_id", sqlite_where=IS_ACTIVE),
     )
 
     uid: Mapped[str] = mapped_column(String(32), default=new_uid, unique=True)  # in labels of what it creates

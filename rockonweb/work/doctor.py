@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from cryptography import x509
 from cryptography.fernet import InvalidToken
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from flask import has_request_context
 from redis import Redis
 from redis.exceptions import RedisError
@@ -453,6 +451,9 @@ class _InstanceProbe:
         key, path = self.settings.tls_key, self.settings.tls_certificate
         if not key or not path:
             return []
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
         try:
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
             private_key = load_pem_private_key(key.read_bytes(), None)

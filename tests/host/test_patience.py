@@ -52,7 +52,7 @@ def test_the_first_connection_is_given_up_as_soon(
 def test_a_job_waits_longer(app: Flask, silent: SilenceableProxy) -> None:
     with get_host().connect_docker() as docker:
         assert docker._api.timeout == patience.JOB_SECONDS
-        assert not isinstance(docker._api, patience.ImpatientClient)
+        assert not isinstance(docker._api, connection.ImpatientClient)
     with get_host().connect_docker(seconds=0.2) as docker, pytest.raises(EngineUnreachable):
         docker.list_containers()
 

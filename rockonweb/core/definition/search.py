@@ -6,9 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 SHORT_WORD, LONG_WORD = 3, 6  # letters: words below SHORT are never corrected, those from LONG may have two mistakes
 WORD = re.compile(r"\w[\w.+-]*\w")
 
@@ -38,6 +35,9 @@ def correct_words(query_words: Sequence[str], texts: Iterable[str]) -> list[str]
 def _closest_word(word: str, searched_text: str) -> str:
     if len(word) < SHORT_WORD:
         return ""
+    from rapidfuzz import process  # in memory only where a word is misspelt
+    from rapidfuzz.distance import OSA
+
     max_distance = 2 if len(word) >= LONG_WORD else 1
     match = process.extractOne(
         word, _word_candidates(searched_text, len(word)), scorer=OSA.distance, score_cutoff=max_distance

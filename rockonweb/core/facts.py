@@ -164,6 +164,7 @@ class ContainerFacts:
     network_ids: Mapping[str, str] = field(default_factory=dict)  # by name; of a network that is gone, the former id
     network_mode: str = ""  # `container:ID` for one that uses the network of another container
     bind_mounts: tuple[str, ...] = ()  # paths of the host
+    published: tuple[PortListener, ...] = ()  # the host's ports that it publishes while it runs; known of listed ones
     created: int = 0  # Unix seconds; 0 where not known
     docker_name: str = ""  # the name that somebody gave it since it was created; blank: `name`
 

@@ -154,9 +154,7 @@ class Host:
         return HostFacts(
             shares_root=str(self.shares.root),
             shares=self.shares.shares_by_name(),
-            listening=self.collect_listeners(
-                claims, containers, docker.list_published_ports() if docker else (), named_ports
-            ),
+            listening=self.collect_listeners(claims, containers, named_ports),
             groups=self._group_ids(),
             missing_devices=self.find_missing_paths(answers.device_paths()),
             missing_folders=frozenset(folder for folder in folders if not (self.shares.root / folder).is_dir()),
@@ -182,12 +180,12 @@ class Host:
         self,
         claims: Iterable[PortListener],
         containers: Mapping[str, ContainerFacts] | None,
-        published: Iterable[PortListener] = (),
         named_ports: Collection[int] | None = None,
     ) -> tuple[PortListener, ...]:
-        """Return what uses host ports. `containers` are all of the host's, by name (None without Docker), `published`
-        the ports that they publish; for `claims` and `named_ports` see `collect_facts`.
+        """Return what uses host ports. `containers` are all of the host's, by name (None without Docker); for `claims`
+        and `named_ports` see `collect_facts`.
         """
+        published = [listener for container in (containers or {}).values() for listener in container.published]
         running = {container.rockon for container in (containers or {}).values() if container.state == "running"}
         own = self.own_container
         if own and not own.host_network:

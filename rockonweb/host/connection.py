@@ -20,7 +20,7 @@ from docker.utils import kwargs_from_env
 
 from rockonweb.core.containers.argv import INSTANCE_LABEL, NAME_LABEL, OPERATION_LABEL, ROCKON_LABEL
 from rockonweb.core.errors import EngineError, EngineUnreachable
-from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.facts import ContainerFacts, PortListener
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.text import t
 from rockonweb.host import host_root
@@ -177,11 +177,8 @@ class Connection:
                     for network, endpoint in ((item.get("NetworkSettings") or {}).get("Networks") or {}).items()
                 },
                 network_mode=(item.get("HostConfig") or {}).get("NetworkMode", ""),
-                bind_mounts=tuple(
-                    mount["Source"]
-                    for mount in item.get("Mounts") or ()
-                    if mount.get("Type") == "bind" and mount.get("Source")
-                ),
+                bind_mounts=_bind_mounts(item),
+                published=self._published_ports(item),
             )
             for item in items
             if (name := container_name(item))
@@ -214,6 +211,7 @@ class Connection:
             health=((state.get("Health") or {}).get("Status") or "").removeprefix("none"),
             restart_policy=(details["HostConfig"].get("RestartPolicy") or {}).get("Name") or "",
             networks=tuple(details["NetworkSettings"].get("Networks") or {}),
+            bind_mounts=_bind_mounts(details),
         )
 
     def inspect_by_id(self, container_id: str) -> dict[str, Any] | None:
@@ -230,6 +228,19 @@ class Connection:
 
     def _rockon_name(self, labels: dict[str, str]) -> str:
         return labels.get(ROCKON_LABEL, "") if self._is_managed(labels) else ""
+
+    def _published_ports(self, item: Mapping[str, Any]) -> tuple[PortListener, ...]:
+        return tuple(
+            PortListener(
+                port=port["PublicPort"],
+                protocol=port.get("Type", "tcp"),
+                address=port.get("IP", ""),
+                holder=t("the container %(name)s", name=container_name(item) or "?"),
+                rockon=self._rockon_name(item.get("Labels") or {}),
+            )
+            for port in item.get("Ports") or ()
+            if port.get("PublicPort")
+        )
 
     def _is_managed(self, labels: dict[str, str]) -> bool:
         return bool(self.instance) and labels.get(INSTANCE_LABEL) == self.instance
@@ -294,6 +305,12 @@ class Connection:
                     "at the same time."
                 ),
             )
+
+
+def _bind_mounts(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the host paths that a container bind-mounts, as Docker lists or inspects it."""
+    mounts = item.get("Mounts") or ()
+    return tuple(mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source"))
 
 
 def container_name(item: Mapping[str, Any]) -> str:

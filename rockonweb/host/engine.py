@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -45,7 +45,7 @@ from rockonweb.core.docker.error_messages import explain_pull, is_client_failure
 from rockonweb.core.docker.pull_layers import Layer, PullProgress, PullSilence, apply_pull_line
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
-from rockonweb.core.facts import UP_STATES, ContainerEvent, ContainerFacts, PortListener, VolumeMount
+from rockonweb.core.facts import UP_STATES, ContainerEvent, ContainerFacts, VolumeMount
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
 from rockonweb.core.secret import redact_secrets
 from rockonweb.core.text import AppOutput, join_texts, t
@@ -111,23 +111,6 @@ class Engine(Networks, Images, Layers, Leases):
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def list_published_ports(self) -> list[PortListener]:
-        """Return the host ports that running containers publish."""
-        with translate_errors():
-            containers = self._api.containers()
-        return [
-            PortListener(
-                port=port["PublicPort"],
-                protocol=port.get("Type", "tcp"),
-                address=port.get("IP", ""),
-                holder=t("the container %(name)s", name=container_name(item) or "?"),
-                rockon=self._rockon_name(item.get("Labels") or {}),
-            )
-            for item in containers
-            for port in item.get("Ports") or ()
-            if port.get("PublicPort")
-        ]
-
     def operation_containers(self, operation: str) -> list[str]:
         """Return the names of this instance's containers that the operation of this random id created."""
         with translate_errors():
@@ -151,8 +134,8 @@ class Engine(Networks, Images, Layers, Leases):
 
     def bind_mount_paths(self, name: str) -> list[str]:
         """Return the host paths that a container bind-mounts; none where there is no container."""
-        mounts = (self._inspect_raw(name) or {}).get("Mounts") or ()
-        return [mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source")]
+        container = self.inspect_container(name)
+        return [*container.bind_mounts] if container else []
 
     def mounts_present_folder(self, name: str, path: str) -> bool | None:
         """Whether what a running container has mounted from a path of the host is what is there now: it keeps what was
@@ -342,14 +325,13 @@ class Engine(Networks, Images, Layers, Leases):
 
     def create_container(self, argv: Argv, operation: str) -> None:
         """Create a container from its `docker run` line without starting it, labelled with the operation's id."""
-        name = _container_name(argv)
-        container = self.inspect_container(name)
-        if container:
+        name, create_argv = _container_name(argv), docker_create_argv(argv, operation)
+        if self._create_by_request(create_argv, name):
+            return
+        if container := self.inspect_container(name):
             self._require_own(container)
             return  # created already by this operation or an earlier one of this rock-on: safe to repeat
-        create_argv = docker_create_argv(argv, operation)
-        if not self._create_by_request(create_argv, name):
-            self._run_docker_command(create_argv, argv)
+        self._run_docker_command(create_argv, argv)
 
     def _create_by_request(self, create_argv: Argv, name: str) -> bool:
         """Create a container as the docker command would, without starting its process. Returns False where it is left
@@ -394,12 +376,15 @@ class Engine(Networks, Images, Layers, Leases):
         with translate_errors(name):
             self._api.update_container(container.id, restart_policy=restart_policy)
 
-    def start_container(self, name: str) -> bool:
+    def start_container(self, name: str, check_mounts: Callable[[Iterable[str]], None] | None = None) -> bool:
         """Start a container of the rock-on. Returns False where it was running already. Raises PortTaken.
 
-        A port may be in use briefly by an outgoing connection, or by what was stopped just before: hence the attempts.
+        `check_mounts` is called before with the host paths that it bind-mounts, and may raise. A port may be in use
+        briefly by an outgoing connection, or by what was stopped just before: hence the attempts.
         """
         container = self._require_own_container(name)
+        if check_mounts:
+            check_mounts(container.bind_mounts)
         for attempt in range(PORT_ATTEMPTS):
             try:
                 with translate_errors(name):

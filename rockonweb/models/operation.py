@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
@@ -21,6 +21,7 @@ from rockonweb.models.base import (
     TranslatableString,
     TypedJSON,
     UTCDateTime,
+    db,
     new_uid,
     utc_now,
 )
@@ -114,6 +115,8 @@ class Operation(NumberedBase):
     @property
     def replacement_id(self) -> int | None:
         """The id of the rock-on that replaces the changed one; None for most operations."""
+        if self.kind is not Kind.CHANGE:
+            return None  # without reading the request, which is encrypted
         return request.successor if isinstance(request := self.request, ChangeRequest) else None
 
 
@@ -152,6 +155,12 @@ class OperationStep(NumberedBase):
     layers: Mapped[str] = mapped_column(Text, default="")  # JSON: the layers of the image that is pulled
     output: Mapped[str] = mapped_column(TranslatableString, default="")
     app_output: Mapped[str] = mapped_column(Text, default="")  # what the app printed: for those who may read its logs
+
+    @staticmethod
+    def update_row(row_id: int, **values: Any) -> None:
+        """Set columns of a row within a transaction, by one statement that does not read it."""
+        statement = update(OperationStep).where(OperationStep.id == row_id).values(**values)
+        db.session.execute(statement, execution_options={"synchronize_session": False})
 
     @property
     def duration_seconds(self) -> float | None:

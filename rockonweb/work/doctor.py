@@ -34,7 +34,7 @@ from rockonweb.core.containers.host_ports import port_conflict
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
+from rockonweb.core.facts import ContainerFacts, HostFacts
 from rockonweb.core.instance import diagnosis, lease
 from rockonweb.core.instance.diagnosis import CheckResult
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
@@ -312,13 +312,9 @@ class _InstanceProbe:
         with Session(self._db_engine) as session:
             claims = claimed_ports(session)
         containers: dict[str, ContainerFacts] = {}
-        published: list[PortListener] = []
         with suppress(RockonwebError):
-            containers, published = (
-                self._connect_docker().list_containers(),
-                self._connect_docker().list_published_ports(),
-            )
-        listeners = self.host.collect_listeners(claims, containers, published)
+            containers = self._connect_docker().list_containers()
+        listeners = self.host.collect_listeners(claims, containers)
         conflicts = [
             replace(claim, holder=listener.holder)
             for claim in claims

@@ -317,28 +317,25 @@ class Executor(StepContext):
         With `cancellable`, raises Cancelled instead where a user has cancelled the operation.
         """
         cancelled = False
-        with transaction() as session:
+        with transaction():
             if previous:
                 self._set_progress(previous[0], Progress.DONE, previous[1])
             if cancellable:
                 cancelled = self.cancel_requested
             if not cancelled:
-                session.get_one(OperationStep, row_id).memory = undo_state
-                self._set_progress(row_id, Progress.RUNNING)
+                OperationStep.update_row(row_id, progress=Progress.RUNNING, started=utc_now(), memory=undo_state)
         if cancelled:
             raise Cancelled
 
     def _set_progress(self, row_id: int, progress: Progress, output: str = "") -> None:
+        """Store a step's end, with what it printed."""
         with transaction() as session:
-            step = session.get_one(OperationStep, row_id)
-            step.progress = progress
-            if progress is Progress.RUNNING:
-                step.started = utc_now()
-            else:
-                step.finished = utc_now()
+            OperationStep.update_row(row_id, progress=progress, finished=utc_now())
             masked = self._mask_secrets(output)
             if isinstance(output, AppOutput):
-                step.app_output = masked[-OUTPUT_LIMIT:]
+                OperationStep.update_row(row_id, app_output=masked[-OUTPUT_LIMIT:])
             elif output:
-                printed = join_texts("\n", (step.output, masked))
-                step.output = printed if len(printed) <= OUTPUT_LIMIT else printed[-OUTPUT_LIMIT:]
+                awaited = session.scalar(select(OperationStep.output).where(OperationStep.id == row_id))
+                printed = join_texts("\n", (awaited or "", masked))
+                printed = printed if len(printed) <= OUTPUT_LIMIT else printed[-OUTPUT_LIMIT:]
+                OperationStep.update_row(row_id, output=printed)

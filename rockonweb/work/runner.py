@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -21,10 +21,9 @@ from rockonweb.config import current_config, make_private_folder
 from rockonweb.core.containers.argv import resolve_host_ports
 from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
-from rockonweb.core.facts import UP_STATES
+from rockonweb.core.facts import UP_STATES, ContainerFacts
 from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS, TRANSITIONS, Kind, Progress, State
 from rockonweb.core.operations.requests import ChangeRequest, UpdateRequest
-from rockonweb.core.operations.steps import Step
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.repair import name_steps
 from rockonweb.core.preflight.unsaved_files import with_saved_folders
@@ -285,25 +284,20 @@ def _perform_operation(operation_id: int) -> None:
     elif operation.installation:
         clean_up_leftovers(operation.installation.id, before_id=operation_id)
     with _open_executor(operation) as executor:
-        _note_running(operation_id, executor.engine)
-        renamed = _restored_names(operation, executor.engine)
-        request = operation.request
+        transition, request, installation = operation.transition, operation.request, operation.installation
+        containers = executor.engine.list_containers() if installation else {}
+        renamed = tuple(name_steps(installation.current_definition, containers)) if installation else ()
+        if transition.rolls_back:
+            _note_running(operation_id, executor.engine, containers if transition.replaces_containers else {})
         for planner in PLANNERS[request.kind]:
-            plan = planner(operation, request, operation.installation, executor.engine)
+            plan = planner(operation, request, installation, executor.engine)
             executor.secret_answers  # noqa: B018 - cached now, while the answers are loaded
             db.session.rollback()
             _note_warnings(operation_id, plan)
-            if operation.transition.replaces_containers and rollback.needs_point(plan.steps):
+            if transition.replaces_containers and rollback.needs_point(plan.steps):
                 rollback.create_point(operation_id, executor.engine)
             executor.perform_steps((*renamed, *plan.steps))
             renamed = ()
-
-
-def _restored_names(operation: Operation, docker: Engine) -> tuple[Step, ...]:
-    """Return the steps that give containers of the rock-on their names back."""
-    if operation.installation is None:
-        return ()
-    return tuple(name_steps(operation.installation.current_definition, docker.list_containers()))
 
 
 @contextmanager
@@ -328,14 +322,10 @@ def _open_executor(operation: Operation) -> Iterator[Executor]:
                 _update_notes(operation.id, owes=True)
 
 
-def _note_running(operation_id: int, docker: Engine) -> None:
+def _note_running(operation_id: int, docker: Engine, containers: Mapping[str, ContainerFacts]) -> None:
     """Store which containers run before an install (none) or a change, for a rollback. From then on, `notes.running` is
     not None, which means that the operation may have changed something.
     """
-    transition = db.session.get_one(Operation, operation_id).transition
-    if not transition.rolls_back:
-        return
-    containers = docker.list_containers() if transition.replaces_containers else {}
     running = tuple(name for name, facts in containers.items() if docker.acts_on(facts) and facts.state in UP_STATES)
     _update_notes(operation_id, running=running)
 

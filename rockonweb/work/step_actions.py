@@ -101,8 +101,8 @@ class StepContext:
     def report_wait(self, row_id: int, message: str) -> None:
         """Store what a step waits for as its output. Raises Cancelled."""
         self.stop_if_cancelled()
-        with transaction(durable=False) as session:
-            session.get_one(OperationStep, row_id).output = message
+        with transaction(durable=False):
+            OperationStep.update_row(row_id, output=message)
 
     def note_page_answers(self) -> None:
         """Note that the app's own page answers: it can be opened while the operation goes on watching it."""
@@ -119,12 +119,12 @@ class StepContext:
     def show_progress(self, row_id: int, image_layers: Sequence[Layer], message: str) -> None:
         """Store the progress of a pull, and what it waits for as its output. Raises Cancelled."""
         self.stop_if_cancelled()
-        with transaction(durable=False) as session:
-            step = session.get_one(OperationStep, row_id)
-            step.output = message
-            if image_layers:
-                step.current, step.total = pull_layers.sum_layer_bytes(image_layers)
-                step.layers = pull_layers.pack_layers(image_layers)
+        values: dict[str, Any] = {"output": message}
+        if image_layers:
+            current, total = pull_layers.sum_layer_bytes(image_layers)
+            values |= {"current": current, "total": total, "layers": pull_layers.pack_layers(image_layers)}
+        with transaction(durable=False):
+            OperationStep.update_row(row_id, **values)
 
     def remove_own_container(self, name: str) -> TranslatableText | None:
         """Remove a container of the rock-on; its anonymous volumes are kept for its replacement.
@@ -533,9 +533,8 @@ class _RunOnceAction(StepAction[RunOnce]):
 @_register_for(StartContainer)
 class _StartContainerAction(StepAction[StartContainer]):
     def do(self, context: StepContext, step: StartContainer, row_id: int) -> None:
-        known_shares.prepare_mounts(context.host, context.engine.bind_mount_paths(step.container))
         try:
-            if not context.engine.start_container(step.container):
+            if not context.engine.start_container(step.container, partial(known_shares.prepare_mounts, context.host)):
                 context.retitle_step(row_id, t("%(container)s is running already", container=step.container))
         finally:
             context.note_run(step.container)

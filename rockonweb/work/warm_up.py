@@ -8,6 +8,7 @@ job about as much time as all its Docker requests take. What is not covered here
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
@@ -21,6 +22,7 @@ from rockonweb.models import (
     Operation,
     OperationStep,
     Progress,
+    PulledImage,
     State,
     Status,
     port_suggestions,
@@ -28,8 +30,18 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.models.base import db, transaction
-from rockonweb.work import scheduler, sync_status, updates
+from rockonweb.work import (
+    executor,
+    notification_queue,
+    rollback,
+    runner,
+    scheduler,
+    step_actions,
+    sync_status,
+    updates,
+)
 from rockonweb.work.collect_facts import gather_facts
+from rockonweb.work.dependents import find_dependents
 
 
 class _WarmUpDone(Exception):
@@ -74,24 +86,27 @@ def _simulate_operation(session: Session) -> None:
     operation.progress, operation.started = Progress.RUNNING, utc_now()
     _flush_and_expunge(session)
 
-    installation = session.get_one(Installation, rockon_id)
+    operation = session.get_one(Operation, operation_id)
+    installation = operation.installation or session.get_one(Installation, rockon_id)
+    find_dependents(installation)
     gather_facts(installation, None, None)
+    session.expire_all()  # as after each transaction
+    operation.notes = replace(operation.notes, running=tuple(member.name for member in operation.members))
     session.add_all(
-        OperationStep(operation_id=operation_id, position=position, title="", why="") for position in range(4)
+        OperationStep(operation_id=operation_id, position=position, kind="", data={}, title="", why="")
+        for position in range(4)
     )
     session.flush()
-    step_key = session.get_one(Operation, operation_id).steps[0].id
+    step_key = operation.steps[0].id
     _flush_and_expunge(session)
     for change in (
-        {"progress": Progress.RUNNING, "started": utc_now()},
-        {"current": 1, "total": 1, "layers": "[]"},
+        {"progress": Progress.RUNNING, "started": utc_now(), "memory": None},
+        {"output": "", "current": 1, "total": 1, "layers": "[]"},
         {"progress": Progress.DONE, "finished": utc_now()},
-        {"progress": Progress.FAILED, "finished": utc_now(), "output": "."},
+        {"output": "."},
     ):
-        step = session.get_one(OperationStep, step_key)
-        for field, value in change.items():
-            setattr(step, field, value)
-        _flush_and_expunge(session)
+        OperationStep.update_row(step_key, **change)
+    session.merge(PulledImage(id="", reference="", pulled=utc_now()))
 
     operation = session.get_one(Operation, operation_id)
     operation.mark_finished(Progress.DONE)
@@ -103,6 +118,12 @@ def _simulate_operation(session: Session) -> None:
     session.add(ContainerImage(container_id=installation.containers[0].id, reference="box.example/rehearsal:latest"))
     _flush_and_expunge(session)
     updates.rockon_images(installation.id)
+    # These end the transaction, and so find nothing any more.
+    notification_queue.is_operation_active(operation_id)
+    runner.last_effective_operation(rockon_id, operation_id)
+    executor.find_renamers({})
+    step_actions.stop_if_cancelled(operation_id)
+    rollback.lacks_run_mark(operation_id)
 
 
 def _flush_and_expunge(session: Session) -> None:

@@ -312,14 +312,14 @@ def test_labels_and_descriptions_are_plain_text(start: Start) -> None:
 
 
 def test_a_port_in_use_gets_a_free_suggestion_that_says_why(start: Start, docker: FakeDocker) -> None:
-    docker.published_ports = [PortListener(8090, "tcp", holder="the container web")]
+    docker.run_containers("", "web", published=(PortListener(8090, "tcp", holder="the container web"),))
     page = start(fixture("star")).get("ports")
     assert inputs(page)["ports-star-web-80"] == "8091"
     assert "Port 8090 is in use by the container web, so 8091 is suggested." in visible_text(page.text)
 
 
 def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Start, docker: FakeDocker) -> None:
-    docker.published_ports = [PortListener(8090, "tcp", holder="the container web")]
+    docker.run_containers("", "web", published=(PortListener(8090, "tcp", holder="the container web"),))
     wizard = start(fixture("star"))
     response = wizard.fill("ports", **{"ports-star-web-80": "8090"})
     assert response.status_code == 422
@@ -579,7 +579,7 @@ def test_a_blocking_finding_refuses_the_submit(start: Start, docker: FakeDocker)
 def test_a_port_that_was_taken_meanwhile_refuses_the_submit(start: Start, docker: FakeDocker) -> None:
     wizard = start(fixture("star"))
     finish(wizard)
-    docker.published_ports = [PortListener(8090, "tcp", holder="the container web")]
+    docker.run_containers("", "web", published=(PortListener(8090, "tcp", holder="the container web"),))
     response = wizard.submit()
     assert response.status_code == 422
     assert "Port 8090 (tcp) is in use by the container web." in visible_text(response.text)

@@ -277,7 +277,7 @@ def test_what_can_not_be_done_is_said_and_not_begun(
     assert "Docker does not answer." in owner_client.get(here).text
     assert press(owner_client, here, "Accept").status_code == 503
     docker.is_down = False
-    docker.published_ports = [PortListener(8080, "tcp", holder="somebody else")]
+    docker.run_containers("", "web", published=(PortListener(8080, "tcp", holder="somebody else"),))
     answer = press(owner_client, here, "Accept")
     assert (answer.status_code, "somebody else" in answer.text) == (422, True)
     assert db.session.query(Operation).count() == 0

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.models import Kind, db
-from rockonweb.work import operations, step_actions
+from rockonweb.work import operations, step_actions, warm_up
 from tests.support.instance import Instance
 
 BEGINNINGS = (
@@ -107,3 +107,16 @@ def test_a_start_and_a_stop_start_no_process(
         with counted(monkeypatch) as found:
             instance.run_successfully(operation_id)
         assert_at_most(found, requests=11, statements=60, commits=8)
+
+
+def test_a_job_compiles_few_statements_that_its_worker_has_not(
+    instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = instance.add_rockon("App", {"app": {"image": app_image, "tag": ""}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
+    cache: Any = db.engine._compiled_cache  # type: ignore[attr-defined]
+    cache.clear()
+    warm_up.warm_up()
+    warm = {*cache}
+    instance.run_successfully(operation_id)
+    assert len({*cache} - warm) <= 5

@@ -5,7 +5,7 @@ from typing import Any, Self
 import pytest
 
 from rockonweb.core.errors import EngineError, EngineUnreachable
-from rockonweb.core.facts import ContainerFacts, LayerFacts, NetworkFacts, PortListener
+from rockonweb.core.facts import ContainerFacts, LayerFacts, NetworkFacts
 from rockonweb.host import engine, sockets
 
 
@@ -22,7 +22,6 @@ class FakeDocker:
         self.connections = 0  # how often somebody asked
         self.known_containers: dict[str, ContainerFacts] = {}
         self.known_networks: dict[str, NetworkFacts] = {}
-        self.published_ports: list[PortListener] = []  # that containers publish
         self.layers: dict[str, LayerFacts] = {}  # what containers wrote beside their volumes
         self.log_texts: dict[str, str] = {}  # the logs, by container
         self.log_request: dict[str, Any] = {}  # of the logs, the last time
@@ -62,9 +61,6 @@ class FakeDocker:
 
     def list_networks(self, *_: object) -> dict[str, NetworkFacts]:
         return self.known_networks
-
-    def list_published_ports(self) -> list[PortListener]:
-        return self.published_ports
 
     def has_image(self, _image: str) -> bool:
         return True

@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -376,7 +376,7 @@ class Engine(Networks, Images, Layers, Leases):
         with translate_errors(name):
             self._api.update_container(container.id, restart_policy=restart_policy)
 
-    def start_container(self, name: str, check_mounts: Callable[[Iterable[str]], None] | None = None) -> bool:
+    def start_container(self, name: str, check_mounts: Callable[[Collection[str]], None] | None = None) -> bool:
         """Start a container of the rock-on. Returns False where it was running already. Raises PortTaken.
 
         `check_mounts` is called before with the host paths that it bind-mounts, and may raise. A port may be in use

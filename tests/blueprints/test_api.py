@@ -960,7 +960,7 @@ def test_the_page_tells_of_every_call(app: Flask, owner_client: FormClient) -> N
             any_of = re.search(r"<any\(([^)]+)\):\w+>", rule.rule)
             for one in any_of[1].split(", ") if any_of else [""]:
                 path = re.sub(r"<any[^>]+>", one, rule.rule)
-                path = re.sub(r"<int:\w+>", "ID", path)
+                path = re.sub(r"<\w+>", "NAME", re.sub(r"<int:\w+>", "ID", path))
                 method = "POST" if "POST" in (rule.methods or ()) else "GET"
                 assert f"{method} {path}</code>" in text, path
     for status in ("400", "401", "403", "404", "405", "409", "413", "429", "503"):

@@ -76,7 +76,7 @@ def test_the_pages_of_shares_and_app_tell_it_until_it_is_confirmed(
     page = unescape(owner_client.get("/shares").text)
     assert OTHER in page
     assert "This is the share films" in page
-    assert "neither Rockonweb nor Docker starts this app" in owner_client.get(f"/rockons/{notes.id}").text
+    assert "Until then it is not started: not by Docker either" in owner_client.get(f"/rockons/{notes.id}").text
     answer = owner_client.submit_form("/shares/films/confirm", {}, page="/shares")
     assert answer.status_code == 303
     assert absent() == {}

@@ -28,7 +28,7 @@ from rockonweb.host.addresses import local_addresses as own_addresses
 from rockonweb.host.addresses import reachable_subnets
 from rockonweb.host.clock import is_synchronised
 from rockonweb.host.devices import HostDevice, list_devices
-from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts, read_mount_table
+from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts
 from rockonweb.host.environment import time_zone
 from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.own_container import find_own_container
@@ -54,7 +54,6 @@ __all__ = [
     "Waiter",
     "brief_reads",
     "get_host",
-    "read_mount_table",
 ]
 
 T = TypeVar("T")

@@ -34,14 +34,6 @@ class MountPoint:
         return self.device == other.device or (self.source.startswith("/dev/") and self.source == other.source)
 
 
-def read_mount_table() -> bytes:
-    """Return the kernel's list of what is mounted as it is, to see whether it has changed."""
-    try:
-        return host_root.OWN_MOUNTS.read_bytes()
-    except OSError:
-        return b""
-
-
 def list_mounts(table: Path = host_root.OWN_MOUNTS) -> list[MountPoint]:
     """Return all mounts in the order of mounting; none where /proc is not readable."""
     try:

@@ -323,16 +323,17 @@ class Shares:
                     ),
                 )
 
+    def present_mounts(self) -> list[disks.MountPoint]:
+        """Return what is mounted at shares and above them, to see whether that has changed."""
+        root = self.root.resolve()
+        return [mount for mount in disks.list_mounts() if _leads_to(mount.path, root)]
+
     def mounted_at_start(self) -> dict[str, bool]:
         """Return the mount points of shares, and of their root, that the machine has at each start, and whether it does
         not start without them.
         """
-        root = self.root.resolve()
-        return {
-            str(path): required
-            for path, required in disks.list_fstab().items()
-            if path != Path("/") and (path.is_relative_to(root) or root.is_relative_to(path))
-        }
+        root, fstab = self.root.resolve(), disks.list_fstab()
+        return {str(path): fstab[path] for path in fstab if path != Path("/") and _leads_to(path, root)}
 
     def names_of(self, paths: Iterable[str]) -> set[str]:
         """Return the names of the shares that these paths of the host are in."""
@@ -443,6 +444,11 @@ class Shares:
         except OSError:
             return not path.exists()
         return True
+
+
+def _leads_to(mount_point: Path, root: Path) -> bool:
+    """Whether the folders in a root, or deeper ones, are on what is mounted there."""
+    return mount_point.is_relative_to(root) or root.is_relative_to(mount_point)
 
 
 def owner_names(uid: int, gid: int) -> tuple[str, str]:

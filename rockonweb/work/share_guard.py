@@ -16,7 +16,7 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import UP_STATES, ContainerFacts
 from rockonweb.core.operations.lifecycle import State
 from rockonweb.core.operations.requests import RestartRequest, StopRequest
-from rockonweb.host import Engine, get_host, read_mount_table
+from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, db, transaction
 from rockonweb.work import known_shares, operations, scheduler
 from rockonweb.work.keep_running import GUARD, KEEPER, MAX_STARTS, count_starts
@@ -29,11 +29,12 @@ class ShareGuard:
 
     def __init__(self) -> None:
         self._checked_at = -CHECK_SECONDS * 1.0
-        self._mount_table = b""
+        self._mounts: object = None
 
     def is_due(self) -> bool:
         """Whether something was mounted or unmounted since the last check, or it is long ago. Costs one read."""
-        return time.monotonic() - self._checked_at > CHECK_SECONDS or read_mount_table() != self._mount_table
+        is_old = time.monotonic() - self._checked_at > CHECK_SECONDS
+        return is_old or get_host().shares.present_mounts() != self._mounts
 
     def check_apps(self, docker: Engine) -> set[int]:
         """Hold the apps of which a share is absent, and release those of which all are back; return the ids of these.
@@ -41,8 +42,9 @@ class ShareGuard:
         An app goes on with the folder that its share had when it was started. One that was started with another is
         stopped, or restarted where the share is there now. Raises EngineError, and Conflict where it has to wait.
         """
-        mount_table = read_mount_table()
-        has_moved, shares = mount_table != self._mount_table, get_host().shares
+        shares = get_host().shares
+        mounts = shares.present_mounts()
+        has_moved = mounts != self._mounts
         absent, held = known_shares.find_absent_shares(db.session(), shares), known_shares.held_ids()
         query = select(Installation).where(Installation.state == State.INSTALLED).order_by(Installation.id)
         released, is_complete = set(), True
@@ -61,7 +63,7 @@ class ShareGuard:
                 _follow_shares(installation, own)
         db.session.rollback()
         if is_complete:
-            self._checked_at, self._mount_table = time.monotonic(), mount_table
+            self._checked_at, self._mounts = time.monotonic(), mounts
         return released
 
 

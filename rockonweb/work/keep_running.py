@@ -102,7 +102,6 @@ class RunningKeeper:
     def __init__(self) -> None:
         self.fallen: dict[int, float] = {}
         self._degraded: set[int] = set()  # of these, the ones of which only a part ran, or a part kept ending
-        self._released: set[int] = set()  # those whose share is back: what kept them down is over
 
     def note_return(self) -> None:
         """Note which apps ran when Docker was last seen. To be called when it is back, before the statuses are synced.
@@ -118,12 +117,6 @@ class RunningKeeper:
         self._degraded = {installation_id for installation_id, status in rows if status is Status.EXITED}
         db.session.rollback()
 
-    def note_release(self, installation_ids: Collection[int]) -> None:
-        """Note apps whose absent share is back; they are started at once, if a person last asked to run them."""
-        self.fallen |= dict.fromkeys(installation_ids, time.monotonic())
-        self._released.update(installation_ids)
-        self._degraded.difference_update(installation_ids)
-
     def start_fallen(self) -> None:
         """Start those that are due and do not run, though a person last asked for that; notify of them."""
         now = time.monotonic()
@@ -135,7 +128,6 @@ class RunningKeeper:
             installation = db.session.get(Installation, installation_id)
             if installation is None or installation_id not in wanted or not self._has_fallen(installation):
                 del self.fallen[installation_id]
-                self._released.discard(installation_id)
             elif scheduler.unfinished_operations(installation_id):
                 self.fallen[installation_id] = now + GRACE_SECONDS
             else:
@@ -153,10 +145,10 @@ class RunningKeeper:
 
     def _start_or_give_up(self, down: Collection[Installation], now: float) -> None:
         starts = {installation.id: count_starts(installation.id) for installation in down}
+        names = [installation.name for installation in down if not starts[installation.id]]
         keeps_running = current_config().keep_running
-        names = [app.name for app in down if not starts[app.id] and app.id not in self._released]
         for installation in down:
-            if not (keeps_running or installation.id in self._released) or starts[installation.id] >= MAX_STARTS:
+            if not keeps_running or starts[installation.id] >= MAX_STARTS:
                 del self.fallen[installation.id]
                 continue
             self.fallen[installation.id] = now + RETRY_SECONDS

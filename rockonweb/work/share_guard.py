@@ -6,22 +6,23 @@ share. So that policy is `no` while the share is absent, and the container's own
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 
 from sqlalchemy import select
 
-from rockonweb.core.errors import EngineError
+from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import UP_STATES, ContainerFacts
 from rockonweb.core.operations.lifecycle import State
-from rockonweb.core.operations.requests import RestartRequest, StopRequest
+from rockonweb.core.operations.requests import RestartRequest, StartRequest, StopRequest
 from rockonweb.host import Engine, get_host
-from rockonweb.models import Container, Installation, db, transaction
+from rockonweb.models import Container, Installation, Status, db, transaction
 from rockonweb.work import known_shares, operations, scheduler
-from rockonweb.work.keep_running import GUARD, KEEPER, MAX_STARTS, count_starts
+from rockonweb.work.keep_running import GUARD, KEEPER, MAX_STARTS, count_starts, should_run_ids
 
 CHECK_SECONDS = 60  # between two checks without any sign
+logger = logging.getLogger(__name__)
 
 
 class ShareGuard:
@@ -36,35 +37,38 @@ class ShareGuard:
         is_old = time.monotonic() - self._checked_at > CHECK_SECONDS
         return is_old or get_host().shares.present_mounts() != self._mounts
 
-    def check_apps(self, docker: Engine) -> set[int]:
-        """Hold the apps of which a share is absent, and release those of which all are back; return the ids of these.
+    def check_apps(self, docker: Engine) -> None:
+        """Hold the apps of which a share is absent, and release and start those of which all are back.
 
         An app goes on with the folder that its share had when it was started. One that was started with another is
-        stopped, or restarted where the share is there now. Raises EngineError, and Conflict where it has to wait.
+        stopped, or restarted where the share is there now. Raises EngineError.
         """
         shares = get_host().shares
         mounts = shares.present_mounts()
         has_moved = mounts != self._mounts
         absent, held = known_shares.find_absent_shares(db.session(), shares), known_shares.held_ids()
         query = select(Installation).where(Installation.state == State.INSTALLED).order_by(Installation.id)
-        released, is_complete = set(), True
+        is_complete = True
         containers = docker.list_containers().values()
         for installation in db.session.scalars(query).all():
             own = [container for container in containers if container.rockon == installation.name]
             names = shares.names_of(path for container in own for path in container.bind_mounts)
             if scheduler.unfinished_operations(installation.id):
                 is_complete = False
-            elif names & absent.keys():
-                _hold(installation, own, names & absent.keys())
-            elif installation.id in held:
-                _release(installation)
-                released.add(installation.id)
-            elif has_moved and names:
-                _follow_shares(installation, own)
+                continue
+            try:
+                if names & absent.keys():
+                    _hold(installation, own, names & absent.keys())
+                elif installation.id in held:
+                    _release(installation, own)
+                elif has_moved and names:
+                    _follow_shares(installation, own)
+            except RockonwebError as error:
+                logger.warning("the shares of %s have to be checked again: %s", installation.name, error)
+                is_complete = False
         db.session.rollback()
         if is_complete:
             self._checked_at, self._mounts = time.monotonic(), mounts
-        return released
 
 
 def _hold(installation: Installation, own: Iterable[ContainerFacts], absent: Collection[str]) -> None:
@@ -100,13 +104,19 @@ def _hold_container(rockon_id: int, name: str, docker: Engine) -> None:
         docker.set_restart_policy(name, "no")
 
 
-def _release(installation: Installation) -> None:
-    """Give the containers of an app their restart policies back."""
+def _release(installation: Installation, own: Collection[ContainerFacts]) -> None:
+    """Give the containers of an app their restart policies back, and start it if a person last asked to run it.
+
+    What is noted of its policies goes last, so that nothing is forgotten where this ends before.
+    """
+    names = {container.name for container in own}
+    policies = {row.name: row.held_restart_policy for row in installation.containers if row.name in names}
     with get_host(installation).connect_docker() as docker:
-        for container in installation.containers:
-            if container.held_restart_policy is not None:
-                with suppress(EngineError):  # it was removed
-                    docker.set_restart_policy(container.name, container.held_restart_policy)
+        for name, policy in policies.items():
+            if policy is not None and docker.restart_policy(name) == "no":  # else it was recreated since
+                docker.set_restart_policy(name, policy)
+    if own and installation.status is not Status.STARTED and installation.id in should_run_ids():
+        operations.submit_operation(installation, StartRequest(), KEEPER)
     with transaction() as session:
         for row in session.scalars(select(Container).where(Container.installation_id == installation.id)):
             row.held_restart_policy = None

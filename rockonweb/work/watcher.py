@@ -93,7 +93,7 @@ def watch_forever(monitor: EngineMonitor) -> None:
             last_notice = time.monotonic()
         if docker and is_master and (changed or guard.is_due()):
             with _log_errors("a check of the shares has to wait"):
-                keeper.note_release(guard.check_apps(docker))
+                guard.check_apps(docker)
         drained = _drain_events(events, ROUND_SECONDS)
         signals |= track_signals(drained)
         changed = postponed | {event.rockon for event in drained}

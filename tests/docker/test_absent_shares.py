@@ -14,8 +14,7 @@ from rockonweb.core.errors import RockonwebError
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, db
-from rockonweb.work import keep_running, known_shares, sync_status
-from rockonweb.work.keep_running import RunningKeeper
+from rockonweb.work import known_shares, sync_status
 from rockonweb.work.share_guard import ShareGuard
 from tests.docker.test_lifecycle import DATA, last_operation, state
 from tests.support.apps import wait_for
@@ -68,24 +67,21 @@ class Watcher:
     """A round of the watcher, and the workers after it."""
 
     def __init__(self, instance: Instance) -> None:
-        self.instance, self.guard, self.keeper = instance, ShareGuard(), RunningKeeper()
+        self.instance, self.guard = instance, ShareGuard()
 
     def look(self) -> list[str]:
         """Check everything once; returns the operations that it submitted, after they have ended."""
         with get_host().connect_docker() as docker:
             for rockon_id in db.session.scalars(db.select(Installation.id)).all():
                 sync_status.sync_status(rockon_id, docker)
-            self.keeper.note_release(self.guard.check_apps(docker))
-            self.keeper.start_fallen()
+            self.guard.check_apps(docker)
         query = db.select(Operation.id).where(Operation.progress == Progress.QUEUED)
         operations = [self.instance.run_operation(number) for number in db.session.scalars(query).all()]
         return [f"{operation.kind} {operation.progress}" for operation in operations]
 
 
 @pytest.fixture
-def watcher(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Watcher:
-    monkeypatch.setattr(keep_running, "GRACE_SECONDS", 0)
-    monkeypatch.setattr(keep_running, "RETRY_SECONDS", 0)
+def watcher(instance: Instance) -> Watcher:
     return Watcher(instance)
 
 

@@ -52,6 +52,7 @@ class Config:
     health: HealthLimits = field(default_factory=HealthLimits)  # for started containers
     update_hours: int = 12  # between two checks for newer images of an installed rock-on; 0: never
     history_days: int = 365  # for which operations are kept
+    down_seconds: int = 120  # for which an app must be down before it is told
     keep_running: bool = True  # whether apps that went down with Docker are started again
     pull_timeout: int = 300  # seconds in which a download of an image must bring something new
     registry_seconds: int = 4  # timeout for registries' data on images before an install; 0: none is queried
@@ -132,6 +133,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         ),
         update_hours=_parse_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, minimum=0),
         history_days=_parse_number(environ, "ROCKONWEB_HISTORY_DAYS", 365, maximum=MAX_HISTORY_DAYS),
+        down_seconds=_parse_number(environ, "ROCKONWEB_DOWN_SECONDS", 120, minimum=0),
         keep_running=_parse_switch(environ, "ROCKONWEB_KEEP_RUNNING"),
         pull_timeout=_parse_number(environ, "ROCKONWEB_PULL_TIMEOUT", 300),
         registry_seconds=_parse_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, minimum=0),

@@ -13,6 +13,14 @@ INVISIBLE_CHARACTERS = re.compile(
     "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
 )
 
+# Colours and cursor movements of terminals, and control characters other than tab and newline.
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def strip_terminal_codes(text: str) -> str:
+    """Return a log without terminal codes and invisible characters."""
+    return INVISIBLE_CHARACTERS.sub("", _TERMINAL_CODES.sub("", text.replace("\r\n", "\n")))
+
 
 def escape_invisible(text: str) -> str:
     r"""Return text of unknown origin for a terminal or a log, invisible characters escaped: `\x1b`, `\u202e`."""

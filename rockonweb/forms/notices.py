@@ -22,6 +22,7 @@ EVENT_LABELS = {
     NoticeEvent.FAILED: _l("An operation failed"),
     NoticeEvent.ENDED: _l("Every operation that has ended, failed or not"),
     NoticeEvent.IMAGES: _l("Updates are available"),
+    NoticeEvent.DOWN: _l("An app is down, or well again"),
     NoticeEvent.TROUBLE: _l(
         "Free space is low, Docker has been unreachable for more than 5 minutes, apps did not start with it, or a "
         "registry refuses its login"
@@ -35,6 +36,7 @@ class EventsForm(FlaskForm):  # type: ignore[misc]
     failed = BooleanField(EVENT_LABELS[NoticeEvent.FAILED], default=True)
     ended = BooleanField(EVENT_LABELS[NoticeEvent.ENDED])
     images = BooleanField(EVENT_LABELS[NoticeEvent.IMAGES])
+    down = BooleanField(EVENT_LABELS[NoticeEvent.DOWN], default=True)
     trouble = BooleanField(EVENT_LABELS[NoticeEvent.TROUBLE], default=True)
     language = SelectField(
         _l("Language"),

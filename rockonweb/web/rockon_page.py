@@ -12,7 +12,7 @@ from sqlalchemy import Select, select
 from rockonweb.catalog import icons, replacements
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.questions import migrate_answers
-from rockonweb.models import Container, Installation, Kind, Operation, Progress, State, Status, db, repository
+from rockonweb.models import Container, Episode, Installation, Kind, Operation, Progress, State, Status, db, repository
 from rockonweb.models.repository import find_installation
 from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.labels import status_age
@@ -62,6 +62,9 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "absent": known_shares.absent_share_findings(installation),
         "since": _state_since(installation, last),
         "unreadable": operations.find_unreadable(installation, ChangeRequest()) if installation.is_installed else None,
+        "episode": db.session.scalar(
+            select(Episode).where(Episode.installation_id == installation.id, Episode.ended.is_(None))
+        ),
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
     }
     return {**context, "head_mark": _head_fingerprint(context)}
@@ -78,7 +81,7 @@ def _renamed_containers(installation: Installation) -> Select[str, str]:
 
 def _head_fingerprint(context: dict[str, Any]) -> str:
     """Return a fingerprint of what can change in the head."""
-    rockon, failed = context["rockon"], context["failed"]
+    rockon, failed, episode = context["rockon"], context["failed"], context["episode"]
     rockon_values = (
         rockon.name, rockon.entry.summary, rockon.entry.version, rockon.entry.website, rockon.entry.in_catalogue,
         rockon.has_newer_definition,
@@ -90,7 +93,14 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
     plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since", "renamed", "absent")]
     unreadable = context["unreadable"] and str(context["unreadable"])
     return fingerprint_of(
-        rockon_values, candidates, predecessors, plain_values, failed and failed.id, unreadable, status_age()
+        rockon_values,
+        candidates,
+        predecessors,
+        plain_values,
+        failed and failed.id,
+        unreadable,
+        status_age(),
+        episode and (episode.id, episode.gave_up),
     )
 
 

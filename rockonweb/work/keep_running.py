@@ -25,15 +25,15 @@ from rockonweb.core.instance.notifications import NoticeEvent
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.operations.requests import InstallRequest, StartRequest, request_from_json
 from rockonweb.core.status.status import MISSING_CODE, Status
-from rockonweb.models import Installation, Operation, db, utc_now
+from rockonweb.models import Installation, Operation, db, maintenance_until, utc_now
 from rockonweb.models.base import make_cipher
 from rockonweb.models.operation import IS_ACTIVE
 from rockonweb.work import known_shares, notification_queue, operations, scheduler
+from rockonweb.work.operations import KEEPER
 
 WISH_KINDS = (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.STOP)  # after which an app runs, or does not
 RUNNING_STATUSES = (Status.STARTED, Status.PENDING_START, Status.EXITED)  # at least a part of it runs
-KEEPER = "automatic start"  # stored as the user of the operation
-GUARD = "automatic stop"  # likewise, where a share is absent
+GUARD = "automatic stop"  # stored as the user of the operation, where a share is absent
 MAX_STARTS = 3  # automatic ones of an app in START_PERIOD
 START_PERIOD = timedelta(hours=1)
 GRACE_SECONDS = 30  # for which Docker may start containers itself
@@ -118,10 +118,12 @@ class RunningKeeper:
         db.session.rollback()
 
     def start_fallen(self) -> None:
-        """Start those that are due and do not run, though a person last asked for that; notify of them."""
+        """Start those that are due and do not run, though a person last asked for that; notify of them. Not during
+        maintenance.
+        """
         now = time.monotonic()
         due = sorted(key for key, at in self.fallen.items() if at <= now)
-        if not due:
+        if not due or maintenance_until() is not None:
             return
         down, wanted = [], should_run_ids() - known_shares.held_ids()
         for installation_id in due:

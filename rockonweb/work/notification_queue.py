@@ -33,6 +33,7 @@ from rockonweb.core.text import t
 from rockonweb.languages import translate, use_language
 from rockonweb.models import (
     ACTIVE_PROGRESS,
+    Episode,
     Installation,
     NoticeMessage,
     NoticeTarget,
@@ -40,11 +41,12 @@ from rockonweb.models import (
     Progress,
     RockOn,
     db,
+    maintenance_until,
     transaction,
     utc_now,
 )
 from rockonweb.models.operation import AUTOMATIC_REFRESH
-from rockonweb.work import heartbeat, labels, notification_sender, queue
+from rockonweb.work import heartbeat, labels, notification_sender, operations, queue
 
 JOB = "rockonweb.jobs.send_notice"
 RETRY_DELAYS = (60, 300, 1800)  # seconds before each retry
@@ -80,10 +82,17 @@ def notify_operation_ended(operation_id: int) -> None:
             return
         if operation.user == AUTOMATIC_REFRESH:
             return  # nobody waits for it, and a machine without a network is no alarm
+        if operation.user == operations.KEEPER and _has_episode(operation.installation_id):
+            return  # it is told of already
         good_end = GOOD_ENDS.get(operation.progress)
         lines = (good_end,) if good_end else (operation.error, operation.hint or t("Check its steps, then repeat it."))
         message = NoticeContent(labels.describe_outcome(operation), lines, public_link(f"/operations/{operation_id}"))
         notify_targets(NoticeEvent.ENDED if good_end else NoticeEvent.FAILED, message)
+
+
+def _has_episode(installation_id: int | None) -> bool:
+    query = select(Episode.id).where(Episode.installation_id == installation_id, Episode.ended.is_(None))
+    return db.session.scalar(query) is not None
 
 
 def outdated_rockons() -> set[int]:
@@ -134,9 +143,11 @@ def _apps_with_newer_definition() -> dict[int, str]:
 
 
 def process_notices() -> None:
-    """Check whether Docker is down or its disk almost full, and queue due messages. Called regularly by the watcher."""
+    """Check whether Docker is down or its disk almost full, and queue due messages; nothing during maintenance. Called
+    regularly by the watcher.
+    """
     with _log_failures():
-        if db.session.scalar(select(NoticeTarget.id).limit(1)) is None:
+        if db.session.scalar(select(NoticeTarget.id).limit(1)) is None or maintenance_until() is not None:
             return
         _check_trouble()
         due = (
@@ -145,7 +156,7 @@ def process_notices() -> None:
             .order_by(NoticeMessage.id)
             .limit(BATCH_SIZE)
         )
-        _enqueue_messages(list(db.session.scalars(due)))
+        _enqueue_jobs(list(db.session.scalars(due)))
 
 
 def _check_trouble() -> None:
@@ -173,15 +184,18 @@ def _check_trouble() -> None:
 
 def notify_targets(event: NoticeEvent, message: NoticeContent) -> None:
     """Store a message for each target that subscribes to the event, and queue its job."""
+    enqueue_messages(record_notice(event, message))
+
+
+def record_notice(event: NoticeEvent, message: NoticeContent) -> list[int]:
+    """Store a message for each target that subscribes to the event, and return the ids for `enqueue_messages`."""
     targets = list(db.session.execute(select(NoticeTarget.id, NoticeTarget.events, NoticeTarget.language)))
     languages = {
         target_id: language
         for target_id, events, language in targets
         if notifications.wants_event(events.split(), event)
     }
-    db.session.rollback()
-    if languages:
-        _enqueue_messages(_record_messages(languages, message))
+    return _record_messages(languages, message) if languages else []
 
 
 def submit_test(target_id: int) -> None:
@@ -191,7 +205,7 @@ def submit_test(target_id: int) -> None:
         target = session.get_one(NoticeTarget, target_id)
         target.fine = None
         language = target.language
-    _enqueue_messages(
+    _enqueue_jobs(
         _record_messages(
             {target_id: language}, notifications.trial_notice(public_link("/notices")), tries=MAX_TRIES - 1
         )
@@ -241,7 +255,15 @@ def _record_messages(targets: Mapping[int, str], message: NoticeContent, tries: 
         return [row.id for row in rows]
 
 
-def _enqueue_messages(message_ids: Collection[int]) -> None:
+def enqueue_messages(message_ids: Collection[int]) -> None:
+    """Queue the jobs of stored messages; during maintenance the watcher queues them after it."""
+    is_held = maintenance_until() is not None
+    db.session.rollback()
+    if not is_held:
+        _enqueue_jobs(message_ids)
+
+
+def _enqueue_jobs(message_ids: Collection[int]) -> None:
     with suppress(QueueUnreachable):  # the watcher queues it later
         for message_id in message_ids:
             queue.enqueue_job(JOB, message_id, job_id=f"notice-{message_id}")

@@ -40,6 +40,7 @@ from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db
 from rockonweb.work import mastership, network_operations, queue, scheduler, sync_status
 from rockonweb.work.collect_facts import claimed_ports
 
+KEEPER = "automatic start"  # the user of operations that no person asked for
 NEEDS_READABLE = (Kind.CHANGE, Kind.UPDATE, Kind.ACTION)
 
 

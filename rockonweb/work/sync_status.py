@@ -11,7 +11,7 @@ from sqlalchemy.orm import lazyload
 
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.status.status import derive_status, describe_container
+from rockonweb.core.status.status import ObservedProblem, derive_status, describe_containers
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, State, Status, db, transaction
 from rockonweb.work import scheduler
@@ -70,17 +70,16 @@ def write_status(
     a failed start or stop stays.
     """
     query = select(Container).where(Container.installation_id == installation.id).options(lazyload("*"))
-    facts = dict(facts)
-    for container in db.session.scalars(query):
+    rows = db.session.scalars(query).all()
+    for container in rows:
         container.signal = (signals or {}).get(container.name, container.signal)
-        if container_facts := facts.get(container.name):
-            policy = container_facts.restart_policy
-            if container.held_restart_policy is not None:  # it was stopped and did not end by itself
-                policy = container.held_restart_policy.partition(":")[0]
-            container_facts = replace(container_facts, signal=container.signal, restart_policy=policy)
-            facts[container.name] = container_facts
-        observed_container = describe_container(container.name, container_facts)
+    rows_by_name = {container.name: container for container in rows}
+    facts = {name: one and _add_stored_facts(one, rows_by_name.get(name)) for name, one in facts.items()}
+    problems = describe_containers(facts)
+    for container in rows:
+        observed_container = problems.get(container.name, ObservedProblem())
         container.problem, container.status_error = observed_container.problem, observed_container.sentence
+        container_facts = facts.get(container.name)
         container.docker_state = container_facts.state if container_facts else ""
         container.docker_name = container_facts.docker_name if container_facts else ""
         container.exit_code = container_facts.exit_code if container_facts else None
@@ -89,3 +88,12 @@ def write_status(
         observed = derive_status(facts, page_answers=installation.page_answers)
         installation.status, installation.exit_code = observed.status, observed.exit_code
         installation.problem, installation.status_error = observed.problem, observed.error
+
+
+def _add_stored_facts(facts: ContainerFacts, row: Container | None) -> ContainerFacts:
+    """Return a container's facts with what Docker does not tell: its last signal, and the policy that is held back."""
+    if row is None:
+        return facts
+    held = row.held_restart_policy  # where it is held, it was stopped and did not end by itself
+    policy = facts.restart_policy if held is None else held.partition(":")[0]
+    return replace(facts, signal=row.signal, restart_policy=policy)

@@ -21,6 +21,7 @@ from rockonweb.core.status.status import track_signals
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
 from rockonweb.work import (
+    episodes,
     history,
     mastership,
     metrics,
@@ -62,6 +63,7 @@ def watch_forever(monitor: EngineMonitor) -> None:
     postponed: set[str] = set()
     signals: dict[str, int] = {}  # see `track_signals`
     changed: set[str] = set()
+    to_review = False  # whether apps may be down
     keeper, guard = RunningKeeper(), ShareGuard()
     while True:
         if docker is None or not monitor.answers:
@@ -71,7 +73,7 @@ def watch_forever(monitor: EngineMonitor) -> None:
                 keeper.note_return()
             listener, last_sync = _start_listening(docker, events), -math.inf
         if docker and time.monotonic() - last_sync > SYNC_SECONDS:
-            postponed = _sync_rockons(docker, None, signals)
+            postponed, to_review = _sync_rockons(docker, None, signals), True
             last_sync = time.monotonic()
         if docker and time.monotonic() - last_lease > LEASE_CHECK_SECONDS:
             with _log_errors("the lease has to wait"):
@@ -98,6 +100,9 @@ def watch_forever(monitor: EngineMonitor) -> None:
         signals |= track_signals(drained)
         changed = postponed | {event.rockon for event in drained}
         postponed = _sync_rockons(docker, changed, signals) if docker and changed else set()
+        if docker and monitor.answers and (changed or to_review):
+            with _log_errors("what is down has to wait"):
+                to_review = episodes.review_apps(in_charge=is_master)
         if docker and is_master and monitor.answers:
             with _log_errors("what went down with Docker has to wait"):
                 keeper.start_fallen()

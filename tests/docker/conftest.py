@@ -1,5 +1,8 @@
 """An instance that uses the tests' own engine."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,9 +10,12 @@ import pytest
 
 from rockonweb.core.status import health
 from rockonweb.host import engine as host_engine
+from rockonweb.work import heartbeat
 from tests.support.app import lend_app
+from tests.support.apps import wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
+from tests.support.process import stop_process
 from tests.support.queue_server import QueueServer
 
 
@@ -51,3 +57,35 @@ def app_image(standin: Callable[..., str]) -> str:
 def ending_image(standin: Callable[..., str]) -> str:
     """An image whose container ends at once with status 0."""
     return standin("lifecycle/ends:1", (), kind="ends")
+
+
+WATCH = """
+import sys
+from rockonweb import cli
+from rockonweb.core.status import episodes, status
+from rockonweb.work import engine_monitor, keep_running, watcher
+watcher.ROUND_SECONDS = engine_monitor.PAUSE_SECONDS = 0.5
+keep_running.GRACE_SECONDS = 2
+episodes.MEND_PAUSES = (1, 2, 3)
+episodes.SETTLED_SECONDS = status.SETTLED_SECONDS = 3
+watcher.TRIM_SECONDS = 1
+sys.argv = ["rockonweb", "watch"]
+cli.main()
+"""
+
+
+@pytest.fixture
+def watcher(instance: Instance, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`rockonweb watch`, as soon as it has looked at Docker for the first time."""
+    with (tmp_path / "watcher.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WATCH],
+            env={**os.environ, **instance.environ},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_for(lambda: heartbeat.engine_status().reachable is not None)
+        yield process
+    finally:
+        stop_process(process, 10)

@@ -1,12 +1,8 @@
 """The rows say what is true in Docker, also when somebody else changed it."""
 
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -20,7 +16,6 @@ from rockonweb.work import watcher as watcher_module
 from tests.support.apps import wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
-from tests.support.process import stop_process
 
 
 def seen(rockon: Installation) -> str:
@@ -115,35 +110,6 @@ def test_a_strangers_container_of_the_same_name_is_not_taken_for_ours(
     engine.run_docker("rm", "-f", "swap")
     engine.run_docker("run", "-d", "--name", "swap", app_image)
     assert seen(rockon) == "exitcode: -1 error: the container swap does not exist"
-
-
-WATCH = """
-import sys
-from rockonweb import cli
-from rockonweb.work import engine_monitor, keep_running, watcher
-watcher.ROUND_SECONDS = engine_monitor.PAUSE_SECONDS = 0.5
-keep_running.GRACE_SECONDS = 2
-watcher.TRIM_SECONDS = 1
-sys.argv = ["rockonweb", "watch"]
-cli.main()
-"""
-
-
-@pytest.fixture
-def watcher(instance: Instance, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`rockonweb watch`, as soon as it has looked at Docker for the first time."""
-    with (tmp_path / "watcher.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", WATCH],
-            env={**os.environ, **instance.environ},
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        wait_for(lambda: heartbeat.engine_status().reachable is not None)
-        yield process
-    finally:
-        stop_process(process, 10)
 
 
 def test_the_watcher_follows_dockers_events(

@@ -3,6 +3,7 @@
 # each port of STANDIN_PORTS, and ends with status 0 at SIGTERM. From outside, with -e:
 #   STANDIN_EXIT=N   end at once with status N
 #   STANDIN_DELAY=S  wait S seconds before serving
+# SIGHUP lets it end with status 7, SIGUSR1 use up all memory.
 
 # An OpenVPN image has the commands of the real one, which work on files in /etc/openvpn; a PostgreSQL image has
 # `pg_isready`, which says yes when STANDIN_READY seconds (1) have gone by since the start.
@@ -17,6 +18,8 @@ case ${0##*/} in
 esac
 
 trap 'echo "asked to stop"; exit 0' TERM INT
+trap 'echo "crashing"; exit 7' HUP
+trap 'echo "using all memory"; exec tail /dev/zero' USR1
 
 if [ "$STANDIN_KIND" = openvpn ]; then
     pki=/etc/openvpn/pki

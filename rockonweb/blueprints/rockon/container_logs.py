@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rockonweb.core.errors import EngineError
-from rockonweb.core.invisible import INVISIBLE_CHARACTERS
+from rockonweb.core.invisible import strip_terminal_codes
 from rockonweb.core.secret import SecretWord, redact_secrets
 from rockonweb.host import Engine, get_host
 from rockonweb.languages import translate
@@ -21,8 +21,6 @@ MAX_SEARCHED_LINES = 5000  # the newest lines, which a search reads
 MAX_SEARCH_TEXT = 200  # characters
 MAX_LOG_BYTES = 1_000_000  # of a log on a page
 MAX_FILE_LINES, MAX_FILE_BYTES = 100_000, 20_000_000  # of a downloaded log
-# Colours and cursor movements of terminals, and control characters other than tab and newline.
-_TERMINAL_CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,6 @@ def read_full_log(installation: Installation, container: str, *, timestamps: boo
 def logs_fingerprint(logs: list[ContainerLog]) -> str:
     """Return a fingerprint of logs, so that a page that follows them is not sent the same again."""
     return fingerprint_of(*((log.container, log.text, log.error, log.matches) for log in logs))
-
-
-def strip_terminal_codes(text: str) -> str:
-    """Return a log without terminal codes and invisible characters."""
-    return INVISIBLE_CHARACTERS.sub("", _TERMINAL_CODES.sub("", text.replace("\r\n", "\n")))
 
 
 def search_lines(text: str, terms: str, max_lines: int) -> tuple[tuple[TextFragment, ...], ...]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import enum
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from rockonweb.core.secret import MASK
-from rockonweb.core.text import t
+from rockonweb.core.text import join_texts, t
 
 OUTAGE_SECONDS = 300  # that Docker may be unreachable before it is reported
 RECOVERED_FACTOR = 1.25  # times the low limit: free space from which it is enough again
 MAX_NAME = 80  # characters of a name from outside
 MAX_SENTENCE = 600
 MAX_LINE = 2_000  # of a notification, which may list names
+MAX_LOG_LINES, MAX_LOG_LINE = 10, 200  # of an app, and characters of each
+MANY_APPS = 3  # that are down or well at the same time are one notification
 # Apprise's schemes for a log, a screen or a light of this machine, which need no host.
 LOCAL_SCHEMES = frozenset(("blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"))
 _CHAT_MARKUP = re.compile(r"[<>\[\]{}`*|\\~]")  # what chats read as markup
@@ -37,15 +39,19 @@ class NoticeEvent(enum.StrEnum):
     ENDED = "ended"
     IMAGES = "images"
     TROUBLE = "trouble"
+    DOWN = "down"
 
 
 @dataclass(frozen=True)
 class NoticeContent:
-    """A notification: its title, further lines, and the address of a page. Its sentences are not translated yet."""
+    """A notification: its title, further lines, the address of a page, and the last lines of an app's log. Its
+    sentences are not translated yet.
+    """
 
     title: str
     lines: tuple[str, ...]
     link: str = ""
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,20 @@ class RenderedNotice:
 
     title: str
     body: str
+
+
+@dataclass(frozen=True)
+class DownApp:
+    """An app that is down: why, a cause that others may share (blank: none is known), what is done about it, its page,
+    and the last lines of its log.
+    """
+
+    name: str
+    reason: str
+    cause: str = ""
+    step: str = ""
+    link: str = ""
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,20 +101,25 @@ def defuse_text(text: str, limit: int = MAX_NAME) -> str:
 def render_notice(message: NoticeContent, translate: Callable[[str], str]) -> RenderedNotice:
     """Return a notification as it is sent; `translate` translates a sentence into the recipient's language."""
     lines = [defuse_text(translate(line), MAX_LINE) for line in message.lines]
+    log = [defuse_text(line[: 2 * MAX_LOG_LINE], MAX_LOG_LINE) for line in message.log[-MAX_LOG_LINES:]]
     return RenderedNotice(
-        defuse_text(translate(message.title), 2 * MAX_NAME), "\n".join(filter(None, [*lines, message.link]))
+        defuse_text(translate(message.title), 2 * MAX_NAME), "\n".join(filter(None, [*lines, message.link, *log]))
     )
+
+
+def _list_names(names: Iterable[str]) -> str:
+    clean_names = [defuse_text(name) for name in sorted(names)]
+    return ", ".join(clean_names[:20]) + (" …" if len(clean_names) > 20 else "")
 
 
 def newer_images_notice(names: Collection[str], link: str) -> NoticeContent:
     """Return the notification of newer images that were found."""
-    name_list = _list_names(names)
     title = (
-        t("Update available for %(names)s", names=name_list)
+        t("Update available for %(names)s", names=_list_names(names))
         if len(names) == 1
         else t("Updates available for several apps")
     )
-    sentence = t("Newer images are available for: %(names)s.", names=name_list)
+    sentence = t("Newer images are available for: %(names)s.", names=_list_names(names))
     return NoticeContent(title, (sentence, t("Check what changed, and update when it suits you.")), link)
 
 
@@ -112,16 +137,55 @@ def refused_logins_notice(registries: Collection[str], link: str) -> NoticeConte
     return NoticeContent(t("A registry refuses its login"), (sentence, hint), link)
 
 
-def _list_names(names: Collection[str]) -> str:
-    clean_names = [defuse_text(name) for name in sorted(names)]
-    return ", ".join(clean_names[:20]) + (" …" if len(clean_names) > 20 else "")
-
-
 def fallen_apps_notice(names: Collection[str], link: str, *, started: bool) -> NoticeContent:
     """Return the notification of apps that went down with Docker; `started`: they are being started again."""
     sentence = t("Docker was restarted, and these apps did not start with it: %(names)s.", names=_list_names(names))
     hint = t("They are being started now.") if started else t("Start them in Rockonweb.")
     return NoticeContent(t("Apps are not running"), (sentence, hint), link)
+
+
+def down_notices(apps: Iterable[DownApp], link: str) -> list[NoticeContent]:
+    """Return the notifications of apps that are down: one for those with a common cause, and one for many at once."""
+    by_cause: dict[str, list[DownApp]] = {}
+    for app in apps:
+        by_cause.setdefault(app.cause, []).append(app)
+    notices = []
+    for cause, members in by_cause.items():
+        if len(members) >= (2 if cause else MANY_APPS):
+            names = t("Affected: %(names)s.", names=_list_names(app.name for app in members))
+            why = cause or t("They went down at about the same time; the pages of the apps show why.")
+            notices.append(NoticeContent(t("%(n)s apps are down", n=len(members)), (why, names), link))
+        else:
+            notices += [_down_notice(app) for app in members]
+    return notices
+
+
+def _down_notice(app: DownApp) -> NoticeContent:
+    name = defuse_text(app.name)
+    why = t("%(name)s is not running properly: %(why)s", name=name, why=join_texts("", (app.reason, ".")))
+    return NoticeContent(t("%(name)s is down", name=name), (why, app.cause, app.step), app.link, app.log)
+
+
+def gave_up_notice(name: str, link: str) -> NoticeContent:
+    """Return the notification that an app is not restarted automatically any more."""
+    sentence = t("It was restarted automatically several times and did not stay well, so that is not tried any more.")
+    hint = t("Check its logs, then start it again.")
+    return NoticeContent(t("%(name)s stays down", name=defuse_text(name)), (sentence, hint), link)
+
+
+def well_notices(minutes: Mapping[str, int], link: str) -> list[NoticeContent]:
+    """Return the notifications of apps that are well again; `minutes` are those for which each was down."""
+    if len(minutes) >= MANY_APPS:
+        names = t("Affected: %(names)s.", names=_list_names(minutes))
+        return [NoticeContent(t("%(n)s apps are well again", n=len(minutes)), (names,), link)]
+    return [
+        NoticeContent(
+            t("%(name)s is well again", name=defuse_text(name)),
+            (t("It was not running properly for about %(n)s minutes.", n=max(1, count)),),
+            link,
+        )
+        for name, count in minutes.items()
+    ]
 
 
 def trial_notice(link: str) -> NoticeContent:

@@ -10,7 +10,8 @@ from rockonweb.core.facts import ContainerEvent, ContainerFacts
 from rockonweb.core.text import TranslatableText, t
 
 MISSING_CODE = -1  # instead of an exit code: a container does not exist
-SETTLED_SECONDS = 60  # that a container must run after Docker restarted it, to count as running again
+SETTLED_SECONDS = 60  # that a container must run after each time that Docker restarted it, to count as running again
+MAX_SETTLED_SECONDS = 600
 SIGNAL_BASE = 128  # an exit code above it: a signal ended the process
 SIGNAL_NAMES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 
@@ -112,6 +113,17 @@ def describe_container(name: str, facts: ContainerFacts | None) -> ObservedProbl
     return ObservedProblem()
 
 
+def describe_containers(containers: Mapping[str, ContainerFacts | None]) -> dict[str, ObservedProblem]:
+    """Return by name what is wrong with each container of a rock-on; one that was meant to end and did is well."""
+    expected = [name for name, facts in containers.items() if not (facts and is_completed(facts))]
+    problems = {name: describe_container(name, containers[name]) for name in expected}
+    not_running = [facts for name in expected if (facts := containers[name]) and facts.state != "running"]
+    for facts in not_running if len(not_running) < len(expected) else ():
+        if problems[facts.name].problem is Problem.NONE:
+            problems[facts.name] = ObservedProblem(Problem.STOPPED, _stopped_sentence(facts))
+    return {name: problems.get(name, ObservedProblem()) for name in containers}
+
+
 def derive_status(
     containers: Mapping[str, ContainerFacts | None], *, page_answers: bool | None = None
 ) -> ObservedStatus:
@@ -120,21 +132,16 @@ def derive_status(
     Completed containers are left out. The worst of the others counts, not the last one. `page_answers`: whether its
     page does, None where that is unknown.
     """
-    long_running = {name: facts for name, facts in containers.items() if not (facts and is_completed(facts))}
-    problems = {name: describe_container(name, facts) for name, facts in long_running.items()}
-    not_running = [facts for facts in long_running.values() if facts and facts.state != "running"]
-    if len(not_running) < len(long_running):
-        for facts in not_running:
-            if problems[facts.name].problem is Problem.NONE:
-                problems[facts.name] = ObservedProblem(Problem.STOPPED, _stopped_sentence(facts))
+    problems = describe_containers(containers)
+    expected = [facts for facts in containers.values() if not (facts and is_completed(facts))]
+    stopped = not expected or any(facts and facts.state != "running" for facts in expected)
     order = list(Problem)
     worst = min(problems, key=lambda name: order.index(problems[name].problem), default="")
-    observed = problems.get(worst, ObservedProblem())
-    worst_facts = long_running.get(worst)
-    if observed.problem in _EXITED and (not_running or worst_facts is None):
+    observed, worst_facts = problems.get(worst, ObservedProblem()), containers.get(worst)
+    if observed.problem in _EXITED and (stopped or worst_facts is None):
         exit_code = worst_facts.exit_code if worst_facts else MISSING_CODE
         return ObservedStatus(Status.EXITED, exit_code, observed.sentence, observed.problem, worst)
-    if not_running or not long_running:
+    if stopped:
         return ObservedStatus(Status.STOPPED)
     if page_answers is False and order.index(Problem.NOT_ANSWERING) < order.index(observed.problem):
         sentence = t("its page does not answer any more, although its containers are running")
@@ -144,7 +151,8 @@ def derive_status(
 
 
 def _was_just_restarted(facts: ContainerFacts) -> bool:
-    return facts.restarts > 0 and facts.up_seconds is not None and facts.up_seconds < SETTLED_SECONDS
+    settled_seconds = min(facts.restarts * SETTLED_SECONDS, MAX_SETTLED_SECONDS)
+    return facts.up_seconds is not None and facts.up_seconds < settled_seconds
 
 
 def _restarts_sentence(facts: ContainerFacts) -> TranslatableText:

@@ -3,17 +3,20 @@
 import pytest
 
 from rockonweb.core.instance.notifications import (
+    DownApp,
     NoticeChannel,
     NoticeContent,
     NoticeEvent,
     TroubleState,
     defuse_text,
+    down_notices,
     mask_secrets,
     mask_target,
     newer_images_notice,
     render_notice,
     track_trouble,
     wants_event,
+    well_notices,
 )
 from rockonweb.core.text import t
 
@@ -134,3 +137,45 @@ def test_a_reason_has_nothing_secret_of_the_address() -> None:
     assert not any(word in told for word in ("s3cret", "t0ken", "v4lue", "ada-user"))
     assert "at box.example" in told
     assert "hush" not in mask_secrets("535 hush-hush", {"server": "x", "password": "hush-hush"})
+
+
+def rendered(*notices: NoticeContent) -> list[str]:
+    """Title and body of each, in one string."""
+    return ["\n".join((said.title, said.body)) for said in (render_notice(one, str) for one in notices)]
+
+
+def test_an_app_that_is_down_is_named_with_the_reason_and_the_end_of_its_log() -> None:
+    log = ("<@everyone>", *(f"line {n}" for n in range(20)), "x" * 50_000_000)
+    app = DownApp("Notes", "the container notes has ended", step="Start it.", link=LINK, log=log)
+    [said] = rendered(*down_notices([app], LINK))
+    title, why, step, link, *lines = said.splitlines()
+    assert (title, why) == ("Notes is down", "Notes is not running properly: the container notes has ended.")
+    assert (step, link, len(lines), lines[0]) == ("Start it.", LINK, 10, "line 11")
+    assert len(lines[-1]) == 200
+
+
+def test_apps_that_are_down_for_one_cause_or_all_at_once_are_one_notice() -> None:
+    def down(name: str, cause: str = "") -> DownApp:
+        return DownApp(name, "it has ended", cause)
+
+    assert rendered(*down_notices([down("A", "No disk."), down("B", "No disk.")], LINK)) == [
+        f"2 apps are down\nNo disk.\nAffected: A, B.\n{LINK}"
+    ]
+    assert [said.splitlines()[0] for said in rendered(*down_notices([down("A"), down("B")], LINK))] == [
+        "A is down",
+        "B is down",
+    ]
+    mixed = [down("A", "No disk."), *(down(f"App {n:02}") for n in range(40))]
+    [one, many] = rendered(*down_notices(mixed, LINK))
+    assert one.splitlines()[:3] == ["A is down", "A is not running properly: it has ended.", "No disk."]
+    assert many.startswith("40 apps are down\nThey went down at about the same time")
+    assert "App 19 …" in many
+
+
+def test_apps_that_are_well_again_say_for_how_long_they_were_not() -> None:
+    assert rendered(*well_notices({"Notes": 0}, LINK)) == [
+        f"Notes is well again\nIt was not running properly for about 1 minutes.\n{LINK}"
+    ]
+    assert [said.splitlines()[0] for said in rendered(*well_notices(dict.fromkeys("ABC", 5), LINK))] == [
+        "3 apps are well again"
+    ]

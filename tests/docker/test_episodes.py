@@ -1,0 +1,109 @@
+"""Apps that die are seen, told once, and restarted where that is wanted."""
+
+import json
+import subprocess
+
+import pytest
+from sqlalchemy import select
+
+from rockonweb.models import (
+    Episode,
+    Installation,
+    NoticeMessage,
+    NoticeTarget,
+    Operation,
+    Problem,
+    Progress,
+    Status,
+    db,
+    transaction,
+)
+from rockonweb.work.operations import KEEPER
+from tests.support.apps import wait_for
+from tests.support.engine import DockerDaemon
+from tests.support.instance import Instance
+
+SEEN_SECONDS = 5  # after Docker's event
+
+
+@pytest.fixture
+def instance(instance: Instance) -> Instance:
+    """Everything is told at once, to a target that nobody answers for."""
+    instance.environ["ROCKONWEB_DOWN_SECONDS"] = "1"
+    with transaction() as session:
+        session.add(NoticeTarget(way="hook", address=json.dumps({"url": "http://127.0.0.1:9/"}), events="down"))
+    return instance
+
+
+def add(instance: Instance, name: str, image: str, *options: str, **columns: object) -> Installation:
+    """An app that Docker does not restart, with these options of `docker run`; it is installed and runs."""
+    pairs = [[option, ""] for option in ("--restart=no", *options)]
+    rockon = instance.add_rockon(name, {name.lower(): {"image": image, "tag": "", "opts": pairs}})
+    instance.install_rockon(rockon)
+    with transaction():
+        for key, value in columns.items():
+            setattr(rockon, key, value)
+    return rockon
+
+
+def problem_of(rockon: Installation) -> tuple[str, str]:
+    db.session.rollback()
+    return str(rockon.problem), str(rockon.status_error)
+
+
+def titles() -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(select(NoticeMessage.title).order_by(NoticeMessage.id)))
+
+
+def run_what_waits(instance: Instance) -> int:
+    """Do the automatic restarts that wait; returns how many there have been."""
+    db.session.rollback()
+    for operation_id in db.session.scalars(select(Operation.id).where(Operation.progress == Progress.QUEUED)).all():
+        instance.run_operation(operation_id)
+    return len(db.session.scalars(select(Operation.id).where(Operation.user == KEEPER)).all())
+
+
+def test_an_app_that_exits_is_seen_told_once_with_its_log_and_well_again(
+    engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
+) -> None:
+    rockon = add(instance, "Exits", app_image)
+    engine.run_docker("exec", "exits", "kill", "-HUP", "1")
+    wait_for(lambda: problem_of(rockon) == ("ended", "the container exits has ended"), SEEN_SECONDS)
+    wait_for(lambda: titles() == ["Exits is down"], 30)
+    assert "crashing" in (db.session.scalar(select(NoticeMessage.body)) or "")
+    assert run_what_waits(instance) == 0
+    engine.run_docker("start", "exits")
+    wait_for(lambda: titles() == ["Exits is down", "Exits is well again"], 30)
+    engine.run_docker("stop", "exits")  # on purpose, whatever status it ends with
+    wait_for(lambda: db.session.rollback() or rockon.status is Status.STOPPED, SEEN_SECONDS)
+    assert len(titles()) == 2
+    assert watcher.poll() is None
+
+
+def test_one_that_is_killed_for_memory_says_so_and_is_started_again_where_that_is_wanted(
+    engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
+) -> None:
+    rockon = add(instance, "Hungry", app_image, "--memory=24m", "--memory-swap=24m", mend=True)
+    engine.run_docker("exec", "hungry", "kill", "-USR1", "1")
+    sentence = "the container hungry was killed because its memory was used up"
+    wait_for(lambda: problem_of(rockon) == ("out_of_memory", sentence), SEEN_SECONDS)
+    wait_for(lambda: run_what_waits(instance) == 1, 30)
+    wait_for(lambda: problem_of(rockon) == ("none", ""), 30)
+    assert watcher.poll() is None
+
+
+def test_one_that_turns_unhealthy_is_restarted_within_bounds_then_given_up(
+    engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
+) -> None:
+    check = ("--health-cmd=test ! -e /srv/sick", "--health-interval=1s", "--health-retries=1")
+    rockon = add(instance, "Sick", app_image, *check, mend=True)
+    engine.run_docker("exec", "sick", "touch", "/srv/sick")  # and it stays so after a restart
+    sentence = "the container sick is unhealthy according to its own health check"
+    wait_for(lambda: problem_of(rockon) == ("unhealthy", sentence), SEEN_SECONDS + 3)
+    assert rockon.status is Status.STARTED
+    wait_for(lambda: run_what_waits(instance) == 3, 60)
+    wait_for(lambda: titles() == ["Sick is down", "Sick stays down"], 30)
+    [episode] = db.session.scalars(select(Episode)).all()
+    assert (episode.problem, episode.ended, episode.gave_up) == (Problem.UNHEALTHY, None, True)
+    assert watcher.poll() is None

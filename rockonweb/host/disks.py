@@ -108,12 +108,33 @@ def find_system_mount(mount_points: list[MountPoint]) -> MountPoint | None:
     return None if host_root.read_own_id() else find_mount(Path("/"), mount_points)
 
 
-def describe_mounted(path: str, mount_points: list[MountPoint]) -> tuple[str, str] | None:
-    """Return what of which file system is at a path, as the kernel names both; None where nothing is mounted above."""
-    mount = find_mount(Path(path), mount_points)
-    if mount is None:
+@dataclass(frozen=True)
+class FolderOrigin:
+    """Which folder of which file system is at a path, as the kernel names both, whoever sees it at whatever path.
+
+    `mount` is the outermost one by which the path leads there: a service has further ones of the folders that it may
+    write to, which nothing else has.
+    """
+
+    device: str
+    folder: str
+    mount: MountPoint
+
+
+def find_origin(path: Path, mount_points: list[MountPoint]) -> FolderOrigin | None:
+    """Return what is at a path; None where nothing is mounted above it."""
+    nearest, real = find_mount(path, mount_points), path.resolve()
+    if nearest is None:
         return None
-    return mount.device, str(Path(mount.root) / Path(path).resolve().relative_to(mount.path))
+    folder = Path(nearest.root) / real.relative_to(nearest.path)
+    same = [
+        mount
+        for mount in mount_points
+        if mount.device == nearest.device
+        and real.is_relative_to(mount.path)
+        and Path(mount.root) / real.relative_to(mount.path) == folder
+    ]
+    return FolderOrigin(nearest.device, str(folder), min(same, key=lambda mount: len(mount.path.parts)))
 
 
 def free_space(path: Path) -> int | None:

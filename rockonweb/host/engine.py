@@ -148,7 +148,8 @@ class Engine(Networks, Images, Layers, Leases):
             return None
         inside = {mount["Destination"] for mount in details["Mounts"] if mount.get("Source") == path}
         mounted = {(mount.device, mount.root) for mount in mount_points if str(mount.path) in inside}
-        return mounted == {disks.describe_mounted(path, disks.list_mounts())} if mounted else None
+        origin = disks.find_origin(Path(path), disks.list_mounts())
+        return mounted == {(origin.device, origin.folder)} if mounted and origin else None
 
     def restart_policy(self, name: str) -> str:
         """Return the restart policy of a container, NAME or NAME:RETRIES; `no` where there is none."""

@@ -350,12 +350,11 @@ class Shares:
             return ShareAbsence.MISSING
         if not stat.S_ISDIR(mode):
             return ShareAbsence.LINK if stat.S_ISLNK(mode) else ShareAbsence.OTHER
-        mount = disks.find_mount(path, disks.list_mounts())
-        kind, source, mount_point = (mount.kind, mount.source, str(mount.path)) if mount else ("", "", "")
-        can_mark = mark and kind not in MEMORY_FILE_SYSTEMS
-        return ShareIdentity(
-            _read_mark(path, can_mark=can_mark), disks.find_uuid(source) or f"{kind} {source}", mount_point
-        )
+        origin = disks.find_origin(path, disks.list_mounts())
+        mount = origin.mount if origin else disks.MountPoint(Path(), "", "", "")
+        device = disks.find_uuid(mount.source) or f"{mount.kind} {mount.source}"
+        present_mark = _read_mark(path, can_mark=mark and mount.kind not in MEMORY_FILE_SYSTEMS)
+        return ShareIdentity(present_mark, device, str(mount.path))
 
     def missing_paths(self, paths: Iterable[str]) -> list[str]:
         """Return those of these paths that are below the root of the shares and do not exist, each once."""

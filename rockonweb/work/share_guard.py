@@ -19,7 +19,8 @@ from rockonweb.core.operations.requests import RestartRequest, StartRequest, Sto
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, Status, db, transaction
 from rockonweb.work import known_shares, operations, scheduler
-from rockonweb.work.keep_running import GUARD, KEEPER, MAX_STARTS, count_starts, should_run_ids
+from rockonweb.work.keep_running import GUARD, MAX_STARTS, count_starts, should_run_ids
+from rockonweb.work.operations import KEEPER
 
 CHECK_SECONDS = 60  # between two checks without any sign
 logger = logging.getLogger(__name__)

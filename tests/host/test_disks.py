@@ -13,6 +13,7 @@ from rockonweb import config
 from rockonweb.core.docker.disk_usage import Disk
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.host import Host, disks
+from rockonweb.host.disks import FolderOrigin, MountPoint, find_origin
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 A_BTRFS = 128 * 2**20  # bytes: Btrfs wants a little more than 100 MiB
@@ -224,3 +225,19 @@ def test_fstab_names_what_the_machine_waits_for_at_its_start(tmp_path: Path) -> 
     wanted = {"/": True, "/mnt/my disk": False, "/srv/data": True, "/srv/films": False}
     assert disks.list_fstab(str(table)) == {Path(path): required for path, required in wanted.items()}
     assert disks.list_fstab(str(tmp_path / "none")) == {}
+
+
+def test_what_is_at_a_path_is_the_same_for_a_service_with_mounts_of_its_own() -> None:
+    disk = MountPoint(Path("/mnt/usb"), "ext4", "/dev/sdb1", "8:17")
+    system = MountPoint(Path("/"), "ext4", "/dev/sda1", "8:1")
+    films, bound = Path("/mnt/usb/shares/films"), MountPoint(Path("/srv/bound"), "ext4", "/dev/sda1", "8:1", "/data")
+    own = [
+        MountPoint(Path("/mnt/usb/shares"), "ext4", "/dev/sdb1", "8:17", "/shares"),
+        MountPoint(Path("/srv"), "ext4", "/dev/sda1", "8:1", "/srv"),
+    ]
+    for mount_points in ([system, disk, bound], [system, disk, *own, bound]):
+        assert find_origin(films, mount_points) == FolderOrigin("8:17", "/shares/films", disk)
+        assert find_origin(Path("/srv/plain"), mount_points) == FolderOrigin("8:1", "/srv/plain", system)
+        assert find_origin(Path("/srv/bound/x"), mount_points) == FolderOrigin("8:1", "/data/x", bound)
+    assert find_origin(films, [system]) == FolderOrigin("8:1", "/mnt/usb/shares/films", system)
+    assert find_origin(films, []) is None

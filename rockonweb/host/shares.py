@@ -147,7 +147,8 @@ class Shares:
     def shares_by_name(self) -> dict[str, ShareFacts]:
         """Return the shares by name: the folders of the root, without links and hidden ones.
 
-        Where shares are mount points, a plain folder is no share: data there would fill another disk.
+        Where shares are mount points, a plain folder is no share, nor is one that /etc/fstab has a disk for: data there
+        would fill another disk.
         """
         try:
             entries = sorted(os.scandir(self.root), key=lambda entry: entry.name.lower())
@@ -159,10 +160,13 @@ class Shares:
         constraints = self._constraints_with(mounts)
         real = self.root.resolve()
         mounted = {mount.path.name for mount in mounts if mount.path.parent == real}
+        absent_disks = {path.name for path in disks.list_fstab() if path.parent == real} - mounted
         can_snapshot = constraints.is_btrfs and disks.can_make_subvolumes()
         shares = {}
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False) or unusable_share_reason(entry.name):
+                continue
+            if entry.name in absent_disks:
                 continue
             status = entry.stat(follow_symlinks=False)
             if constraints.only_mounts and entry.name not in mounted:

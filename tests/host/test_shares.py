@@ -11,7 +11,7 @@ import pytest
 from rockonweb import config
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import ShareAbsence, ShareIdentity, SharePathFacts
-from rockonweb.host import Host
+from rockonweb.host import Host, disks
 from rockonweb.host import shares as shares_module
 from rockonweb.host.shares import Shares
 
@@ -45,6 +45,19 @@ def test_only_folders_with_usable_names_are_shares(settings: config.Config, tmp_
         "latin-\\xfc can't be used: its name contains a line end or another unreadable character.",
     ]
     assert (found["Music"].path, found["Music"].uid, found["Music"].gid) == (str(root / "Music"), 1000, 100)
+
+
+def test_the_folder_for_a_disk_that_is_not_mounted_is_no_share(
+    settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = settings.shares_root
+    for name in ("films", "usb"):
+        (root / name).mkdir()
+    fstab = {root / "usb": False, root / "films/deep": False, Path("/other/films"): True}
+    monkeypatch.setattr(disks, "list_fstab", lambda: fstab)
+    assert list(Host(settings).shares.shares_by_name()) == ["films"]
+    monkeypatch.setattr(disks, "list_mounts", lambda: [disks.MountPoint(root / "usb", "ext4", "/dev/sdb1", "8:17")])
+    assert "usb" in Host(settings).shares.shares_by_name()
 
 
 def test_a_share_from_a_backup_is_created_with_its_name(settings: config.Config) -> None:

@@ -55,57 +55,85 @@ def start_monitor() -> EngineMonitor:
 
 def watch_forever(monitor: EngineMonitor) -> None:
     """Watch for ever; reconnects to Docker and Redis after failures."""
-    events: inbox.Queue[ContainerEvent] = inbox.Queue()
-    last_sync = last_recovery = last_update = last_notice = last_trim = last_lease = -math.inf
-    is_master = True
-    listener: threading.Thread | None = None
-    docker: Engine | None = None
-    postponed: set[str] = set()
-    signals: dict[str, int] = {}  # see `track_signals`
-    changed: set[str] = set()
-    to_review = False  # whether apps may be down
-    keeper, guard = RunningKeeper(), ShareGuard()
+    watcher = _Watcher(monitor)
     while True:
-        if docker is None or not monitor.answers:
-            docker, listener, last_sync = _connect_engine() if monitor.answers else None, None, -math.inf
-        if docker and (listener is None or not listener.is_alive()):
+        watcher.connect()
+        watcher.do_regular_work()
+        watcher.follow_apps()
+
+
+class _Watcher:
+    """What is remembered from one round to the next."""
+
+    def __init__(self, monitor: EngineMonitor) -> None:
+        self.monitor = monitor
+        self.events: inbox.Queue[ContainerEvent] = inbox.Queue()
+        self.docker: Engine | None = None
+        self.listener: threading.Thread | None = None
+        self.is_master = True
+        self.done_at: dict[str, float] = {}  # when regular work was done last (monotonic), by its name
+        self.changed: set[str] = set()  # apps with events
+        self.postponed: set[str] = set()  # apps to be synced later
+        self.signals: dict[str, int] = {}  # see `track_signals`
+        self.to_review = False  # whether apps may be down
+        self.keeper, self.guard = RunningKeeper(), ShareGuard()
+
+    def connect(self) -> None:
+        """Connect to Docker and listen to its events, where that is not so yet."""
+        if self.docker is None or not self.monitor.answers:
+            self.docker, self.listener = _connect_engine() if self.monitor.answers else None, None
+        if self.docker and (self.listener is None or not self.listener.is_alive()):
             with _log_errors("what went down with Docker has to wait"):
-                keeper.note_return()
-            listener, last_sync = _start_listening(docker, events), -math.inf
-        if docker and time.monotonic() - last_sync > SYNC_SECONDS:
-            postponed, to_review = _sync_rockons(docker, None, signals), True
-            last_sync = time.monotonic()
-        if docker and time.monotonic() - last_lease > LEASE_CHECK_SECONDS:
+                self.keeper.note_return()
+            self.listener = _start_listening(self.docker, self.events)
+            self.done_at.pop("sync", None)
+
+    def do_regular_work(self) -> None:
+        """Do what is due by the clock."""
+        docker = self.docker
+        if docker and self._is_due("sync", SYNC_SECONDS):
+            self.postponed, self.to_review = _sync_rockons(docker, None, self.signals), True
+        if docker and self._is_due("lease", LEASE_CHECK_SECONDS):
             with _log_errors("the lease has to wait"):
-                is_master = mastership.watch_lease(docker)
-                last_lease = time.monotonic()
-        if is_master and time.monotonic() - last_recovery > RECOVER_SECONDS:
+                self.is_master = mastership.watch_lease(docker)
+        if self.is_master and self._is_due("recovery", RECOVER_SECONDS):
             _recover_operations()
-            last_recovery = time.monotonic()
-        if is_master and time.monotonic() - last_update > UPDATE_SECONDS:
+        if self.is_master and self._is_due("work", UPDATE_SECONDS):
             _submit_due_work(docker)
-            last_update = time.monotonic()
-        if docker and time.monotonic() - last_trim > TRIM_SECONDS:
+        if docker and self._is_due("trim", TRIM_SECONDS):
             with _log_errors("the history has to wait"):
                 history.trim_operations(docker)
-            last_trim = time.monotonic()
-        if time.monotonic() - last_notice > NOTICE_SECONDS:
+        if self._is_due("notices", NOTICE_SECONDS):
             notification_queue.process_notices()
             db.session.remove()
-            last_notice = time.monotonic()
-        if docker and is_master and (changed or guard.is_due()):
+
+    def follow_apps(self) -> None:
+        """Check the shares, wait for events, and do what they ask for."""
+        if self.docker and self.is_master and (self.changed or self.guard.is_due()):
             with _log_errors("a check of the shares has to wait"):
-                guard.check_apps(docker)
-        drained = _drain_events(events, ROUND_SECONDS)
-        signals |= track_signals(drained)
-        changed = postponed | {event.rockon for event in drained}
-        postponed = _sync_rockons(docker, changed, signals) if docker and changed else set()
-        if docker and monitor.answers and (changed or to_review):
+                self.guard.check_apps(self.docker)
+        drained = _drain_events(self.events, ROUND_SECONDS)
+        self.signals |= track_signals(drained)
+        self.changed = self.postponed | {event.rockon for event in drained}
+        self.postponed = set()
+        if not (self.docker and self.monitor.answers):
+            return
+        if self.changed:
+            self.postponed = _sync_rockons(self.docker, self.changed, self.signals)
+        if self.changed or self.to_review:
             with _log_errors("what is down has to wait"):
-                to_review = episodes.review_apps(in_charge=is_master)
-        if docker and is_master and monitor.answers:
+                self.to_review = episodes.review_apps(in_charge=self.is_master)
+        if self.is_master:
             with _log_errors("what went down with Docker has to wait"):
-                keeper.start_fallen()
+                self.keeper.start_fallen()
+
+    def _is_due(self, work: str, seconds: float) -> bool:
+        """Whether regular work has not been done for so long; if so, it counts as done now."""
+        now = time.monotonic()
+        if now - self.done_at.get(work, -math.inf) <= seconds:
+            return False
+        self.done_at[work] = now
+        return True
 
 
 def _submit_due_work(docker: Engine | None) -> None:

@@ -9,11 +9,8 @@ another queue server for the memory, the seconds from the start of one until its
 the proportional set size: a page that several processes share counts once. At the end so many apps are installed and
 run, and for some minutes nobody looks: the processor time of all processes of `up` in that time, without Docker's own.
 
-Four processes of Python run: `up`, the web server, one worker, the watcher. The program with all that it imports takes
-about 85 MiB, nearly twice both bare servers, and is shared; each process copies 13 to 25 MiB of it by counting
-references, and what all of them have copied is left to the first one alone. Freezing the garbage collector before the
-fork changed nothing of that. Rehearsing an operation once before the fork, and not in each worker, took 55 MiB off;
-workers that run only while there are jobs, a web server without a master and no Alembic at rest another 40.
+Two processes of Python run at rest: `up`, and the web server with the watcher as a thread; workers are forked from `up`
+while there are jobs. bench/README.md has the account.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ QUEUE_SERVER = "queue server"  # a role's name
 END_SECONDS = 10  # between SIGTERM and SIGKILL
 RELEASE_SECONDS = 2  # at the end, for each of Docker's answers
 MAX_REPORT_BYTES = 1_000_000  # of what a role writes about its end
+START_ROUND_SECONDS, ROUND_SECONDS = 0.05, 0.2  # between two looks at roles and queue, until all is ready and then
 PUBLISH_SECONDS = heartbeat.POOL_LIFETIME / 3
 
 
@@ -136,7 +137,7 @@ class _Supervisor:
             self._start_workers()
             if not announced and (announced := self._announce_ready(time.monotonic() > deadline)):
                 continue
-            time.sleep(0.1)
+            time.sleep(ROUND_SECONDS if announced else START_ROUND_SECONDS)
         self._stop_all()
         failing_roles.store_failing_roles(self.settings, {})
         return 0

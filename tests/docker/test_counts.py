@@ -3,7 +3,7 @@
 import math
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from rockonweb.core.operations.requests import blank_request
 from rockonweb.models import Kind, db
 from rockonweb.work import operations, step_actions, warm_up
 from tests.support.instance import Instance
+from tests.support.stack import Stack
 
 BEGINNINGS = (
     "BEGIN",
@@ -120,3 +121,8 @@ def test_a_job_compiles_few_statements_that_its_worker_has_not(
     warm = {*cache}
     instance.run_successfully(operation_id)
     assert len({*cache} - warm) <= 5
+
+
+def test_at_rest_two_processes_of_python_run(stack: Callable[..., Stack]) -> None:
+    running = stack().list_processes()
+    assert sorted(process.name() for process in running) == ["rockonweb", "rockonweb", "valkey-server"]

@@ -193,13 +193,13 @@ def measure(rounds: int, size: int) -> list[Row]:
                 f"Submit to running, one container of {size} MB",
                 "docker pull and docker run",
                 bench.pairs(single, rounds),
-                1.15,
+                1.12,
             ),
             Row(
                 "Submit to running, five containers with links",
                 "docker pull, network create, run and network connect, one after another",
                 bench.pairs(linked, rounds),
-                1.0,
+                0.7,
             ),
         ]
 

@@ -225,7 +225,7 @@ def measure(rounds: int, apps: int, sizes: list[int]) -> Iterator[Row]:
                 if number:  # the first one is not counted
                     at_once.append((ours, theirs))
                     away.append((gap, by_hand))
-        yield Row(f"{apps} rock-ons of {size} MB at once", f"{apps} command lines at the same width", at_once, 1.2)
+        yield Row(f"{apps} rock-ons of {size} MB at once", f"{apps} command lines at the same width", at_once, 1.15)
     yield Row("downtime of a container that is replaced", "docker stop, docker rm, docker run", away, 1.3)
 
 

@@ -177,7 +177,11 @@ class Connection:
                     for network, endpoint in ((item.get("NetworkSettings") or {}).get("Networks") or {}).items()
                 },
                 network_mode=(item.get("HostConfig") or {}).get("NetworkMode", ""),
-                bind_mounts=_bind_mounts(item),
+                bind_mounts=tuple(
+                    mount["Source"]
+                    for mount in item.get("Mounts") or ()
+                    if mount.get("Type") == "bind" and mount.get("Source")
+                ),
                 published=self._published_ports(item),
             )
             for item in items
@@ -211,7 +215,6 @@ class Connection:
             health=((state.get("Health") or {}).get("Status") or "").removeprefix("none"),
             restart_policy=(details["HostConfig"].get("RestartPolicy") or {}).get("Name") or "",
             networks=tuple(details["NetworkSettings"].get("Networks") or {}),
-            bind_mounts=_bind_mounts(details),
         )
 
     def inspect_by_id(self, container_id: str) -> dict[str, Any] | None:
@@ -305,12 +308,6 @@ class Connection:
                     "at the same time."
                 ),
             )
-
-
-def _bind_mounts(item: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the host paths that a container bind-mounts, as Docker lists or inspects it."""
-    mounts = item.get("Mounts") or ()
-    return tuple(mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source"))
 
 
 def container_name(item: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -134,8 +134,8 @@ class Engine(Networks, Images, Layers, Leases):
 
     def bind_mount_paths(self, name: str) -> list[str]:
         """Return the host paths that a container bind-mounts; none where there is no container."""
-        container = self.inspect_container(name)
-        return [*container.bind_mounts] if container else []
+        mounts = (self._inspect_raw(name) or {}).get("Mounts") or ()
+        return [mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source")]
 
     def mounts_present_folder(self, name: str, path: str) -> bool | None:
         """Whether what a running container has mounted from a path of the host is what is there now: it keeps what was
@@ -377,15 +377,12 @@ class Engine(Networks, Images, Layers, Leases):
         with translate_errors(name):
             self._api.update_container(container.id, restart_policy=restart_policy)
 
-    def start_container(self, name: str, check_mounts: Callable[[Collection[str]], None] | None = None) -> bool:
+    def start_container(self, name: str) -> bool:
         """Start a container of the rock-on. Returns False where it was running already. Raises PortTaken.
 
-        `check_mounts` is called before with the host paths that it bind-mounts, and may raise. A port may be in use
-        briefly by an outgoing connection, or by what was stopped just before: hence the attempts.
+        A port may be in use briefly by an outgoing connection, or by what was stopped just before: hence the attempts.
         """
         container = self._require_own_container(name)
-        if check_mounts:
-            check_mounts(container.bind_mounts)
         for attempt in range(PORT_ATTEMPTS):
             try:
                 with translate_errors(name):

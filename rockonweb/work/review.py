@@ -318,7 +318,7 @@ def _review_change(
         )
         missing_images = {image for image in rollback_target.images.values() if docker and not docker.has_image(image)}
         facts = replace(facts, absent_images=facts.absent_images | missing_images)
-    if docker:
+    if docker and any(facts.databases.values()):
         changed, pulled = (
             (set(recreate_reasons), set(recreate_reasons) if preview else set())
             if isinstance(request, UpdateRequest)

@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
@@ -534,8 +533,9 @@ class _RunOnceAction(StepAction[RunOnce]):
 @_register_for(StartContainer)
 class _StartContainerAction(StepAction[StartContainer]):
     def do(self, context: StepContext, step: StartContainer, row_id: int) -> None:
+        known_shares.prepare_mounts(context.host, context.engine.bind_mount_paths(step.container))
         try:
-            if not context.engine.start_container(step.container, partial(known_shares.prepare_mounts, context.host)):
+            if not context.engine.start_container(step.container):
                 context.retitle_step(row_id, t("%(container)s is running already", container=step.container))
         finally:
             context.note_run(step.container)

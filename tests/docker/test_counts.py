@@ -81,7 +81,7 @@ def test_an_install_starts_no_process_and_asks_little(
     operation_id = instance.submit_review(instance.prepare_install(rockon))
     with counted(monkeypatch) as found:
         instance.run_successfully(operation_id)
-    assert_at_most(found, requests=20, statements=75, commits=12)
+    assert_at_most(found, requests=17, statements=70, commits=12)
 
 
 def test_each_further_container_adds_a_handful_of_questions(
@@ -95,7 +95,7 @@ def test_each_further_container_adds_a_handful_of_questions(
             instance.run_successfully(operation_id)
         counts.append(found)
     few, many = counts
-    assert_at_most(many - few, requests=18, statements=30, commits=4)
+    assert_at_most(many - few, requests=14, statements=20, commits=4)
 
 
 def test_a_start_and_a_stop_start_no_process(
@@ -107,7 +107,7 @@ def test_a_start_and_a_stop_start_no_process(
         operation_id = operations.submit_operation(rockon, blank_request(kind), "tester")
         with counted(monkeypatch) as found:
             instance.run_successfully(operation_id)
-        assert_at_most(found, requests=11, statements=60, commits=8)
+        assert_at_most(found, requests=11, statements=56, commits=7)
 
 
 def test_a_job_compiles_few_statements_that_its_worker_has_not(

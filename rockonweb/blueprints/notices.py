@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 
-from flask import abort, flash, render_template
+from flask import abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from sqlalchemy import func, select
 
 from rockonweb.accounts import audit
 from rockonweb.core.instance import notifications as core
 from rockonweb.core.instance.notifications import NoticeChannel
 from rockonweb.forms.notices import EVENT_LABELS, TARGET_FORMS, EventsForm
-from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, transaction
+from rockonweb.forms.watching import MaintenanceForm
+from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, maintenance_until, transaction
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import notification_queue
+from rockonweb.work.maintenance import set_maintenance
 
 blueprint = RoleBlueprint("notices", __name__, Role.OWNER, url_prefix="/notices")
 MAX_TARGETS = 20
@@ -42,8 +45,20 @@ def index() -> str:
         "ways": WAY_LABELS,
         "words": EVENT_LABELS,
         "most": MAX_TARGETS,
+        "until": maintenance_until(),
+        "maintenance_form": MaintenanceForm(),
     }
     return render_page("notices/index.html", "notices/_list.html", **context)
+
+
+@blueprint.post("/maintenance")
+def maintain() -> ResponseReturnValue:
+    """Begin maintenance, or end it."""
+    form = MaintenanceForm()
+    if "end" not in request.form and not form.validate():
+        abort(422)
+    set_maintenance(0 if "end" in request.form else int(form.minutes.data), current_user.name)
+    return redirect_to_view("notices.index")
 
 
 @blueprint.get("/new/<way>")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import grp
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,6 +58,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+MAX_PAGES_AT_ONCE = 8  # that are asked
 
 
 def __getattr__(name: str) -> Any:
@@ -236,6 +238,15 @@ class Host:
         if "ports" in self.blind_spots:
             pages = dict.fromkeys(pages)
         return health_gate.await_health(docker, pages, limits)
+
+    def ask_pages(self, pages: Mapping[int, UiPage]) -> dict[int, bool]:
+        """Return which of these pages answer, by their keys; nothing where they can't be reached from Rockonweb's own
+        container.
+        """
+        if "ports" in self.blind_spots or not pages:
+            return {}
+        with ThreadPoolExecutor(max_workers=MAX_PAGES_AT_ONCE) as pool:
+            return dict(zip(pages, pool.map(health_gate.answers_http, pages.values()), strict=True))
 
     def read_memory(self) -> tuple[int, int]:
         """Return the available and the total memory in bytes."""

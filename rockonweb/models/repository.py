@@ -180,6 +180,8 @@ def blank_installation(entry: RockOn) -> Installation:
         problem=Problem.NONE,
         newer_images=False,
         auto_update=False,
+        mend=False,
+        ask_page=True,
     )
 
 

@@ -30,6 +30,7 @@ from rockonweb.languages import translate
 from rockonweb.models import (
     CustomConfig,
     Environment,
+    Episode,
     Installation,
     Operation,
     Problem,
@@ -208,6 +209,11 @@ def _known_status_pill(installation: Installation) -> StatusPill:
     return STATUS_PILLS[installation.status]
 
 
+def episode_pill(episode: Episode) -> StatusPill:
+    """Return the pill for an episode: what was wrong last."""
+    return PROBLEM_PILLS.get(episode.problem, StatusPill(_l("Ended"), "bad", "exclamation-triangle"))
+
+
 def title_of(operation: Operation) -> str:
     """Return an operation's title: `Install: Immich`."""
     return translate(labels.describe_operation(operation))
@@ -320,8 +326,8 @@ FILTERS: dict[str, Any] = {
     **{
         one.__name__: one
         for one in (
-            masked_answer, title_of, state_title, ended_title, mark_of, percent_words, translate, moment, duration,
-            size, count_words, report_words, starter_words, ago,
+            masked_answer, episode_pill, title_of, state_title, ended_title, mark_of, percent_words, translate, moment,
+            duration, size, count_words, report_words, starter_words, ago,
         )
     },
 }  # fmt: skip

@@ -69,12 +69,23 @@ class _WatchedApp:
     gave_up: bool
 
 
-def review_apps(*, in_charge: bool = True) -> bool:
+def set_watching(installation_id: int, *, mend: bool | None = None, ask_page: bool | None = None) -> None:
+    """Store whether an app is restarted when it is down, and whether its page is asked; None leaves it as it is."""
+    with transaction() as session:
+        installation = session.get_one(Installation, installation_id)
+        if mend is not None:
+            installation.mend = mend
+        if ask_page is not None:
+            installation.ask_page = ask_page
+            installation.page_answers = installation.page_answers if ask_page else None
+
+
+def review_apps() -> bool:
     """Begin and end episodes by the stored statuses, tell of them, and restart apps. Returns whether one is open.
 
-    Apps with an operation are left to that; so is everything where another copy is `in_charge` of the engine.
+    Apps with an operation are left to that.
     """
-    watched = _load_apps() if in_charge else []
+    watched = _load_apps()
     if not watched:
         db.session.rollback()
         return False

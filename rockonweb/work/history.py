@@ -8,7 +8,7 @@ from sqlalchemy import Select, delete, func, select
 
 from rockonweb.config import current_config
 from rockonweb.host import Engine
-from rockonweb.models import ACTIVE_PROGRESS, Operation, RollbackPoint, db, transaction, utc_now
+from rockonweb.models import ACTIVE_PROGRESS, Episode, Operation, RollbackPoint, db, transaction, utc_now
 from rockonweb.work import runner
 
 MIN_KEPT = 50  # of each rock-on and each network, however old
@@ -36,6 +36,14 @@ def trim_operations(docker: Engine) -> int:
         with transaction() as session:
             session.execute(delete(Operation).where(Operation.id.in_(ids[start : start + BATCH_SIZE])))
     return len(ids)
+
+
+def trim_episodes() -> None:
+    """Remove episodes that ended more than `history_days` ago."""
+    with transaction() as session:
+        session.execute(
+            delete(Episode).where(Episode.ended < utc_now() - timedelta(days=current_config().history_days))
+        )
 
 
 def _expired_operations() -> Select[int, str, int | None]:

@@ -33,6 +33,7 @@ from rockonweb.work import (
 )
 from rockonweb.work.engine_monitor import EngineMonitor
 from rockonweb.work.keep_running import RunningKeeper
+from rockonweb.work.page_checks import PageChecker
 from rockonweb.work.share_guard import ShareGuard
 
 ROUND_SECONDS = 5  # at most, without an event
@@ -76,7 +77,7 @@ class _Watcher:
         self.postponed: set[str] = set()  # apps to be synced later
         self.signals: dict[str, int] = {}  # see `track_signals`
         self.to_review = False  # whether apps may be down
-        self.keeper, self.guard = RunningKeeper(), ShareGuard()
+        self.keeper, self.guard, self.page_checker = RunningKeeper(), ShareGuard(), PageChecker()
 
     def connect(self) -> None:
         """Connect to Docker and listen to its events, where that is not so yet."""
@@ -103,6 +104,7 @@ class _Watcher:
         if docker and self._is_due("trim", TRIM_SECONDS):
             with _log_errors("the history has to wait"):
                 history.trim_operations(docker)
+                history.trim_episodes()
         if self._is_due("notices", NOTICE_SECONDS):
             notification_queue.process_notices()
             db.session.remove()
@@ -115,15 +117,16 @@ class _Watcher:
         drained = _drain_events(self.events, ROUND_SECONDS)
         self.signals |= track_signals(drained)
         self.changed = self.postponed | {event.rockon for event in drained}
-        self.postponed = set()
-        if not (self.docker and self.monitor.answers):
-            return
-        if self.changed:
-            self.postponed = _sync_rockons(self.docker, self.changed, self.signals)
-        if self.changed or self.to_review:
+        in_charge = self.docker is not None and self.is_master and self.monitor.answers
+        if in_charge:
+            with _log_errors("the pages of apps have to wait"):
+                self.changed |= self.page_checker.check_pages()
+        self.postponed = (
+            _sync_rockons(self.docker, self.changed, self.signals) if self.docker and self.changed else set()
+        )
+        if in_charge:
             with _log_errors("what is down has to wait"):
-                self.to_review = episodes.review_apps(in_charge=self.is_master)
-        if self.is_master:
+                self.to_review = bool(self.changed or self.to_review) and episodes.review_apps()
             with _log_errors("what went down with Docker has to wait"):
                 self.keeper.start_fallen()
 

@@ -28,7 +28,7 @@ LEAST: dict[str, str] = {
     Role.VIEWER: """
         account.change_step account.enable account.end_others account.end_session account.index account.key
         account.make_token account.password account.prepare account.revoke_token
-        api.containers api.guide api.index api.networks api.pools api.settings api.shares api.show
+        api.containers api.guide api.index api.networks api.pools api.settings api.shares api.show api.show_maintenance
         dashboard.index health.banner networks.index
         operations.index operations.line operations.log operations.running operations.show
         rockon.definition rockon.definition_file rockon.head rockon.history rockon.resources
@@ -41,8 +41,8 @@ LEAST: dict[str, str] = {
         updates.take_all
     """,
     Role.OWNER: """
-        api.confirm_share api.install api.refresh api.registries api.remove_registry_login api.save_registry_login
-        api.check_registry_login api.uninstall api.update audit.index
+        api.check_registry_login api.confirm_share api.install api.maintain api.refresh api.registries
+        api.remove_registry_login api.save_registry_login api.uninstall api.update api.watch audit.index
         backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
         backup.take
         definitions.change definitions.confirm_remove definitions.create definitions.edit definitions.index
@@ -52,11 +52,11 @@ LEAST: dict[str, str] = {
         metastores.schedule
         networks.change networks.confirm_remove networks.edit networks.make networks.new networks.remove
         networks.restore
-        notices.add notices.change notices.edit notices.index notices.new notices.remove notices.test
+        notices.add notices.change notices.edit notices.index notices.maintain notices.new notices.remove notices.test
         openvpn.confirm_revoke openvpn.download openvpn.make_authority openvpn.make_client openvpn.panel openvpn.revoke
         people.add people.change_role people.confirm_remove people.index people.remove people.reset people.show
         people.turn_second_step_off
-        registries.index registries.remove registries.save registries.test
+        registries.index registries.remove registries.save registries.test rockon.watch
         rockons.confirm_uninstall rockons.refresh rockons.reinstall rockons.uninstall rollback.begin rollback.show
         rq_dashboard.compact_queue rq_dashboard.delete_job_view rq_dashboard.empty_queue rq_dashboard.favicon
         rq_dashboard.job_info rq_dashboard.job_view rq_dashboard.jobs_overview rq_dashboard.list_jobs

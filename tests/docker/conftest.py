@@ -63,11 +63,12 @@ WATCH = """
 import sys
 from rockonweb import cli
 from rockonweb.core.status import episodes, status
-from rockonweb.work import engine_monitor, keep_running, watcher
+from rockonweb.work import engine_monitor, keep_running, page_checks, watcher
 watcher.ROUND_SECONDS = engine_monitor.PAUSE_SECONDS = 0.5
 keep_running.GRACE_SECONDS = 2
-episodes.MEND_PAUSES = (1, 2, 3)
-episodes.SETTLED_SECONDS = status.SETTLED_SECONDS = 3
+page_checks.ASK_SECONDS, page_checks.CONFIRM_SECONDS = 1, 0.5
+episodes.MEND_PAUSES = (1, 10, 12)
+episodes.WELL_SECONDS = status.SETTLED_SECONDS = 3
 watcher.TRIM_SECONDS = 1
 sys.argv = ["rockonweb", "watch"]
 cli.main()

@@ -68,7 +68,7 @@ def test_an_app_that_exits_is_seen_told_once_with_its_log_and_well_again(
     engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
 ) -> None:
     rockon = add(instance, "Exits", app_image)
-    engine.run_docker("exec", "exits", "kill", "-HUP", "1")
+    engine.run_docker("exec", "-d", "exits", "kill", "-HUP", "1")
     wait_for(lambda: problem_of(rockon) == ("ended", "the container exits has ended"), SEEN_SECONDS)
     wait_for(lambda: titles() == ["Exits is down"], 30)
     assert "crashing" in (db.session.scalar(select(NoticeMessage.body)) or "")
@@ -85,7 +85,7 @@ def test_one_that_is_killed_for_memory_says_so_and_is_started_again_where_that_i
     engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
 ) -> None:
     rockon = add(instance, "Hungry", app_image, "--memory=24m", "--memory-swap=24m", mend=True)
-    engine.run_docker("exec", "hungry", "kill", "-USR1", "1")
+    engine.run_docker("exec", "-d", "hungry", "kill", "-USR1", "1")
     sentence = "the container hungry was killed because its memory was used up"
     wait_for(lambda: problem_of(rockon) == ("out_of_memory", sentence), SEEN_SECONDS)
     wait_for(lambda: run_what_waits(instance) == 1, 30)
@@ -106,4 +106,23 @@ def test_one_that_turns_unhealthy_is_restarted_within_bounds_then_given_up(
     wait_for(lambda: titles() == ["Sick is down", "Sick stays down"], 30)
     [episode] = db.session.scalars(select(Episode)).all()
     assert (episode.problem, episode.ended, episode.gave_up) == (Problem.UNHEALTHY, None, True)
+    assert watcher.poll() is None
+
+
+def test_one_whose_page_stops_is_seen_told_and_restarted(
+    engine: DockerDaemon, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
+) -> None:
+    ports = {"8080": {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}}
+    rockon = instance.add_rockon("Paged", {"paged": {"image": app_image, "tag": "", "ports": ports}})
+    instance.install_rockon(rockon)
+    with transaction():
+        rockon.mend = True
+    wait_for(lambda: db.session.rollback() or rockon.page_answers, 30)
+    engine.run_docker("exec", "paged", "killall", "httpd")
+    sentence = "its page does not answer any more, although its containers are running"
+    wait_for(lambda: problem_of(rockon) == ("not_answering", sentence), SEEN_SECONDS)
+    wait_for(lambda: titles() == ["Paged is down"], 30)
+    wait_for(lambda: run_what_waits(instance) == 1, 30)
+    wait_for(lambda: problem_of(rockon) == ("none", ""), 30)
+    wait_for(lambda: titles() == ["Paged is down", "Paged is well again"], 30)
     assert watcher.poll() is None

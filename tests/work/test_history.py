@@ -9,11 +9,13 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.operations.requests import Notes
 from rockonweb.models import (
+    Episode,
     Installation,
     Kind,
     Operation,
     OperationMember,
     OperationStep,
+    Problem,
     Progress,
     RollbackPoint,
     db,
@@ -146,3 +148,16 @@ def test_nothing_is_removed_that_docker_could_not_be_asked_about(
     with pytest.raises(EngineError):
         trim(docker)
     assert {number for (number,) in db.session.query(Operation.id)} == {*old}
+
+
+def test_episodes_that_ended_long_ago_go_and_one_that_lasts_stays(films: Installation) -> None:
+    began = utc_now() - timedelta(days=400)
+    with transaction() as session:
+        for ended in (began, utc_now(), None):
+            session.add(
+                Episode(
+                    installation_id=films.id, problem=Problem.ENDED, reason="it ended", began=began, ended=ended, log=""
+                )
+            )
+    history.trim_episodes()
+    assert db.session.query(Episode).count() == 2

@@ -24,12 +24,15 @@ from rockonweb.models import (
     Role,
     User,
     db,
+    maintenance_until,
     repository,
 )
 from rockonweb.web import api_errors, error_pages
 from rockonweb.web.extensions import csrf
 from rockonweb.web.permissions import require_role
 from rockonweb.work import known_shares, operations, registry_logins
+from rockonweb.work.episodes import set_watching
+from rockonweb.work.maintenance import set_maintenance
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 csrf.exempt(blueprint)  # `login.require_api_role` checks the CSRF token where a browser's session is used
@@ -119,6 +122,31 @@ def settings(_account: User, part: str, rockon_id: int) -> ResponseReturnValue:
 def containers(_account: User, rockon_id: int) -> ResponseReturnValue:
     """List the containers of a rock-on."""
     return envelope.paginate_list(fields.container_fields(_get_installation(rockon_id)))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/watch", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def watch(_account: User, rockon_id: int) -> ResponseReturnValue:
+    """Store whether a rock-on is restarted automatically when it is down, and whether its page is asked."""
+    switches = actions.read_switches(request.get_data(), "mend", "ask_page")
+    set_watching(_get_installation(rockon_id).id, **switches)
+    return _rockon_response(rockon_id)
+
+
+@blueprint.get("/maintenance", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
+def show_maintenance(_account: User) -> ResponseReturnValue:
+    """Return until when maintenance lasts; null where there is none."""
+    until = maintenance_until()
+    return jsonify({"until": until.isoformat(timespec="seconds") if until else None})
+
+
+@blueprint.post("/maintenance", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def maintain(account: User) -> ResponseReturnValue:
+    """Begin maintenance for the minutes of the body, 0 to end it."""
+    set_maintenance(actions.read_minutes(request.get_data()), account.name)
+    return show_maintenance()
 
 
 @blueprint.get("/shares", strict_slashes=False)

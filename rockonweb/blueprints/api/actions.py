@@ -72,6 +72,22 @@ def _read_unsaved(value: object) -> dict[str, str]:
     return value
 
 
+def read_switches(body: bytes, *keys: str) -> dict[str, bool]:
+    """Return the switches of a JSON body, those of `keys` that it has. Raises BadInput."""
+    data = rockstor_api.parse_body(body)
+    if faults := [f'"{key}" must be true or false.' for key in keys if not isinstance(data.get(key, True), bool)]:
+        raise BadInput(faults[0], faults=faults)
+    return {key: data[key] for key in keys if key in data}
+
+
+def read_minutes(body: bytes) -> int:
+    """Return the minutes of a JSON body. Raises BadInput."""
+    minutes = rockstor_api.parse_body(body).get("minutes")
+    if not isinstance(minutes, int) or isinstance(minutes, bool):
+        raise BadInput('"minutes" must be a whole number.')
+    return minutes
+
+
 def _existing_shares() -> Collection[str]:
     return get_host().shares.shares_by_name()
 

@@ -39,7 +39,7 @@ VISIBLE_ROCKONS = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE
 LOADED_COLUMNS = (
     RockOn.name, RockOn.description, RockOn.version, RockOn.website, RockOn.icon, RockOn.source, RockOn.ports,
     Installation.name, Installation.installed_source, Installation.state, Installation.status, Installation.exit_code,
-    Installation.problem, Installation.status_error, Installation.error,
+    Installation.problem, Installation.status_error, Installation.error, Installation.mend, Installation.ask_page,
 )  # fmt: skip
 UiPort = Port | SuggestedPort
 
@@ -105,6 +105,8 @@ def _format_rockon(
         "status": installation.status_text,
         "problem": str(installation.problem),
         "problem_detail": installation.status_error or None,
+        "mend": installation.mend,
+        "ask_page": installation.ask_page,
         "taskid": None if task is None else str(task),
         "link": definition.ui.slug or None,
         "website": installation.entry.website,

@@ -5,6 +5,7 @@ Reads the database, Redis and the kernel, never Docker. The number of SQL statem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,7 +28,7 @@ from rockonweb.core.instance.attention import (
 from rockonweb.core.text import join_texts
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
-from rockonweb.models import Installation, Kind, Operation, Progress, Status, db, utc_now
+from rockonweb.models import Episode, Installation, Kind, Operation, Progress, Status, db, maintenance_until, utc_now
 from rockonweb.models.operation import AUTOMATIC_REFRESH
 from rockonweb.web import catalogue_listing
 from rockonweb.web.labels import ended_title, status_age, status_pill
@@ -35,6 +36,7 @@ from rockonweb.web.partials import fingerprint_of
 from rockonweb.work import heartbeat, keep_running
 from rockonweb.work.heartbeat import EngineStatus
 
+OUTAGE_DAYS = 7
 MAX_RECENT = 6  # operations
 FAILURE_MAX_AGE = timedelta(days=7)  # how long an unresolved failure is shown
 _WITH_INSTALLATION = joinedload(Operation.installation).load_only(Installation.name, Installation.status)
@@ -55,6 +57,7 @@ class HomePage:
     shares: Capacity
     images: Capacity
     memory: Capacity
+    outages: int  # in the last OUTAGE_DAYS days
 
     @property
     def home_fingerprint(self) -> str:
@@ -71,7 +74,7 @@ class HomePage:
             for capacity in (self.shares, self.images, self.memory)
         ]
         engine = (self.engine.reachable, self.engine.version)
-        return fingerprint_of(states, self.alerts, recent, capacities, engine, status_age())
+        return fingerprint_of(states, self.alerts, recent, capacities, engine, self.outages, status_age())
 
 
 def build_home_page(hostname: str) -> HomePage:
@@ -94,6 +97,7 @@ def build_home_page(hostname: str) -> HomePage:
         failures=_recent_failures(),
         busy_rockons=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.is_pending),
         program=_program_facts(),
+        maintenance_minutes=_maintenance_minutes(),
         blind_spots=get_host().blind_spots.values(),
     )
     recent = db.session.scalars(
@@ -104,7 +108,14 @@ def build_home_page(hostname: str) -> HomePage:
         is catalogue_listing.Condition.RUNNING
         for card in cards
     )
-    return HomePage(cards, running, collect_alerts(facts), recent, engine, shares, images, memory)
+    recently = Episode.began > utc_now() - timedelta(days=OUTAGE_DAYS)
+    outages = db.session.scalar(select(func.count(Episode.id)).where(recently)) or 0
+    return HomePage(cards, running, collect_alerts(facts), recent, engine, shares, images, memory, outages)
+
+
+def _maintenance_minutes() -> int:
+    until = maintenance_until()
+    return math.ceil((until - utc_now()).total_seconds() / 60) if until else 0
 
 
 def _program_facts() -> ProgramFacts:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
@@ -13,15 +14,18 @@ from werkzeug.exceptions import NotFound
 from rockonweb.blueprints.rockon import container_logs, resource_charts
 from rockonweb.core.definition.parser import format_source
 from rockonweb.core.invisible import escape_invisible
-from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, Role, concerns_rockon, db
+from rockonweb.forms.watching import WatchForm
+from rockonweb.models import ACTIVE_PROGRESS, Episode, Installation, Operation, Role, concerns_rockon, db
 from rockonweb.web import rockon_page
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, require_role
-from rockonweb.web.responses import file_stem, send_download
+from rockonweb.web.responses import file_stem, redirect_to_view, send_download
 from rockonweb.work import metrics
+from rockonweb.work.episodes import set_watching
 
 blueprint = Blueprint("rockon", __name__, url_prefix="/rockons/<int:rockon_id>")
 HISTORY_PAGE_SIZE = 25  # operations
+MAX_EPISODES = 25  # the newest, on the first page
 
 
 @blueprint.get("/head")
@@ -92,9 +96,29 @@ def history(rockon_id: int) -> ResponseReturnValue:
         Operation.progress.in_(ACTIVE_PROGRESS).desc(), Operation.id.desc()
     )
     operations = db.session.scalars(query.offset((page - 1) * HISTORY_PAGE_SIZE).limit(HISTORY_PAGE_SIZE)).all()
+    outages = select(Episode).where(Episode.installation_id == installation.id).order_by(Episode.id.desc())
     return rockon_page.render_tab(
-        installation, rockon_page.HISTORY, operations=operations, page=page, pages=pages, number=total
+        installation,
+        rockon_page.HISTORY,
+        operations=operations,
+        page=page,
+        pages=pages,
+        number=total,
+        episodes=db.session.scalars(outages.limit(MAX_EPISODES)).all() if page == 1 else [],
+        watch_form=WatchForm(data={"mend": installation.mend, "ask_page": installation.ask_page}),
     )
+
+
+@blueprint.post("/watch")
+@require_role(Role.OWNER)
+def watch(rockon_id: int) -> ResponseReturnValue:
+    """Store how an app is watched."""
+    form = WatchForm()
+    if not form.validate():
+        abort(422)
+    set_watching(rockon_page.installed_or_404(rockon_id).id, mend=form.mend.data, ask_page=form.ask_page.data)
+    flash(_("Saved."), "success")
+    return redirect_to_view("rockon.history", rockon_id=rockon_id)
 
 
 @blueprint.get("/source")

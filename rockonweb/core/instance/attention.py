@@ -110,6 +110,7 @@ class AlertFacts:
     failures: Sequence[FailedOperation] = ()
     busy_rockons: frozenset[int] = frozenset()
     program: ProgramFacts | None = None
+    maintenance_minutes: int = 0  # for which it lasts
     blind_spots: Iterable[BlindSpot] = ()
 
 
@@ -145,6 +146,11 @@ def _host_alerts(facts: AlertFacts) -> Iterable[Alert]:
     for spot in facts.blind_spots:
         if spot.breaks:
             yield Alert(Severity.DANGER, spot.sentence, spot.hint)
+    if facts.maintenance_minutes:
+        sentence = t("Maintenance lasts for %(n)s more minutes.", n=facts.maintenance_minutes)
+        yield Alert(
+            Severity.INFO, sentence, t("Until then no notifications are sent and nothing is restarted automatically.")
+        )
     if facts.workers == 0:
         hint = t("Start Rockonweb with `rockonweb up`, which runs and monitors everything that is needed.")
         yield Alert(Severity.DANGER, t("No worker is running: operations started now have to wait."), hint)

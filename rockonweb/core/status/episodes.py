@@ -8,12 +8,15 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rockonweb.core.status.status import SETTLED_SECONDS, Problem
+from rockonweb.core.status.status import Problem
 
+WELL_SECONDS = 60  # that an app must be well, at least, to count as well again
 LONGEST_WELL_SECONDS = 3600  # that an app must be well after relapses, at most
 COMMON_SECONDS = 60  # apps that went down within them are told of together
 MENDABLE = (Problem.OUT_OF_MEMORY, Problem.ENDED, Problem.UNHEALTHY, Problem.NOT_ANSWERING)
-MEND_PAUSES = (30, 120, 600)  # seconds before each automatic restart in MEND_PERIOD: since the one before, or the begin
+# Seconds before each automatic restart in MEND_PERIOD, since the begin or since the one before: after that, whether a
+# page answers again shows within two minutes.
+MEND_PAUSES = (30, 300, 900)
 MEND_PERIOD = 3600  # seconds
 
 
@@ -72,7 +75,7 @@ def judge_episode(
 
 
 def _well_seconds(state: EpisodeState, grace: float) -> float:
-    return min(max(grace, SETTLED_SECONDS) * 2.0 ** min(state.relapses, 16), LONGEST_WELL_SECONDS)
+    return min(max(grace, WELL_SECONDS) * 2.0 ** min(state.relapses, 16), LONGEST_WELL_SECONDS)
 
 
 class Mending(enum.Enum):
@@ -94,4 +97,4 @@ def decide_mending(state: EpisodeState, problem: Problem, at: float, restarts: S
         return Mending.WAIT
     if len(recent) < len(MEND_PAUSES):
         return Mending.RESTART if waited >= MEND_PAUSES[len(recent)] else Mending.WAIT
-    return Mending.GIVE_UP if waited >= SETTLED_SECONDS else Mending.WAIT
+    return Mending.GIVE_UP if waited >= WELL_SECONDS else Mending.WAIT

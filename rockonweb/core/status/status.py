@@ -10,10 +10,14 @@ from rockonweb.core.facts import ContainerEvent, ContainerFacts
 from rockonweb.core.text import TranslatableText, t
 
 MISSING_CODE = -1  # instead of an exit code: a container does not exist
-SETTLED_SECONDS = 60  # that a container must run after each time that Docker restarted it, to count as running again
+FREE_RESTARTS = 2  # by Docker: an app may have to wait for another one
+SETTLED_SECONDS = 30  # that a container must run for each further restart, to count as running again
 MAX_SETTLED_SECONDS = 600
 SIGNAL_BASE = 128  # an exit code above it: a signal ended the process
-SIGNAL_NAMES = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+SIGNAL_NAMES = {
+    2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
+    15: "SIGTERM",
+}  # fmt: skip
 
 ENDING_SIGNALS = (2, 3, 6, 9, 15)  # SIGINT, SIGQUIT, SIGABRT, SIGKILL, SIGTERM: those that stop an app
 
@@ -151,7 +155,7 @@ def derive_status(
 
 
 def _was_just_restarted(facts: ContainerFacts) -> bool:
-    settled_seconds = min(facts.restarts * SETTLED_SECONDS, MAX_SETTLED_SECONDS)
+    settled_seconds = min((facts.restarts - FREE_RESTARTS) * SETTLED_SECONDS, MAX_SETTLED_SECONDS)
     return facts.up_seconds is not None and facts.up_seconds < settled_seconds
 
 
@@ -179,5 +183,11 @@ def _end_sentence(facts: ContainerFacts) -> TranslatableText | str:
 
 
 def _stopped_sentence(facts: ContainerFacts) -> TranslatableText:
+    if facts.state == "exited" and facts.signal in SIGNAL_NAMES:
+        return t(
+            "the container %(name)s was stopped by a command to Docker (%(signal)s)",
+            name=facts.name,
+            signal=SIGNAL_NAMES[facts.signal],
+        )
     state = {"exited": t("stopped"), "created": t("not started")}.get(facts.state, facts.state)
     return t("the container %(name)s is %(state)s", name=facts.name, state=state)

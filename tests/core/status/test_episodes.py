@@ -82,13 +82,13 @@ def test_what_is_held_is_told_afterwards_if_it_still_is_so() -> None:
     [
         (10, [], Mending.WAIT),
         (30, [], Mending.RESTART),
-        (100, [30], Mending.WAIT),
-        (150, [30], Mending.RESTART),
-        (400, [30, 150], Mending.WAIT),
-        (750, [30, 150], Mending.RESTART),
-        (760, [30, 150, 750], Mending.WAIT),
-        (810, [30, 150, 750], Mending.GIVE_UP),
-        (3640, [30, 150, 750], Mending.RESTART),  # only those of the last hour count
+        (300, [30], Mending.WAIT),
+        (330, [30], Mending.RESTART),
+        (1229, [30, 330], Mending.WAIT),
+        (1230, [30, 330], Mending.RESTART),
+        (1240, [30, 330, 1230], Mending.WAIT),
+        (1290, [30, 330, 1230], Mending.GIVE_UP),
+        (3640, [30, 330, 1230], Mending.RESTART),  # only those of the last hour count
         (100, [500, 600, 700], Mending.WAIT),  # the clock was put back
     ],
 )

@@ -132,10 +132,12 @@ def problem_of(one: ContainerFacts | None) -> tuple[str, str]:
         ),
         # Between two ends it runs, and is not well for that.
         (
-            replace(facts(), restarts=1, up_seconds=2.0),
+            replace(facts(), restarts=4, up_seconds=59.0),
             "restarting",
-            "the container app keeps stopping and restarting",
+            "the container app keeps stopping and restarting: 4 times so far, last with exit code 0",
         ),
+        (replace(facts(), restarts=4, up_seconds=61.0), "none", ""),
+        (replace(facts(), restarts=2, up_seconds=1.0), "none", ""),  # it may have waited for a database
         (replace(facts(), restarts=9, up_seconds=3600.0), "none", ""),
         (
             replace(facts(state="restarting", code=137), restarts=2, out_of_memory=True),
@@ -164,8 +166,13 @@ def test_the_worst_problem_counts() -> None:
     assert seen(starting, unhealthy).problem is Problem.UNHEALTHY
     assert seen(unhealthy, facts("c", "exited")).problem is Problem.STOPPED
     assert seen(unhealthy, facts("c", "exited"), facts("d", "exited", 1, policy="no")).container == "d"
-    again = replace(facts("e"), restarts=2, up_seconds=1.0)
+    again = replace(facts("e"), restarts=3, up_seconds=1.0)
     assert (seen(again).status, seen(again, facts("c", "exited")).status) == (Status.STARTED, Status.EXITED)
+
+
+def test_a_part_that_somebody_stopped_by_docker_is_told_from_one_that_ended() -> None:
+    stopped = replace(facts("b", "exited", 143), signal=15)
+    assert seen(facts("a"), stopped).error == "the container b was stopped by a command to Docker (SIGTERM)"
 
 
 def test_a_page_that_stopped_answering_counts_while_the_containers_run() -> None:

@@ -245,6 +245,8 @@ class Host:
         """
         if "ports" in self.blind_spots or not pages:
             return {}
+        from rockonweb.host import health_gate
+
         with ThreadPoolExecutor(max_workers=MAX_PAGES_AT_ONCE) as pool:
             return dict(zip(pages, pool.map(health_gate.answers_http, pages.values()), strict=True))
 

@@ -63,7 +63,7 @@ _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 _HOST = re.compile(r"[\w.-]+(:[0-9]{1,5})?", re.ASCII)
 _CHALLENGE = re.compile(r'(?:^|,)\s*(\w+)\s+(?=\w+\s*=)|(\w+)\s*=\s*"([^"]*)"')
 
-PAUSES: dict[str, float] = {}  # until when (Unix seconds) a registry's host is not asked, as it wants
+PAUSES: dict[str, float] = {}  # by `_pause_key`: until when (Unix seconds) a registry is not asked, as it wants
 
 
 class ImageNotFound(RockonwebError):
@@ -236,7 +236,7 @@ def check_login(registry: str, credentials: Credentials) -> None:
 @contextmanager
 def _connect(name: ImageName, credentials: Credentials | None, seconds: float) -> Iterator[_RegistryClient]:
     """Yield a client of an image's registry. Raises RegistryBusy, and LookupFailed instead of REQUEST_ERRORS."""
-    pause = PAUSES.get(name.host, 0.0) - time.time()
+    pause = PAUSES.get(_pause_key(name.host, credentials), 0.0) - time.time()
     if 0 < pause <= MAX_PAUSE:  # a longer one is from before the clock was set back
         raise RegistryBusy(name.host, pause)
     with http_client.new_http_session(http_client.HomeNetwork()) as session:
@@ -292,7 +292,7 @@ class _RegistryClient:
         response, _ = self._authorized_request(self._name.base_url, ())
         if not self._authorization and response.status_code == HTTPStatus.OK:
             raise LookupFailed(t("%(host)s asks for no login", host=self._name.host))
-        if response.status_code in DENIED:
+        if response.status_code in DENIED and self._authorization:
             raise LoginRefused(self._name.host)
         if response.status_code != HTTPStatus.OK:
             raise self._status_error(response)
@@ -396,7 +396,7 @@ class _RegistryClient:
         )
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             pause = parse_retry_after(response.headers.get("Retry-After", ""))
-            PAUSES[self._name.host] = time.time() + pause
+            PAUSES[_pause_key(self._name.host, self._credentials)] = time.time() + pause
             raise RegistryBusy(self._name.host, pause)
         return response, body
 
@@ -406,18 +406,20 @@ class _RegistryClient:
         The login goes to the registry itself, or encrypted to where it has its tokens. What a request was redirected to
         does not get it: such a server may name any address.
         """
+        if self._credentials and urlsplit(response.url).netloc.lower() != self._name.host.lower():
+            raise LookupFailed(
+                t("%(host)s leads to another server, which does not get its login", host=self._name.host)
+            )
         challenges = parse_challenges(response.headers.get("WWW-Authenticate", ""))
-        is_own = (urlsplit(response.url).netloc or "").lower() == self._name.host.lower()
-        credentials = self._credentials if is_own else None
         if "realm" in challenges.get("bearer", {}):
-            return f"Bearer {self._fetch_token(challenges['bearer'], credentials)}"
-        if "basic" in challenges and credentials:
-            return credentials.basic_authorization
-        raise LookupFailed(t("%(host)s requires a login", host=self._name.host))
+            return f"Bearer {self._fetch_token(challenges['bearer'])}"
+        if "basic" in challenges and self._credentials:
+            return self._credentials.basic_authorization
+        raise LookupFailed(t("%(host)s requires a login", host=host))
 
-    def _fetch_token(self, challenge: Mapping[str, str], credentials: Credentials | None) -> str:
+    def _fetch_token(self, challenge: Mapping[str, str]) -> str:
         """Return a token, from the realm that a challenge names. Raises LookupFailed."""
-        realm = challenge["realm"]
+        realm, credentials = challenge["realm"], self._credentials
         if credentials and not realm.startswith("https://") and not is_loopback(urlsplit(realm).netloc):
             raise LookupFailed(t("%(host)s wants the login unencrypted, so it was not sent", host=self._name.host))
         scope = challenge.get("scope") or (f"repository:{self._name.path}:pull" if self._name.path else "")
@@ -455,6 +457,11 @@ class _RegistryClient:
         if not isinstance(parsed, dict):
             raise LookupFailed(t("%(host)s does not answer like a registry", host=self._name.host))
         return parsed
+
+
+def _pause_key(host: str, credentials: Credentials | None) -> str:
+    """Return the key of a pause: who logs in has a limit of their own."""
+    return f"{host} with login" if credentials else host
 
 
 def parse_challenges(header: str) -> dict[str, dict[str, str]]:

@@ -9,10 +9,11 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 from rockonweb.config import current_config
-from rockonweb.core.errors import Conflict
-from rockonweb.core.operations.requests import UpdateRequest
+from rockonweb.core.errors import Conflict, RockonwebError
+from rockonweb.core.operations.requests import ChangeRequest, UpdateRequest
 from rockonweb.core.status.updates import format_time_of_day
 from rockonweb.core.text import t
+from rockonweb.forms.summary import SummaryForm
 from rockonweb.forms.updates import AutoUpdateForm
 from rockonweb.models import Installation, Role, State, transaction
 from rockonweb.web import catalogue_listing, preflight_review, rockon_page
@@ -99,6 +100,23 @@ def take(rockon_id: int) -> ResponseReturnValue:
     return redirect_to_view("operations.show", operation_id=operation)
 
 
+@blueprint.get("/rockons/<int:rockon_id>/updates/data")
+@require_role(Role.OWNER)
+def show_move(rockon_id: int) -> str:
+    """Show what an update would do that takes the data of databases along to another major version."""
+    return _render_move(_get_movable(rockon_id))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/updates/data")
+@require_role(Role.OWNER)
+def move(rockon_id: int) -> ResponseReturnValue:
+    """Submit the reviewed update with the data."""
+    reviewed = _get_movable(rockon_id)
+    if not SummaryForm().matches_review(reviewed) or reviewed.blocking_findings:
+        return _render_move(reviewed, changed=not reviewed.blocking_findings), 409
+    return preflight_review.submit_reviewed(reviewed, lambda error: _render_move(reviewed, error))
+
+
 @blueprint.post("/rockons/<int:rockon_id>/updates/look")
 @require_role(Role.OPERATOR)
 def look_at(rockon_id: int) -> ResponseReturnValue:
@@ -152,6 +170,25 @@ def _render_updates(installation: Installation, form: AutoUpdateForm) -> str:
         last=updates.last_automatic(installation.id),
         tried=updates.was_tried(installation),
         hours=current_config().update_hours,
+    )
+
+
+def _get_movable(rockon_id: int) -> Review:
+    """Return the review of an update that takes data along. Raises Conflict where there is none, or the app is busy."""
+    installation = _get_updatable(rockon_id)
+    operations.refuse_unchangeable(installation, t("Installing it uses the newest images."))
+    return review_request(installation, ChangeRequest(move_data=True))
+
+
+def _render_move(reviewed: Review, error: RockonwebError | None = None, *, changed: bool = False) -> str:
+    return render_template(
+        "updates/move.html",
+        rockon=reviewed.rockon,
+        trouble=error or reviewed.trouble,
+        changed=changed,
+        digest=reviewed.fingerprint,
+        before=preflight_review.preflight_review(reviewed.plan.findings, [], [], reviewed.rockon),
+        **preflight_review.change_context(reviewed, reviewed.rockon),
     )
 
 

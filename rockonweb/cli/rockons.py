@@ -14,7 +14,7 @@ from rockonweb.accounts import audit
 from rockonweb.cli import instance
 from rockonweb.core.answers.answers import Answers, parse_answers_json, read_answers
 from rockonweb.core.errors import BadInput, EngineError, EngineUnreachable, QueueUnreachable
-from rockonweb.core.operations.requests import InstallRequest, UpdateRequest, blank_request
+from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, UpdateRequest, blank_request
 from rockonweb.core.preflight.unsaved_files import check_choices
 from rockonweb.core.secret import reveal_argv
 from rockonweb.core.text import join_texts, t
@@ -108,15 +108,20 @@ uninstall = _lifecycle_command(Kind.UNINSTALL, "Remove a rock-on's containers; s
     help="Copy a folder that is in no share to this share, or SHARE/FOLDER, which takes its place.",
 )
 @click.option("--lose", "lost", multiple=True, metavar="CONTAINER:FOLDER", help="Agree that its files are lost.")
+@click.option("--move-data", is_flag=True, help="Take a database along to another major version, by a dump.")
 @click.option("--wait", is_flag=True, help=WAIT_HELP)
 @instance.with_instance
-def update(name: str, saved: tuple[str, ...], lost: tuple[str, ...], wait: bool) -> None:
+def update(name: str, saved: tuple[str, ...], lost: tuple[str, ...], move_data: bool, wait: bool) -> None:
     """Pull the newest images, and recreate the containers that have a newer image."""
     installation = instance.find_rockon(name)
     parts = [choice.rpartition("=") for choice in saved]
     unsaved = {**{key: share for key, _, share in parts}, **dict.fromkeys(lost, "")}
     check_choices(installation.current_definition, unsaved)
-    operation_id = operations.submit_operation(installation, UpdateRequest(unsaved=unsaved), audit.current_actor())
+    if move_data:
+        reviewed = review_or_refuse(installation, ChangeRequest(move_data=True, unsaved=unsaved))
+        operation_id = submit_review(reviewed, audit.current_actor())
+    else:
+        operation_id = operations.submit_operation(installation, UpdateRequest(unsaved=unsaved), audit.current_actor())
     _report_operation(operation_id, wait)
 
 

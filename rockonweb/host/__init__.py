@@ -18,6 +18,7 @@ import psutil
 from rockonweb.config import Config, current_config, instance_id
 from rockonweb.core import databases
 from rockonweb.core.answers.answers import Answers, share_fault, split_share_path
+from rockonweb.core.databases import StoredData
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
 from rockonweb.core.operations.steps import UiPage
@@ -34,6 +35,7 @@ from rockonweb.host.environment import time_zone
 from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.own_container import find_own_container
 from rockonweb.host.patience import brief_reads
+from rockonweb.host.share_files import ShareFiles
 from rockonweb.host.shares import SHARED_MODE, ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.host.waiting import Waiter
@@ -80,6 +82,7 @@ class Host:
         self._settings = settings
         self._rockons = rockons
         self.shares = Shares(settings.shares_root, lambda: self.blind_spots.get("shares"))
+        self.files = ShareFiles(self.shares)
 
     @cached_property
     def instance(self) -> str:
@@ -160,10 +163,7 @@ class Host:
             missing_devices=self.find_missing_paths(answers.device_paths()),
             missing_folders=frozenset(folder for folder in folders if not (self.shares.root / folder).is_dir()),
             places={share_path: self.shares.inspect_path(share_path) for share_path in share_paths},
-            databases={
-                share_path: databases.recognise_data(self.shares.read_beginnings(share_path, databases.data_files()))
-                for share_path in share_paths
-            },
+            databases=self.find_databases(share_paths),
             containers=containers,
             networks=docker.list_networks(containers) if docker else None,
             instance=self.instance,
@@ -171,6 +171,13 @@ class Host:
             certificate=certificate.locate_certificate(self._settings),
             blind_spots=self.blind_spots,
         )
+
+    def find_databases(self, share_paths: Iterable[str]) -> dict[str, tuple[StoredData, ...]]:
+        """Return the data of database servers in shares and folders, by share path."""
+        return {
+            share_path: databases.recognise_data(self.shares.read_beginnings(share_path, databases.data_files()))
+            for share_path in share_paths
+        }
 
     def find_missing_paths(self, paths: Iterable[str]) -> frozenset[str]:
         """Return those of these paths that do not exist on the host; of one that can't be seen nobody knows."""

@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -61,6 +61,7 @@ from rockonweb.remote.registry import Credentials
 
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60  # seconds
+FILE_TIMEOUT = 24 * 60 * 60  # seconds; a dump of a large database takes hours, and can be cancelled
 READ_ONCE_TIMEOUT = 30  # seconds; a page waits for it
 MAX_FILE_BYTES = 4_000_000  # of a file (as tar) that is read from a container
 MAX_LOG_BYTES = 1_000_000
@@ -462,6 +463,25 @@ class Engine(Networks, Images, Layers, Leases):
             status = self._api.exec_inspect(run["Id"]).get("ExitCode")
         return (-1 if status is None else int(status)), output.decode("utf-8", "replace")
 
+    def exec_with_files(
+        self, name: str, command: tuple[str, ...], *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> str:
+        """Run a command inside a running container of the rock-on, with a file as its input or its output; return what
+        else it printed. Raises EngineError where it fails.
+        """
+        container = self._require_own_container(name)
+        options = ("--interactive",) if stdin else ()
+        result = self._run_process(
+            ("docker", "exec", *options, container.id, *command), FILE_TIMEOUT, stdin=stdin, stdout=stdout
+        )
+        output = f"{result.stdout or ''}{result.stderr}".strip()
+        if result.returncode:
+            raise EngineError(
+                t("A command in %(name)s broke off with exit code %(code)s.", name=name, code=result.returncode),
+                output=AppOutput(output),
+            )
+        return output
+
     def remove_image(self, image: str) -> bool:
         """Remove an image, unless a container uses it. Returns whether it no longer exists."""
         if self.image_id(image) in {container.image_id for container in self.list_containers().values()}:
@@ -546,7 +566,9 @@ class Engine(Networks, Images, Layers, Leases):
             raise _command_error(output, result.returncode, original, runs=command[1] == "run")
         return output
 
-    def _run_process(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
+    def _run_process(
+        self, command: Argv, seconds: int, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         cli_env = docker_cli_env(command)
         # Only the variables that the docker command needs: `-e NAME` in a definition would pass on any other of ours.
         # DOCKER_HOST is always set, as it overrides a `docker context`, which the SDK ignores.
@@ -556,14 +578,14 @@ class Engine(Networks, Images, Layers, Leases):
             process = subprocess.Popen(  # noqa: S603 - an argv list, never a shell string
                 cli_env.argv,
                 env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=stdin or subprocess.PIPE,
+                stdout=stdout or subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
             )
-            stdout, stderr = self.waiter.communicate(process, cli_env.env_file, seconds)
-            return subprocess.CompletedProcess(cli_env.argv, process.returncode, stdout, stderr)
+            printed, errors = self.waiter.communicate(process, cli_env.env_file, seconds)
+            return subprocess.CompletedProcess(cli_env.argv, process.returncode, printed, errors)
         except FileNotFoundError:
             raise EngineError(
                 t("The docker command is not installed."), t("Install the package docker.io or docker-ce-cli.")

@@ -18,16 +18,22 @@ from rockonweb.work.collect_facts import gather_facts, other_users
 
 
 def pin_images(
-    old: Definition, new: Definition, facts: HostFacts, docker: Engine, registry_seconds: float
+    old: Definition,
+    new: Definition,
+    facts: HostFacts,
+    docker: Engine,
+    registry_seconds: float,
+    updated: Collection[str] = (),
 ) -> HostFacts:
-    """Return the facts with the images that containers keep (a change of settings must not update the app), and with
-    registry lookups of those to be pulled.
+    """Return the facts with the images that containers keep (a change of settings must not update the app), except
+    those that are `updated`, and with registry lookups of those to be pulled.
     """
     containers = facts.containers or {}
     pinned = {
         name: containers[name].image_id
         for name, spec in new.launch_order
         if name in old.containers
+        and name not in updated
         and old.containers[name].image_reference == spec.image_reference
         and name in containers
         and containers[name].rockon == new.name

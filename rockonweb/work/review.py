@@ -26,6 +26,7 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.plan import plan
 from rockonweb.core.plan.change import Change, DesiredState, plan_change, save_folders
+from rockonweb.core.plan.data_moves import DataMove, add_moves, apply_moves, find_moves
 from rockonweb.core.plan.dependents import add_dependent, find_disturbance
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rollback import NO_ROLLBACK, RollbackTarget
@@ -290,7 +291,8 @@ def _review_change(
         raise _unusable_definition(name, definition.unreadable)
     choices = {} if isinstance(request, StartRequest) else request.unsaved
     check_choices(definition, choices)
-    answers = with_saved_folders(change_request.answers or old.answers, choices)
+    moves = _plan_moves(installation, old, definition, docker) if change_request.move_data else []
+    answers = apply_moves(with_saved_folders(change_request.answers or old.answers, choices), moves)
     new = DesiredState(definition, resolve_host_ports(definition, answers))
     facts = gather_change_facts(installation, old, new, docker)
     recreate_reasons: Mapping[str, str] = {}
@@ -306,9 +308,10 @@ def _review_change(
         recreate_reasons = (
             {name: t("it was requested") for name in installation.current_definition.containers}
             if change_request.rebuild or old.definition.unreadable  # then nothing tells what stays the same
-            else {}
+            else {name: t("its database gets another version") for name in definition.containers if moves}
         )
-        facts = pin_images(old.definition, new.definition, facts, docker, registry_seconds) if docker else facts
+        moved = {move.container for move in moves}
+        facts = pin_images(old.definition, new.definition, facts, docker, registry_seconds, moved) if docker else facts
     confirmed_shares = request.asked if isinstance(request, ChangeRequest | UpdateRequest) else frozenset()
     rollback_point = rollback.get_point(installation, change_request.point) if change_request.point else None
     rollback_target = NO_ROLLBACK
@@ -338,7 +341,7 @@ def _review_change(
         requested_shares=confirmed_shares,
         rollback_target=rollback_target,
     )
-    planned_change = save_folders(planned_change, choices)
+    planned_change = add_moves(save_folders(planned_change, choices), moves, definition, facts)
     if docker:
         disturbance = find_disturbance(planned_change, facts)
         planned_change = add_dependent(planned_change, plan_dependents(installation, disturbance, docker))
@@ -351,7 +354,11 @@ def _review_change(
     )
     planned_change = replace(
         planned_change,
-        plan=replace(planned_change.plan, findings=(*planned_change.plan.findings, *absent_data)),
+        plan=replace(
+            planned_change.plan,
+            findings=(*planned_change.plan.findings, *absent_data),
+            movable_data=tuple(move.container for move in find_moves(definition, new.answers, facts)),
+        ),
     )
     if docker and rollback_target.shares:
         own_containers = {
@@ -416,6 +423,40 @@ def _with_newest_images(
         facts,
         images={image: replace(image_info, here=image in pulled_images) for image, image_info in facts.images.items()},
     )
+
+
+def _plan_moves(
+    installation: Installation, old: DesiredState, new: Definition, docker: Engine | None
+) -> list[DataMove]:
+    """Return the data that is taken along to the newest images of its containers, each with its new folder.
+
+    Raises Conflict where there is none.
+    """
+    host, moves = get_host(installation), []
+    if docker:
+        facts = HostFacts(databases=host.find_databases(share_path for _, share_path in old.answers.share_mounts))
+        containers = set(new.containers)
+        facts = _with_new_databases(new, old.answers, facts, docker, changed=containers, pulled=containers)
+        for move in find_moves(new, old.answers, facts):
+            container = docker.inspect_container(move.container)
+            image_id = docker.image_id(new.containers[move.container].image_reference)
+            is_free = (path for path in move.possible_paths() if not host.files.exists(path))
+            moves.append(
+                replace(
+                    move,
+                    new_path=next(path for path in is_free if not host.files.exists(f"{path}.sql")),
+                    is_pulled=container is not None and image_id not in (None, container.image_id),
+                )
+            )
+    if not moves:
+        raise Conflict(
+            t("%(name)s has no database whose data can be taken along now.", name=installation.name),
+            t(
+                "It can where the newest image has another major version of PostgreSQL, and Docker and the registry "
+                "answer."
+            ),
+        )
+    return moves
 
 
 def _changed_images(

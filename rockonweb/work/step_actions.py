@@ -6,6 +6,7 @@ process and after that has died: it depends on the stored state and on Docker al
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,15 @@ from sqlalchemy import select
 
 from rockonweb.config import current_config
 from rockonweb.core.containers.networks import Endpoint
+from rockonweb.core.database_dumps import (
+    MAX_MARK_BYTES,
+    TOOLS_BY_WORD,
+    TableCounts,
+    compare_counts,
+    completion_mark,
+    parse_counts,
+    read_mark,
+)
 from rockonweb.core.docker import pull_layers
 from rockonweb.core.docker.pull_layers import Layer, PullProgress
 from rockonweb.core.errors import Conflict, EngineError, RockonwebError, UndoSkipped
@@ -30,9 +40,12 @@ from rockonweb.core.operations.steps import (
     ConnectNetwork,
     CreateCertificate,
     CreateContainer,
+    CreateFolder,
     CreateNetwork,
     CreateShare,
     DisconnectNetwork,
+    DumpDatabase,
+    LoadDatabase,
     PullImage,
     RemoveContainer,
     RemoveImage,
@@ -50,7 +63,7 @@ from rockonweb.core.operations.steps import (
     StopContainer,
     TakeSnapshot,
 )
-from rockonweb.core.text import TranslatableText, t
+from rockonweb.core.text import AppOutput, TranslatableText, format_size, t
 from rockonweb.host import SHARED_MODE, Engine, Host
 from rockonweb.models import (
     Installation,
@@ -270,6 +283,18 @@ class _CreateShareAction(StepAction[CreateShare]):
     def undo(self, context: StepContext, step: CreateShare, undo_state: UndoState, *, ended: bool) -> None:
         if not (context.is_used_by_others(step.share) or context.host.shares.remove_if_empty(step.share)):
             raise UndoSkipped(t("The share is kept: it is not empty."))
+
+
+@_register_for(CreateFolder)
+class _CreateFolderAction(StepAction[CreateFolder]):
+    def prepare_undo(self, context: StepContext, step: CreateFolder) -> UndoState | None:
+        return None if context.host.files.exists(step.folder) else EMPTY_STATE
+
+    def do(self, context: StepContext, step: CreateFolder, row_id: int) -> None:
+        context.host.files.create_folder(step.folder, step.like)
+
+    def undo(self, context: StepContext, step: CreateFolder, undo_state: UndoState, *, ended: bool) -> None:
+        context.host.files.remove(step.folder)
 
 
 @_register_for(SetShareOwner)
@@ -582,6 +607,58 @@ class _AwaitHealthAction(StepAction[AwaitHealth]):
                 noted = True
             context.report_wait(row_id, progress.awaited)
         context.report_wait(row_id, "")
+
+
+@_register_for(DumpDatabase)
+class _DumpDatabaseAction(StepAction[DumpDatabase]):
+    def prepare_undo(self, context: StepContext, step: DumpDatabase) -> UndoState | None:
+        return None if context.host.files.exists(step.dump) else EMPTY_STATE
+
+    def do(self, context: StepContext, step: DumpDatabase, row_id: int) -> str:
+        tools = TOOLS_BY_WORD[step.server]
+        with context.host.files.create_file(step.dump) as file:
+            context.engine.exec_with_files(step.container, tools.dump, stdout=file)
+            counts = _count_tables(context, step)
+            file.seek(0, os.SEEK_END)
+            file.write(completion_mark(counts))
+            size = file.tell()
+        return t(
+            "Databases: %(databases)s, tables: %(tables)s, size of the dump: %(size)s.",
+            databases=len(counts),
+            tables=sum(counts.values()),
+            size=format_size(size),
+        )
+
+    def undo(self, context: StepContext, step: DumpDatabase, undo_state: UndoState, *, ended: bool) -> None:
+        context.host.files.remove(step.dump)
+
+
+@_register_for(LoadDatabase)
+class _LoadDatabaseAction(StepAction[LoadDatabase]):
+    def do(self, context: StepContext, step: LoadDatabase, row_id: int) -> str:
+        tools = TOOLS_BY_WORD[step.server]
+        with context.host.files.open_file(step.dump) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_MARK_BYTES))
+            counts = read_mark(file.read())
+            if counts is None:
+                raise RockonwebError(t("The dump %(dump)s is not complete.", dump=step.dump))
+            file.seek(0)
+            output = context.engine.exec_with_files(step.container, tools.load, stdin=file)
+        missing = compare_counts(counts, _count_tables(context, step))
+        if (errors := tools.find_errors(output)) or missing:
+            raise RockonwebError(
+                t("%(name)s did not take all of the dump: %(why)s", name=step.container, why=missing or errors[0]),
+                output=AppOutput(output),
+            )
+        return t(
+            "As before: %(databases)s databases, %(tables)s tables.",
+            databases=len(counts),
+            tables=sum(counts.values()),
+        )
+
+
+def _count_tables(context: StepContext, step: DumpDatabase | LoadDatabase) -> TableCounts:
+    return parse_counts(context.engine.exec_with_files(step.container, TOOLS_BY_WORD[step.server].count))
 
 
 @_register_for(RenameOld)

@@ -66,6 +66,7 @@ LEAST: dict[str, str] = {
         settings.apply settings.begin settings.discard settings.review settings.show settings.submit
         shares.confirm shares.confirm_removal shares.make shares.remove_aside
         succession.decide succession.decide_successor succession.show succession.show_successor updates.automatic
+        updates.move updates.show_move
     """,
 }
 NEEDED = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}

@@ -1,18 +1,25 @@
 """An image that has another version of a database than the one that wrote the data, on a real engine and registry."""
 
-from collections.abc import Callable
+import json
+import os
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from rockonweb.core.errors import Conflict
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, UpdateRequest
-from rockonweb.models import Installation
+from rockonweb.models import Installation, Kind, Operation, db, repository
 from rockonweb.work import operations, rollback, updates
 from rockonweb.work.image_facts import CACHE
-from rockonweb.work.review import review_or_refuse, review_request
+from rockonweb.work.review import review_or_refuse, review_request, submit_review
+from tests.support.app import PASSWORD, FakeQueueServer, FormClient, create_test_user
 from tests.support.engine import DockerDaemon
-from tests.support.instance import Instance
+from tests.support.instance import Instance, describe_steps
 
 Make = Callable[..., str]
 WONT_START = (
@@ -34,6 +41,7 @@ def prepare_share(instance: Instance, **files: str) -> Path:
 
 
 def install_notes(instance: Instance, image: str) -> Installation:
+    CACHE.clear_answers()
     rockon = add_notes(instance, image)
     instance.install_rockon(rockon, shares={"notes-db": {"/data": "pgdata"}})
     return rockon
@@ -120,3 +128,166 @@ def test_a_version_that_can_not_be_read_is_said_and_keeps_an_automatic_update_aw
     automatic = updates.last_automatic(rockon.id)
     assert automatic
     assert instance.run_operation(automatic.id).progress == "failed"
+
+
+def install_database(instance: Instance, standin: Make, *, old: dict[str, str], new: dict[str, str]) -> Installation:
+    """Install an app with the data of PostgreSQL 15, whose image then has PostgreSQL 17."""
+    prepare_share(instance, PG_VERSION="15\n")
+    environment = {"PG_MAJOR": "15", "STANDIN_READY": "0", **old}
+    rockon = install_notes(instance, standin("stored/db:1", kind="postgres", environment=environment))
+    environment = {"PG_MAJOR": "17", "STANDIN_READY": "0", **new}
+    standin("stored/db:1", revision=2, kind="postgres", environment=environment)
+    updates.check_registries(rockon.id)
+    CACHE.clear_answers()
+    return rockon
+
+
+def test_what_does_not_start_is_offered_to_be_taken_along(
+    engine: DockerDaemon, instance: Instance, standin: Make
+) -> None:
+    rockon = install_database(instance, standin, old={}, new={})
+    assert review_request(rockon, UpdateRequest()).plan.movable_data == ("notes-db",)
+    reviewed = review_or_refuse(rockon, ChangeRequest(move_data=True))
+    share = instance.settings.shares_root / "pgdata"
+    os.chown(share, 70, 71)
+    share.chmod(0o700)
+    assert [step.title for step in reviewed.plan.steps] == [
+        "create folder pgdata/postgresql-17",
+        f"pull {rockon.current_definition.containers['notes-db'].image_reference}",
+        "stop notes-db",
+        "start notes-db",
+        "wait until notes-db is ready",
+        "dump the databases of notes-db to pgdata/postgresql-17.sql",
+        "stop notes-db",
+        "rename the old container notes-db",
+        "create container notes-db",
+        "start notes-db",
+        "wait until notes-db is ready",
+        "load pgdata/postgresql-17.sql into notes-db and compare",
+        "wait until notes-db is healthy",
+        "remove the old container notes-db",
+    ]
+    instance.run_successfully(submit_review(reviewed, "tester"))
+    status = (share / "postgresql-17").stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (70, 71, 0o700)
+    assert (share / "postgresql-17.sql").read_bytes() == b"-- the beginning of a dump\n\n-- tables by database: {}\n"
+    assert f"{share}/postgresql-17:/data" in engine.run_docker("inspect", "-f", "{{.HostConfig.Binds}}", "notes-db")
+    with pytest.raises(Conflict, match="no database whose data can be taken along"):
+        review_or_refuse(rockon, ChangeRequest(move_data=True))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ({"STANDIN_DUMP": "1"}, {}, "A command in notes-db broke off with exit code 1."),
+        ({}, {"STANDIN_PSQL": "2"}, "A command in notes-db broke off with exit code 2."),
+        (
+            {},
+            {"STANDIN_PSQL_SAYS": "psql:<stdin>:9: ERROR:  53100: could not extend file: No space left on device"},
+            "notes-db did not take all of the dump: psql:<stdin>:9: ERROR:  53100: could not extend file: "
+            "No space left on device",
+        ),
+    ],
+)
+def test_a_dump_that_breaks_off_leaves_everything_as_it_was(
+    engine: DockerDaemon,
+    instance: Instance,
+    standin: Make,
+    old: dict[str, str],
+    new: dict[str, str],
+    error: str,
+) -> None:
+    rockon = install_database(instance, standin, old=old, new=new)
+    before = engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "notes-db")
+    reviewed = review_or_refuse(rockon, ChangeRequest(move_data=True))
+    operation = instance.run_operation(submit_review(reviewed, "tester"))
+    assert (operation.progress, operation.error) == ("failed", error)
+    assert engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "notes-db") == before
+    assert [path.name for path in (instance.settings.shares_root / "pgdata").iterdir()] == ["PG_VERSION"]
+    assert repository.load_answers(rockon).shares == {"notes-db": {"/data": "pgdata"}}
+
+
+def test_a_stopped_app_is_to_be_started_first(instance: Instance, standin: Make) -> None:
+    rockon = install_database(instance, standin, old={}, new={})
+    instance.perform(Kind.STOP, rockon)
+    with pytest.raises(Conflict, match="notes-db is not running, so its data can't be taken along"):
+        review_or_refuse(rockon, ChangeRequest(move_data=True))
+
+
+@pytest.fixture
+def visitor(instance: Instance) -> Iterator[FormClient]:
+    """The owner, at the pages."""
+    instance.app.test_client_class = FormClient
+    instance.app.extensions["redis"] = FakeQueueServer()
+    create_test_user()
+    yield instance.app.test_client().log_in("ada")  # type: ignore[attr-defined]
+    instance.app.extensions.pop("redis")
+
+
+def last_operation(rockon: Installation) -> Operation:
+    db.session.rollback()
+    operation = db.session.scalar(select(Operation).order_by(Operation.id.desc()))
+    assert operation
+    assert operation.installation == rockon
+    return operation
+
+
+def test_the_pages_lead_from_the_update_that_can_not_be_to_the_one_with_the_data(
+    instance: Instance, standin: Make, visitor: FormClient
+) -> None:
+    rockon = install_database(instance, standin, old={}, new={})
+    path = f"/rockons/{rockon.id}/updates/data"
+    review = unescape(visitor.get(f"/rockons/{rockon.id}/updates/review").text)
+    assert WONT_START in review
+    assert f'href="{path}"' in review
+    page = unescape(visitor.get(path).text)
+    assert "dump the databases of notes-db to pgdata/postgresql-17.sql" in page
+    assert "/pgdata/postgresql-17:/data" in page
+    stale = visitor.submit_form(path, {"reviewed": "of another page"}, page=path)
+    assert stale.status_code == 409
+    assert "Something has changed since your review" in stale.text
+    digest = re.search('name="reviewed" value="([^"]+)"', page)
+    assert digest
+    taken = visitor.submit_form(path, {"reviewed": digest[1]}, page=path)
+    assert taken.status_code == 303
+    assert instance.run_operation(last_operation(rockon).id).progress == "done"
+    assert visitor.get(path).status_code == 409  # there is nothing to take along any more
+
+
+def test_a_newer_definition_takes_the_data_along_where_that_is_ticked(
+    instance: Instance, standin: Make, visitor: FormClient
+) -> None:
+    prepare_share(instance, PG_VERSION="15\n")
+    environment = {"PG_MAJOR": "15", "STANDIN_READY": "0"}
+    rockon = install_notes(instance, standin("stored/old:15", kind="postgres", environment=environment))
+    rockon = add_notes(
+        instance, standin("stored/new:17", kind="postgres", environment={**environment, "PG_MAJOR": "17"})
+    )
+    path = f"/rockons/{rockon.id}/definition"
+    page = unescape(visitor.get(path).text)
+    assert WONT_START in page
+    assert visitor.submit_form(path, {"Accept": "Accept"}, page=path).status_code == 422
+    looked = visitor.submit_form(path, {"Look": "Look", "move_data": "1"}, page=path)
+    assert looked.status_code == 200
+    assert WONT_START not in unescape(looked.text)
+    assert visitor.submit_form(path, {"Accept": "Accept", "move_data": "1"}, page=path).status_code == 303
+    operation = instance.run_operation(last_operation(rockon).id)
+    assert operation.progress == "done", describe_steps(operation)
+    assert rockon.installed_source == rockon.entry.source
+
+
+def test_the_api_and_the_command_line_take_it_along_too(instance: Instance, standin: Make, visitor: FormClient) -> None:
+    rockon = install_database(instance, standin, old={}, new={})
+    token = {"Authorization": "Basic " + b64encode(b"ada:" + PASSWORD.encode()).decode()}
+    answer = instance.app.test_client().post(
+        f"/api/rockons/{rockon.id}/update", data=json.dumps({"move_data": True}), headers=token
+    )
+    assert answer.status_code == 200, answer.text
+    operation = last_operation(rockon)
+    operations.cancel_operation(operation.id)
+    done = instance.app.test_cli_runner().invoke(args=["update", "Notes", "--move-data"])
+    assert done.exit_code == 0, done.output
+    assert instance.run_operation(last_operation(rockon).id).progress == "done"
+    done = instance.app.test_cli_runner().invoke(args=["update", "Notes", "--move-data"])
+    assert done.exit_code == 1
+    assert "no database whose data can be taken along" in str(done.exception)

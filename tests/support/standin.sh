@@ -8,10 +8,23 @@
 # An OpenVPN image has the commands of the real one, which work on files in /etc/openvpn; a PostgreSQL image has
 # `pg_isready`, which says yes when STANDIN_READY seconds (1) have gone by since the start.
 
-# As `pg_isready` or `psql`, by their links to this file.
+# As `pg_isready`, `psql` or `pg_dumpall`, by their links to this file; psql says STANDIN_PSQL_SAYS, and STANDIN_PSQL and
+# STANDIN_DUMP are what the last two end with.
 case ${0##*/} in
-    pg_isready | psql)
-        if [ -e /tmp/accepts-connections ]; then exit 0; fi
+    pg_isready | psql | pg_dumpall)
+        if [ -e /tmp/accepts-connections ]; then
+            case ${0##*/} in
+                psql)
+                    echo "${STANDIN_PSQL_SAYS:-}" >&2
+                    exit "${STANDIN_PSQL:-0}"
+                    ;;
+                pg_dumpall)
+                    echo "-- the beginning of a dump"
+                    exit "${STANDIN_DUMP:-0}"
+                    ;;
+            esac
+            exit 0
+        fi
         echo "127.0.0.1:5432 - no response"
         exit 2
         ;;

@@ -19,6 +19,7 @@ from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, submit_r
 
 CONFIRM_KEY = "confirm"
 UNSAVED_KEY = "unsaved"  # what becomes of folders that are in no share, as `ChangeRequest.unsaved`
+MOVE_KEY = "move_data"
 CONFIRM_HINT = t('If you agree, send the request again with "confirm": "%(code)s" in its body.')
 
 
@@ -52,6 +53,7 @@ def submit_api_change(installation: Installation, body: bytes, user: str) -> int
     """
     data = rockstor_api.parse_body(body)
     unsaved = _read_unsaved(data.pop(UNSAVED_KEY, {}))
+    move_data = data.pop(MOVE_KEY, False) is True
     _refuse_state(Kind.CHANGE, installation)
     current_answers = repository.load_answers(installation)
     new_answers = rockstor_api.read_update_answers(
@@ -62,7 +64,8 @@ def submit_api_change(installation: Installation, body: bytes, user: str) -> int
         free_port_suggester(installation),
         _existing_shares(),
     )
-    return submit_review(review_or_refuse(installation, ChangeRequest(new_answers, unsaved=unsaved)), user)
+    request = ChangeRequest(new_answers, unsaved=unsaved, move_data=move_data)
+    return submit_review(review_or_refuse(installation, request), user)
 
 
 def _read_unsaved(value: object) -> dict[str, str]:

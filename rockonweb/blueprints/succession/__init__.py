@@ -29,6 +29,7 @@ from rockonweb.work.change_facts import rename_in_facts
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
+MOVE_FIELD = "move_data"  # the checkbox that takes data along
 blueprint = RoleBlueprint("succession", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>")
 
 
@@ -158,6 +159,7 @@ def _review_offer(question_forms: NewQuestionForms, choices: Mapping[str, str] |
             successor,
             new_shares=question_forms.shares_to_add,
             unsaved=choices or {},
+            move_data=MOVE_FIELD in request.form,
         ),
     )
 
@@ -180,6 +182,7 @@ def _render_offer(
         asked=question_forms,
         trouble=error,
         unseen=unseen,
+        move_data=MOVE_FIELD in request.form,
         digest=digest or reviewed.fingerprint,
         before=preflight_review.preflight_review(
             changes.plan.findings,

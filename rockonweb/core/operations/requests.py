@@ -59,6 +59,8 @@ class ChangeRequest(Request, kind=Kind.CHANGE):
     too and of which a snapshot is to be taken, or restored, all the same. `point` is the rollback point that this rolls
     back to, with its `data` if requested. `unsaved` says of folders of the old containers (CONTAINER:FOLDER) which are
     in no share to which share or folder they are copied, which is mounted there from then on; blank: they may be lost.
+    With `move_data`, databases that the newest images of their containers can't read are taken along to these by a
+    dump, and all containers are recreated.
     """
 
     answers: Answers | None = None
@@ -71,6 +73,7 @@ class ChangeRequest(Request, kind=Kind.CHANGE):
     point: int | None = None
     data: bool = False
     unsaved: Mapping[str, str] = field(default_factory=dict)
+    move_data: bool = False
 
 
 class UpdateRequest(Request, kind=Kind.UPDATE):

@@ -64,6 +64,16 @@ class CreateShare(Step, kind="make_share"):
     owner: tuple[int, int] | None = None
 
 
+class CreateFolder(Step, kind="make_folder"):
+    """Create a folder of a share with owner and permissions of another one. Undo: remove it with what is in it, as all
+    of that was written by this operation.
+    """
+
+    does = t("create folder %(folder)s")
+    folder: str
+    like: str
+
+
 class PullImage(Step, kind="pull"):
     """Pull an image. Undo: nothing, an image does no harm.
 
@@ -228,6 +238,27 @@ class AwaitHealth(Step, kind="await_health"):
         if len(self.pages) == 1:
             return t("wait until %(name)s is healthy", name=self.pages[0][0])
         return t("wait until %(names)s are healthy", names=", ".join(name for name, _ in self.pages))
+
+
+class DumpDatabase(Step, kind="dump_database"):
+    """Write all databases of a running container into a file of a share. Undo: remove the file.
+
+    `server` is the word by which `core.database_dumps` knows it.
+    """
+
+    does = t("dump the databases of %(container)s to %(dump)s")
+    container: str
+    server: str
+    dump: str
+
+
+class LoadDatabase(Step, kind="load_database"):
+    """Load a dump into a running container, and compare its databases and tables with those before."""
+
+    does = t("load %(dump)s into %(container)s and compare")
+    container: str
+    server: str
+    dump: str
 
 
 class RenameOld(Step, kind="set_aside"):

@@ -28,6 +28,8 @@ from rockonweb.core.operations.steps import (
     CreateContainer,
     CreateNetwork,
     DisconnectNetwork,
+    DumpDatabase,
+    LoadDatabase,
     PullImage,
     RemoveNetwork,
     RemoveOld,
@@ -111,7 +113,8 @@ class Change:
 
         Without what may differ between two reviews and does not matter, such as which images Docker has already.
         """
-        step_types = (CreateContainer, RunOnce, RenameOld, ConnectNetwork, DisconnectNetwork, RestoreSnapshot)
+        step_types = (CreateContainer, RunOnce, RenameOld, ConnectNetwork, DisconnectNetwork, RestoreSnapshot,
+                      DumpDatabase, LoadDatabase)  # fmt: skip
         return [
             format_command(step.argv) if isinstance(step, CreateContainer | RunOnce) else str(step)
             for step in self.plan.steps

@@ -45,6 +45,7 @@ class Plan:
     networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     findings: tuple[Finding, ...] = ()
     ownership_offers: tuple[owners.OwnerMismatch, ...] = ()  # share paths whose owner may be changed
+    movable_data: tuple[str, ...] = ()  # containers whose database a dump may take along to their new image
 
     @property
     def containers(self) -> list[tuple[str, Argv]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from rockonweb.core.answers.answers import Answers
@@ -26,7 +27,9 @@ def check_stored_data(definition: Definition, answers: Answers, facts: HostFacts
         for data in facts.databases.get(share_path, ()):
             new_version = find_new_version(data, facts.new_images[name])
             if new_version or (share_path, data) not in known:
-                yield from _compare_versions(name, f"{share_path}/{data.folder}".rstrip("/"), data, new_version)
+                yield from _compare_versions(
+                    definition.name, name, f"{share_path}/{data.folder}".rstrip("/"), data, new_version
+                )
 
 
 def find_new_version(data: StoredData, image: Mapping[DatabaseServer, str]) -> tuple[DatabaseServer, str] | None:
@@ -36,9 +39,9 @@ def find_new_version(data: StoredData, image: Mapping[DatabaseServer, str]) -> t
     return (server, image[server]) if server else None
 
 
-def needs_new_format(data: StoredData, server: DatabaseServer, version: str) -> bool:
-    """Whether a newer version of the server does not start on this data."""
-    return server.generation(parse_version(version)) - _generation(data) > server.steps
+def is_unreadable_by(data: StoredData, server: DatabaseServer, version: str) -> bool:
+    """Whether this version of a server is newer than the data, and does not start with it."""
+    return bool(data.version) and server.generation(parse_version(version)) - _generation(data) > server.steps
 
 
 def _generation(data: StoredData) -> float:
@@ -46,7 +49,7 @@ def _generation(data: StoredData) -> float:
 
 
 def _compare_versions(
-    name: str, place: str, data: StoredData, new_version: tuple[DatabaseServer, str] | None
+    app: str, name: str, place: str, data: StoredData, new_version: tuple[DatabaseServer, str] | None
 ) -> Iterator[Finding]:
     if not data.version:
         yield Finding(
@@ -75,7 +78,7 @@ def _compare_versions(
     step = server.generation(numbers) - _generation(data)
     if step == 0 or numbers == stored_numbers[: len(numbers)]:
         return
-    words = {"name": name, "old": old, "new": server.label(version), "place": place}
+    words = {"app": shlex.quote(app), "name": name, "old": old, "new": server.label(version), "place": place}
     if step < 0:
         yield Finding(
             "block",
@@ -88,8 +91,8 @@ def _compare_versions(
             "block",
             t("%(name)s has data of %(old)s in %(place)s, and its image has %(new)s, which does not start with it.",
               **words),
-            t("Keep an image with %(old)s, or take the data along with a dump: make it with the old image, load it "
-              "with the new one into an empty folder.", **words)
+            t("An installed app can take its data along: the review of its update offers that, and so does the command "
+              "rockonweb update %(app)s --move-data. Else use an image with %(old)s, or an empty folder.", **words)
             if server is POSTGRESQL
             else t("Go through each major version between them, one after another."),
             by_hand=True,

@@ -415,7 +415,7 @@ class _RegistryClient:
             return f"Bearer {self._fetch_token(challenges['bearer'])}"
         if "basic" in challenges and self._credentials:
             return self._credentials.basic_authorization
-        raise LookupFailed(t("%(host)s requires a login", host=host))
+        raise LookupFailed(t("%(host)s requires a login", host=self._name.host))
 
     def _fetch_token(self, challenge: Mapping[str, str]) -> str:
         """Return a token, from the realm that a challenge names. Raises LookupFailed."""

@@ -10,9 +10,10 @@ the last answer of the old container to the first of the new one. The health gat
 
 On a machine with as few cores as two, the first rows are a matter of processor time alone. Per app, in seconds, when
 the profile was last looked at, with images of 5 MB: the engine 0.6, two docker processes 0.06 in all; ours 0.08 for the
-request that asks, 0.35 for the job's process (0.22 while nothing else runs) and 0.03 for the watcher. The job's process
-is some sixty statements of the ORM, 18 questions to the engine at 1 to 2 ms each, `docker create`, and the memory that
-a forked process copies when it first touches it. A ratio of 1.2 would leave ours 0.13 in all.
+request that asks, 0.21 for the job's process while the machine is busy, and 0.03 for the watcher. The job's process is
+some seventy statements of the ORM, 17 questions to the engine at 1 to 2 ms each, and the memory that a forked process
+copies when it first touches it. A ratio of 1.15 would leave ours 0.16 in all, half of what it is: jobs would have to
+share a process, and so their end.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from rockonweb.blueprints.api import fields, login
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.docker.disk_usage import Disk
-from rockonweb.core.facts import ContainerFacts, NetworkFacts, PortListener
+from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.operations.requests import UninstallRequest, blank_request
 from rockonweb.host import Host, get_host
 from rockonweb.models import (
@@ -567,7 +567,7 @@ def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Ins
 def test_ports_that_are_suggested_are_free_and_an_install_with_them_is_accepted(
     call: Call, notes: Installation, docker: FakeDocker
 ) -> None:
-    docker.published_ports = [PortListener(port, "tcp", "", "the container of somebody") for port in (8080, 8081)]
+    docker.publish_ports(8080, 8081)
     suggested = (call("GET", f"/rockons/ports/{notes.id}").json or {})["results"]
     assert [(port["containerp"], port["hostp"], port["hostp_default"]) for port in suggested] == [
         (80, 8082, 8082),
@@ -578,7 +578,7 @@ def test_ports_that_are_suggested_are_free_and_an_install_with_them_is_accepted(
 
 
 def test_ports_that_are_left_out_take_free_ones(call: Call, notes: Installation, docker: FakeDocker) -> None:
-    docker.published_ports = [PortListener(8080, "tcp", "", "the container of somebody")]
+    docker.publish_ports(8080)
     body = {key: value for key, value in BODY.items() if key != "ports"}
     assert call("POST", f"/rockons/{notes.id}/install", json=body).status_code == 200
 
@@ -587,20 +587,20 @@ def test_what_the_host_speaks_against_is_a_conflict(
     call: Call, notes: Installation, docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker.known_containers = {"notes": ContainerFacts("notes", id="x", state="running")}
-    docker.published_ports = [PortListener(9002, "tcp", "", "the container of somebody")]
+    docker.publish_ports(9002)
     found = refused(call("POST", f"/rockons/{notes.id}/install", json=BODY), 409)
     assert 'A container named "notes" already exists' in found
-    assert "Port 9002 (tcp) is in use by the container of somebody." in found
+    assert "Port 9002 (tcp) is in use by the container somebody." in found
     assert unchanged(notes)
 
 
 def test_an_update_that_the_host_speaks_against_is_a_conflict(
     call: Call, installed: Installation, docker: FakeDocker
 ) -> None:
-    docker.published_ports = [PortListener(9500, "tcp", "", "the container of somebody")]
+    docker.publish_ports(9500)
     body = {"ports": {str(installed.containers[0].id): {"80": 9500}}}
     found = refused(call("POST", f"/rockons/{installed.id}/update", json=body), 409)
-    assert "Port 9500 (tcp) is in use by the container of somebody." in found
+    assert "Port 9500 (tcp) is in use by the container somebody." in found
     assert unchanged(installed, State.INSTALLED)
 
 

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.facts import NetworkFacts, PortListener
+from rockonweb.core.facts import NetworkFacts
 from rockonweb.core.operations.requests import ChangeRequest, blank_request
 from rockonweb.host.shares import Shares
 from rockonweb.host.snapshots import Snapshots
@@ -396,7 +396,7 @@ def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Setti
 def test_bad_input_is_told_beside_its_field_and_changes_nothing(
     here: Settings, docker: FakeDocker, page: str, typed: dict[str, str], sentence: str
 ) -> None:
-    docker.published_ports = [PortListener(9000, "tcp", "", "the container other")]
+    docker.publish_ports(9000, container="other")
     answer = here.save(page, **{**({"new-1-container": "notes"} if "new-1-key" in typed else {}), **typed})
     assert answer.status_code == 422
     assert field_errors(answer.text)[0].startswith(sentence)
@@ -599,7 +599,7 @@ def test_nothing_to_apply_is_refused(here: Settings) -> None:
 
 def test_a_finding_that_forbids_it_disables_apply(here: Settings, docker: FakeDocker) -> None:
     here.accept("ports", {"ports-notes-80": "9000"})
-    docker.published_ports = [PortListener(9000, "tcp", "", "the container other")]
+    docker.publish_ports(9000, container="other")
     page = here.get("review")
     assert "Port 9000 (tcp) is in use by the container other." in visible_text(page.text)
     assert re.search(r"<button[^>]*name=\"Apply\"[^>]* disabled", page.text)

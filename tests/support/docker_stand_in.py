@@ -5,7 +5,7 @@ from typing import Any, Self
 import pytest
 
 from rockonweb.core.errors import EngineError, EngineUnreachable
-from rockonweb.core.facts import ContainerFacts, LayerFacts, NetworkFacts
+from rockonweb.core.facts import ContainerFacts, LayerFacts, NetworkFacts, PortListener
 from rockonweb.host import engine, sockets
 
 
@@ -36,6 +36,11 @@ class FakeDocker:
         """Let these containers of a rock-on run."""
         for name in names:
             self.known_containers[name] = ContainerFacts(name, id=name, state="running", rockon=rockon, **facts)
+
+    def publish_ports(self, *ports: int, container: str = "somebody") -> None:
+        """Let a container that is no app's publish these ports of the host."""
+        listeners = tuple(PortListener(port, "tcp", "", f"the container {container}") for port in ports)
+        self.known_containers[container] = ContainerFacts(container, id=container, state="running", published=listeners)
 
     def connect(self, *_: str, **__: float) -> Self:
         """As `engine.connect_engine` does."""

@@ -82,6 +82,8 @@ _RUN_ONLY_OPTIONS = ("detach", "detach-keys", "sig-proxy")
 class Engine(Networks, Images, Layers, Leases):
     """A connection to the Docker Engine."""
 
+    _pull_news_at = 0.0  # when a pull has last brought something new, by the monotonic clock
+
     def system_time(self) -> int:
         """Return the engine's clock in Unix seconds; this machine's where the engine does not say."""
         with translate_errors():
@@ -309,7 +311,9 @@ class Engine(Networks, Images, Layers, Leases):
                         raise explain_pull(image, str(line["error"]))
                     if line:
                         silence.note_line(line, time.monotonic())
+                        self._pull_news_at = max(self._pull_news_at, silence.news_at)
                         status = str(line.get("status", ""))
+                    silence.note_others(self._pull_news_at)
                     if silence.is_over_limit(layers.values(), time.monotonic()):
                         raise explain_pull(image, f"i/o timeout: nothing new for {silent_seconds:.0f} seconds")
                     minutes = silence.minutes(time.monotonic())

@@ -68,22 +68,28 @@ class PullProgress:
 
 
 class PullSilence:
-    """For how long a pull has brought nothing new. Times are in seconds of a monotonic clock."""
+    """For how long a pull, and those beside it, have brought nothing new: Docker downloads a few layers at a time,
+    whichever image they are of. Times are in seconds of a monotonic clock.
+    """
 
     def __init__(self, at: float, limit: float) -> None:
         self._limit = limit
-        self._news_at = at
+        self.news_at = at
         self._last_lines: dict[str, Mapping[str, Any]] = {}
 
     def note_line(self, line: Mapping[str, Any], at: float) -> None:
         """Note a line of the pull; Docker may repeat that so many bytes of a layer have come, as long as none comes."""
         layer_id = str(line.get("id", ""))
         if self._last_lines.get(layer_id) != line:
-            self._last_lines[layer_id], self._news_at = line, at
+            self._last_lines[layer_id], self.news_at = line, at
+
+    def note_others(self, at: float) -> None:
+        """Note when a pull beside this one has last brought something new."""
+        self.news_at = max(self.news_at, at)
 
     def minutes(self, at: float) -> int:
         """Return the whole minutes without news."""
-        return int((at - self._news_at) // MINUTE)
+        return int((at - self.news_at) // MINUTE)
 
     def is_over_limit(self, layers: Iterable[Layer], at: float) -> bool:
         """Whether it is to be given up. While the registry has nothing to bring, as a layer is unpacked, the limit is
@@ -93,7 +99,7 @@ class PullSilence:
         awaits_registry = LayerState.UNPACKING not in states and (
             not states or bool(states & {LayerState.WAITING, LayerState.LOADING})
         )
-        return at - self._news_at >= (self._limit if awaits_registry else max(self._limit, UNPACKING_LIMIT))
+        return at - self.news_at >= (self._limit if awaits_registry else max(self._limit, UNPACKING_LIMIT))
 
 
 def apply_pull_line(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:

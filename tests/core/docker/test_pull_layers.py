@@ -77,6 +77,16 @@ def test_the_minutes_without_news_are_counted() -> None:
     assert silence.minutes(1232) == 0
 
 
+def test_a_pull_is_not_given_up_while_another_one_brings_something() -> None:
+    silence = PullSilence(0, 300)
+    waiting = after(line("a", "Waiting")).values()
+    silence.note_others(250)
+    silence.note_others(0)  # nothing else has come
+    assert (silence.minutes(309), silence.minutes(310)) == (0, 1)
+    assert not silence.is_over_limit(waiting, 549)
+    assert silence.is_over_limit(waiting, 550)
+
+
 def test_a_pull_without_news_is_given_up_but_not_while_a_layer_is_unpacked() -> None:
     silence = PullSilence(0, 300)
     assert not silence.is_over_limit([], 299)

@@ -96,7 +96,7 @@ def new_http_session(permit: Permit, connections: int = 1) -> requests.Session:
 
     It requests no compression, and keeps up to `connections` connections per host.
     """
-    session = requests.Session()
+    session = _Session()
     # No compression: a few bytes could decompress to gigabytes.
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "Rockonweb"})
     for scheme in ("http://", "https://"):
@@ -287,6 +287,21 @@ def _limited_pools(permit: Permit) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = PermittedTLSConnection
 
     return {"http": PermittedPool, "https": PermittedTLSPool}
+
+
+class _Session(requests.Session):
+    """A session that reads the proxies of a host from the environment once, and not for each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[tuple[str, str], Any] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return the settings for a URL's server; the others are the same for all requests of a session."""
+        server = urlsplit(url)[:2]
+        if server not in self._settings:
+            self._settings[server] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return self._settings[server]
 
 
 class _LimitedAdapter(HTTPAdapter):

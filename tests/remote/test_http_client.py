@@ -261,3 +261,13 @@ def test_what_is_posted_is_sent_nowhere_else() -> None:
     with odd_server({"/a": redirect_to("/b"), "/b": respond_with(b"found")}, requested) as url:
         assert fetch(f"{url}/a", method="POST", content=b"{}") != b"found"
     assert "/b" not in requested
+
+
+def test_the_proxies_of_a_server_are_read_from_the_environment_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", lambda url, **_: asked.append(url) or {})
+    with odd_server({}) as one, odd_server({}) as other:
+        with http_client.new_http_session(anything) as session:
+            for url in (f"{one}/1", f"{one}/2", f"{other}/1", f"{one}/3"):
+                http_client.fetch_limited(session, url, 1000, time.monotonic() + SECONDS, {})
+        assert asked == [f"{one}/1", f"{other}/1"]

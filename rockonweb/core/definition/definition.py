@@ -45,6 +45,7 @@ MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for th
 MAX_SIZE = 2**63 - 1  # in bytes
 HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # an image would make the reader's browser contact a third party
 URL_SCHEMES = {"http", "https", "mailto"}
+_HTML_CLEANER = nh3.Cleaner(tags=HTML_TAGS, url_schemes=URL_SCHEMES, link_rel=" ".join(LINK_RELATIONS))
 STORED = {"stored": True}  # the context of validation for what was accepted once: the rules of input are left out
 
 
@@ -144,12 +145,7 @@ def _sanitize_html(value: object, info: ValidationInfo) -> object:
         return text
     if len(text) > MAX_HTML and _is_input(info):
         raise ValueError(t("has more than %(most)s characters", most=MAX_HTML))
-    return nh3.clean(
-        _strip_unseen(without_long_markup(text)),
-        tags=HTML_TAGS,
-        url_schemes=URL_SCHEMES,
-        link_rel=" ".join(LINK_RELATIONS),
-    )
+    return _HTML_CLEANER.clean(_strip_unseen(without_long_markup(text)))
 
 
 def without_long_markup(text: str) -> str:

@@ -9,7 +9,6 @@ from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import select
 
 from rockonweb.catalog import replacements
 from rockonweb.core.definition.comparison import DefinitionDifference, compare_definitions
@@ -22,9 +21,9 @@ from rockonweb.core.questions import suggestions, wizard
 from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import get_host
-from rockonweb.models import ACTIVE_PROGRESS, Operation, Role, db
+from rockonweb.models import Role
 from rockonweb.models.repository import port_suggester
-from rockonweb.web import drafts, preflight_review, questions, rockon_page, secret_answers
+from rockonweb.web import catalogue_listing, drafts, preflight_review, questions, rockon_page, secret_answers
 from rockonweb.web.partials import wants_partial
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.work.collect_facts import gather_facts
@@ -109,12 +108,7 @@ def install(rockon_id: int) -> ResponseReturnValue:
 def _load_wizard(rockon_id: int, page: str = wizard.SUMMARY_PAGE) -> WizardContext:
     """Return the context of this request; an installed or busy rock-on redirects elsewhere, an unknown page is 404."""
     installation = rockon_page.rockon_or_404(rockon_id)
-    running = db.session.scalar(
-        select(Operation.id).where(
-            Operation.installation_id == installation.id, Operation.progress.in_(ACTIVE_PROGRESS)
-        )
-    )
-    if running is not None:
+    if running := catalogue_listing.active_operations().get(installation.id):
         _redirect_away(url_for("operations.show", operation_id=running))
     if installation.is_installed:
         _redirect_away(url_for("rockons.show", rockon_id=installation.id))
@@ -130,8 +124,9 @@ def _redirect_away(address: str) -> NoReturn:
 
 
 def _save_draft_page(ctx: WizardContext, typed: dict[str, str], *, accepted: bool | None) -> None:
-    existing_shares = get_host().shares.shares_by_name()
-    new_shares = shares_form.shares_to_create(typed, existing_shares) if accepted and ctx.page == "shares" else None
+    new_shares = None
+    if accepted and ctx.page == "shares":
+        new_shares = shares_form.shares_to_create(typed, get_host().shares.shares_by_name())
     drafts.save_draft(
         ctx.rockon, ctx.definition, current_user.id, ctx.page, typed, accepted=accepted, new_shares=new_shares
     )
@@ -146,7 +141,10 @@ def _build_wizard_form(ctx: WizardContext) -> PageForm:
         return _draft_ports_form(ctx, values)
     if ctx.page == "devices":
         return devices.build_devices_form(definition, values)
-    return environment.build_environment_form(definition, values, _suggested_answers(ctx, values), ctx.page)
+    # Only what has no answer yet is filled by suggestions.
+    has_unanswered = any(ask.name not in values for ask in wizard.page_questions(definition, ctx.page))
+    suggested = _suggested_answers(ctx, values) if has_unanswered else {}
+    return environment.build_environment_form(definition, values, suggested, ctx.page)
 
 
 def _suggested_answers(ctx: WizardContext, values: dict[str, str]) -> dict[str, suggestions.Suggestion]:

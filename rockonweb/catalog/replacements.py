@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.definition.replacement import ReplacementCandidate, Replacements, match_replacements
 from rockonweb.core.operations.lifecycle import State
 from rockonweb.models import Container, Installation, RockOn, db
 from rockonweb.models.rockon import has_word
+
+# Built once: each page of an app that is offered executes it, and building it takes longer than the query.
+_REMOVED_APPS = (
+    select(Installation)
+    .join(Installation.entry)
+    .where(
+        ~RockOn.in_catalogue,
+        Installation.state == State.INSTALLED,
+        Installation.id.in_(
+            select(Container.installation_id).where(Container.name.in_(bindparam("names", expanding=True)))
+        ),
+    )
+)
 
 
 def find_replacements(app: Installation) -> Replacements:
@@ -43,10 +56,8 @@ def replaceable_apps(app: Installation) -> list[Installation]:
     """Return the installed apps whose entries were removed from the catalogue and that this one may replace."""
     if not app.entry.in_catalogue or app.state is not State.AVAILABLE:
         return []
-    having = select(Container.installation_id).where(Container.name.in_(app.entry.containers))
-    query = select(Installation).join(Installation.entry)
-    query = query.where(~RockOn.in_catalogue, Installation.state == State.INSTALLED, Installation.id.in_(having))
-    return [former for former in db.session.scalars(query) if find_replacements(former).choose_candidate(app.entry_id)]
+    formers = db.session.scalars(_REMOVED_APPS, {"names": app.entry.containers})
+    return [former for former in formers if find_replacements(former).choose_candidate(app.entry_id)]
 
 
 def _has_any_container(names: Iterable[str]) -> ColumnElement[bool]:

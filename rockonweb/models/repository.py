@@ -44,6 +44,7 @@ Row = TypeVar("Row", bound=QuestionRow | Container)
 AddedRow = TypeVar("AddedRow", Volume, Environment)
 Answered = TypeVar("Answered")
 FIRST_DERIVED_ID = 2**30
+_ENTRY_OPTIONS = (undefer(RockOn.ports), undefer(RockOn.containers))  # what pages of an app that is offered need too
 
 
 def upsert_entry(
@@ -154,7 +155,7 @@ def find_installation(installation_id: int) -> Installation | None:
     row = session.get(Installation, installation_id, options=[joinedload(Installation.entry)])
     if row is not None and row.state in INSTALLED_OR_PENDING:
         return row
-    entry = row.entry if row else session.get(RockOn, installation_id)
+    entry = row.entry if row else session.get(RockOn, installation_id, options=_ENTRY_OPTIONS)
     return offered_installation(entry, row) if entry else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from rockonweb.core.answers.field_names import plain_field_name
@@ -15,6 +15,13 @@ from rockonweb.core.definition.parser import definition_digest
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.questions import wizard
 from rockonweb.models import Draft, Installation, db, repository, transaction
+
+# Built once: each page of a wizard executes it, and building it takes longer than the query.
+_BY_IDS = select(Draft).where(
+    Draft.rockon_id == bindparam("entry_id"),
+    Draft.user_id == bindparam("user_id"),
+    Draft.installation_id.is_not_distinct_from(bindparam("installation_id")),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,8 @@ def catalogue_definition(installation: Installation) -> Definition:
 
 def load_draft(installation: Installation, definition: Definition, user_id: int) -> StoredDraft:
     """Return a user's draft, an empty one where there is none."""
-    return _read_stored_draft(find_draft(db.session(), installation, user_id), installation, definition)
+    row = find_draft(db.session(), installation, user_id)
+    return _read_stored_draft(row, definition_digest(installation.entry.source), definition)
 
 
 def save_draft(
@@ -58,8 +66,11 @@ def save_draft(
     `accepted` is False for a page with errors, and None for one that was left by Back, which stays done unless it was
     changed. `new_shares` is given with the accepted shares page.
     """
+    # Before the transaction, which loads the entry again: a refresh may have changed it since the page was shown.
+    definition_hash = definition_digest(installation.entry.source)
     with transaction() as session:
-        draft = _read_stored_draft(find_draft(session, installation, user_id), installation, definition)
+        row = find_draft(session, installation, user_id)
+        draft = _read_stored_draft(row, definition_hash, definition)
         changed = any(draft.values.get(name) != value for name, value in typed.items())
         done = set(draft.done) | ({page} if accepted else set())
         if accepted is False or (accepted is None and changed):
@@ -69,7 +80,8 @@ def save_draft(
             "done": sorted(done),
             "new_shares": sorted(draft.new_shares if new_shares is None else new_shares),
         }
-        store_draft(session, installation, user_id, data)
+        row = row or _add_draft(session, installation, user_id)
+        row.definition_hash, row.typed_values = definition_hash, data
 
 
 def draft_last_answers(installation: Installation, user_id: int) -> None:
@@ -88,29 +100,36 @@ def prefill_fields(installation: Installation, definition: Definition, draft: St
 
 def find_draft(session: Session, installation: Installation, user_id: int) -> Draft | None:
     """Return a user's row: for the settings of an installed app, else for an install; None where there is none."""
-    query = select(Draft).where(Draft.rockon_id == installation.entry_id, Draft.user_id == user_id)
-    return session.scalar(query.where(Draft.installation_id == _draft_installation_id(installation)))
+    ids = {
+        "entry_id": installation.entry_id,
+        "user_id": user_id,
+        "installation_id": _draft_installation_id(installation),
+    }
+    return session.scalar(_BY_IDS, ids)
 
 
 def store_draft(session: Session, installation: Installation, user_id: int, data: dict[str, Any]) -> None:
     """Create or update a user's row."""
-    row, definition_hash = find_draft(session, installation, user_id), definition_digest(installation.entry.source)
-    if row is None:
-        row = Draft(
-            user_id=user_id, rockon_id=installation.entry_id, installation_id=_draft_installation_id(installation)
-        )
-        session.add(row)
+    definition_hash = definition_digest(installation.entry.source)
+    row = find_draft(session, installation, user_id) or _add_draft(session, installation, user_id)
     row.definition_hash, row.typed_values = definition_hash, data
+
+
+def _add_draft(session: Session, installation: Installation, user_id: int) -> Draft:
+    row = Draft(user_id=user_id, rockon_id=installation.entry_id, installation_id=_draft_installation_id(installation))
+    session.add(row)
+    return row
 
 
 def _draft_installation_id(installation: Installation) -> int | None:
     return installation.id if installation.state in INSTALLED_OR_PENDING else None
 
 
-def _read_stored_draft(row: Draft | None, installation: Installation, definition: Definition) -> StoredDraft:
-    data, questions = row.typed_values if row else {}, wizard.all_questions(definition)
+def _read_stored_draft(row: Draft | None, definition_hash: str, definition: Definition) -> StoredDraft:
+    data = row.typed_values if row else {}
     if row is None or "values" not in data:
         return StoredDraft()
+    questions = wizard.all_questions(definition)
     # Older versions stored one answer for two questions with the same joined name: it belongs to neither.
     ambiguous_names = {
         plain_field_name(question.page, question.container, question.key)
@@ -118,7 +137,7 @@ def _read_stored_draft(row: Draft | None, installation: Installation, definition
         if question.name not in data["values"]
     }
     values: dict[str, str] = {name: value for name, value in data["values"].items() if name not in ambiguous_names}
-    if row.definition_hash == definition_digest(installation.entry.source):
+    if row.definition_hash == definition_hash:
         unanswered_pages = {question.page for question in questions if question.name not in values}
         return StoredDraft(
             values, tuple(page for page in data["done"] if page not in unanswered_pages), frozenset(data["new_shares"])

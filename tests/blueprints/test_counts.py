@@ -3,8 +3,9 @@
 from flask import Flask
 
 from rockonweb.models import db
-from tests.support.app import FormClient, add_rockon, mark_installed
+from tests.support.app import FormClient, add_rockon, mark_installed, put_definitions
 from tests.support.filled import WEB
+from tests.support.samples import parse_rockon
 
 LISTS = ("/", "/rockons", "/rockons?tab=all", "/rockons?q=app", "/rockons?q=apq", "/rockons?tab=all&state=available")
 OTHERS = ("/operations", "/updates", "/shares", "/networks", "/images", "/rockons/1", "/rockons/2/install/ports")
@@ -30,3 +31,17 @@ def test_a_page_asks_as_much_of_many_rock_ons_as_of_few(
     for number in range(3, 23):
         (mark_installed if number % 2 else str)(add_rockon(f"App {number}", WEB))
     assert counts() == few
+
+
+def test_a_step_of_the_wizard_asks_for_each_row_once(owner_client: FormClient, statements: list[str]) -> None:
+    page = f"/rockons/{put_definitions(parse_rockon(WEB))[0]}/install/environment"
+    for _ in range(2):  # the first time prepares and writes, the second changes nothing
+        db.session.remove()
+        statements.clear()
+        assert owner_client.get(page).status_code == 200
+        shown = len(statements)
+        db.session.remove()
+        statements.clear()
+        assert owner_client.submit_form(page, {"environment-web-APP_PASSWORD": "secret"}).status_code == 303
+        assert not [one for one in statements if "FROM rockon" in one][1:]
+    assert (shown, len(statements)) == (8, 9)

@@ -878,3 +878,13 @@ def test_a_port_that_browsers_block_is_a_warning_above_the_button(start: Start, 
     assert f"Browsers block port {port}: they will not open the app's page on it." in summary
     assert f"Port {int(port) + (2 if port == '22' else 1)} is free." in summary
     assert wizard.submit().status_code == 303
+
+
+def test_nothing_is_looked_up_for_suggestions_where_all_is_answered(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wizard = start(small(environment={"TZ": {"label": "Time zone"}}))
+    wizard.fill("environment", **{"environment-web-TZ": "Europe/Berlin"})
+    monkeypatch.setattr(Host, "collect_surroundings", lambda *_: pytest.fail("the host was looked at"))
+    assert "Europe/Berlin" in wizard.get("environment").text
+    assert wizard.fill("environment").status_code == 303

@@ -136,6 +136,18 @@ def test_after_a_change_of_the_definition_answers_are_kept_by_key_and_the_droppe
     assert kept.done == ()
 
 
+def test_answers_are_those_to_the_definition_that_was_shown(
+    rockon: Installation, definition: Definition, anna: int
+) -> None:
+    assert rockon.entry.source
+    with db.engine.connect() as other, other.begin():  # a refresh, while the page is being sent
+        source = sample(ports={}).source
+        other.connection.cursor().execute("UPDATE rockon SET source = ?", (source,))
+    drafts.save_draft(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
+    db.session.expire_all()
+    assert drafts.load_draft(rockon, drafts.catalogue_definition(rockon), anna).outdated
+
+
 def test_the_notice_of_a_change_ends_with_the_next_post(
     rockon: Installation, definition: Definition, anna: int
 ) -> None:

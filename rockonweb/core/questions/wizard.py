@@ -85,13 +85,6 @@ class Question:
 
 def page_questions(definition: Definition, page: str) -> list[Question]:
     """Return the questions of a page, by container in launch order."""
-    questions_by_container: list[tuple[str, list[tuple[str, QuestionSpec]]]] = []
-    if page == "custom-config":
-        questions_by_container = [("", sort_questions(definition.custom_config))]
-    elif page in PART_BY_PAGE:
-        questions_by_container = [
-            (name, spec.ordered_questions(PART_BY_PAGE[page])) for name, spec in definition.launch_order
-        ]
     return [
         Question(
             field_name(page, container, key, definition.containers),
@@ -103,9 +96,17 @@ def page_questions(definition: Definition, page: str) -> list[Question]:
             ui=isinstance(question, PortSpec) and question.ui,
             secret=page in TEXT_PAGES and definition.hides_answer(container, key, question.label),
         )
-        for container, questions in questions_by_container
+        for container, questions in _specs_by_container(definition, page)
         for key, question in questions
     ]
+
+
+def _specs_by_container(definition: Definition, page: str) -> list[tuple[str, list[tuple[str, QuestionSpec]]]]:
+    if page == "custom-config":
+        return [("", sort_questions(definition.custom_config))]
+    if page not in PART_BY_PAGE:
+        return []
+    return [(name, spec.ordered_questions(PART_BY_PAGE[page])) for name, spec in definition.launch_order]
 
 
 def all_questions(definition: Definition) -> list[Question]:
@@ -115,7 +116,11 @@ def all_questions(definition: Definition) -> list[Question]:
 
 def wizard_pages(definition: Definition) -> list[str]:
     """Return the pages that apply: those with a question, and the summary."""
-    return [page for page in WIZARD_PAGES if page == SUMMARY_PAGE or page_questions(definition, page)]
+    return [
+        page
+        for page in WIZARD_PAGES
+        if page == SUMMARY_PAGE or any(specs for _, specs in _specs_by_container(definition, page))
+    ]
 
 
 def adjacent_page(definition: Definition, page: str, step: int) -> str:

@@ -35,7 +35,7 @@ WAYS = {
 }
 # Boots systemd, which then runs the lines of a file; what they print comes to the terminal.
 BOOT = f"""
-{APT} pipx systemd dbus >/dev/null && {PIPX} pipx install . || exit 1
+{APT} pipx systemd dbus e2fsprogs >/dev/null && {PIPX} pipx install . || exit 1
 cat >/trial <<'END'
 %(lines)s
 END
@@ -53,9 +53,19 @@ tail -f /log &
 exec env -i container=chroot /lib/systemd/systemd --unit=multi-user.target --show-status=no --log-level=warning
 """
 SERVICE = """\
+mkdir -p /var/lib/rockonweb/shares/usb
+echo '/dev/no-disk /var/lib/rockonweb/shares/usb ext4 nofail,x-systemd.device-timeout=2 0 0' >>/etc/fstab
+cat >/etc/systemd/system/docker.service <<'UNIT'
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'touch /var/lib/rockonweb/shares/usb/file || echo "not written"'
+StandardOutput=append:/log
+UNIT
 ROCKONWEB_BIND=127.0.0.1:%(port)s rockonweb service install; echo "installed: $?"
 systemctl is-active rockonweb; rockonweb share add films && echo "shared: $?"
 systemctl restart rockonweb; systemctl is-enabled rockonweb
+systemctl show -p After docker | grep -o 'var-lib-rockonweb-shares-usb.mount'
 rockonweb service remove; echo "removed: $?"
 systemctl is-active rockonweb; ls /var/lib/rockonweb /etc/systemd/system; echo "done: all"
 """
@@ -160,5 +170,7 @@ def test_systemd_runs_the_service_and_lets_it_go(new_machine: NewMachine) -> Non
     assert re.findall(r"^(active|enabled|inactive|shared: \d|removed: \d)$", after, re.MULTILINE) == [
         *("active", "shared: 0", "enabled", "removed: 0", "inactive"),
     ]
+    assert "\nnot written\n" in machine.output, "Docker was started without the disk of a share"
+    assert "\nvar-lib-rockonweb-shares-usb.mount\n" in after
     assert "rockonweb.db" in after, "the data stays"
     assert "rockonweb.service" not in after.rpartition("/etc/systemd/system:")[2]

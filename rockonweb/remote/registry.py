@@ -406,10 +406,9 @@ class _RegistryClient:
         The login goes to the registry itself, or encrypted to where it has its tokens. What a request was redirected to
         does not get it: such a server may name any address.
         """
-        if self._credentials and urlsplit(response.url).netloc.lower() != self._name.host.lower():
-            raise LookupFailed(
-                t("%(host)s leads to another server, which does not get its login", host=self._name.host)
-            )
+        host = self._name.host
+        if self._credentials and urlsplit(response.url).netloc.lower() != host.lower():
+            raise LookupFailed(t("%(host)s leads to another server, which does not get its login", host=host))
         challenges = parse_challenges(response.headers.get("WWW-Authenticate", ""))
         if "realm" in challenges.get("bearer", {}):
             return f"Bearer {self._fetch_token(challenges['bearer'])}"

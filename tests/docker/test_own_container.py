@@ -134,7 +134,7 @@ def test_what_can_not_be_seen_is_not_said_to_be_missing(
     contain()
     assert visitor.submit_form(path, answer, page="/shares").status_code == 303
     assert get_host().find_missing_paths(["/dev/no-such-thing", "/lib/nothing"]) == frozenset()
-    assert get_host().collect_listeners((), {}, ()) == ()
+    assert get_host().collect_listeners((), {}) == ()
     assert get_host().shares.missing_paths([f"{instance.settings.shares_root}/gone"]) == []
 
 

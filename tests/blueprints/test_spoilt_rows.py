@@ -19,6 +19,7 @@ from rockonweb.models import (
     NoticeTarget,
     PulledImage,
     RecoveryCode,
+    Share,
     db,
     transaction,
 )
@@ -44,6 +45,7 @@ def fill_all(app: Flask) -> None:
                 PulledImage(id="sha256:1", reference="box.example/photos:2.1"),
                 MetastoreFile(url="http://box.example/root.json", body="{}"),
                 RecoveryCode(user_id=1, hash="f" * 64),
+                Share(name="photos", mark="f" * 16, device="UUID=1", mount_point="/mnt/usb"),
             ]
         )
 

@@ -34,11 +34,10 @@ def set_refresh_hours(hours: int) -> None:
         session.merge(RefreshSchedule(id=1, hours=hours))
 
 
-def last_failed_refresh() -> Operation | None:
-    """Return the last refresh that has ended where it failed, else None."""
+def last_failed_refresh(report: RefreshReport | None) -> Operation | None:
+    """Return the last refresh that has ended where it failed, else None; `report` is that of the last one."""
     ended = select(Operation).where(Operation.kind == Kind.REFRESH, Operation.finished.is_not(None))
     last = db.session.scalar(ended.order_by(Operation.id.desc()).limit(1))
-    report = RefreshReport.load_latest(db.session())
     if last is None or last.progress not in FAILED or (report and last.finished and report.finished > last.finished):
         return None  # the last one, by the command line, is no operation
     return last

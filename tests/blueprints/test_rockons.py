@@ -106,7 +106,7 @@ def test_the_number_of_statements_does_not_grow_with_the_list(owner_client: Form
     few = count()
     for number in range(30):
         mark_installed(add_rockon(f"App {number}", WEB))
-    assert count() == few == 8
+    assert count() == few == 9
 
 
 def test_the_list_asks_docker_nothing(owner_client: FormClient, docker: FakeDocker) -> None:

@@ -82,7 +82,7 @@ def test_one_at_the_command_line_counts(app: Flask) -> None:
     with transaction() as session:
         session.add(RefreshReport(content="{}"))
     assert submitted() == []
-    assert refresh_schedule.last_failed_refresh() is None
+    assert refresh_schedule.last_failed_refresh(RefreshReport.load_latest(db.session())) is None
 
 
 def test_a_failed_one_is_tried_again_with_growing_pauses(app: Flask) -> None:

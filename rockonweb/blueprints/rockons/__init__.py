@@ -40,12 +40,14 @@ def index() -> ResponseReturnValue:
         catalogue_listing.CatalogueQuery.parse_args(request.args), rockon_page.request_hostname()
     )
     if not wants_partial():
+        report = RefreshReport.load_latest(db.session())
+        failed = refresh_schedule.last_failed_refresh(report)
         return render_template(
             "rockons/index.html",
             shelf=listing,
-            report=RefreshReport.load_latest(db.session()),
-            failed=refresh_schedule.last_failed_refresh(),
-            retried=bool(refresh_schedule.refresh_hours()),
+            report=report,
+            failed=failed,
+            retried=failed is not None and refresh_schedule.refresh_hours() > 0,
         )
     if not_modified(listing.listing_fingerprint):
         return "", 204

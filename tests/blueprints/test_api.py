@@ -159,6 +159,8 @@ def test_a_rockon_has_the_original_s_fields(call: Call, installed: Installation)
         "status": "started",
         "problem": "none",
         "problem_detail": None,
+        "mend": False,
+        "ask_page": True,
         "taskid": None,
         "link": "login",
         "website": "",

@@ -84,8 +84,8 @@ def read_switches(body: bytes, *keys: str) -> dict[str, bool]:
 
 
 def read_minutes(body: bytes) -> int:
-    """Return the minutes of a JSON body. Raises BadInput."""
-    minutes = rockstor_api.parse_body(body).get("minutes")
+    """Return the minutes of a JSON body, 0 without any. Raises BadInput."""
+    minutes = rockstor_api.parse_body(body).get("minutes", 0)
     if not isinstance(minutes, int) or isinstance(minutes, bool):
         raise BadInput('"minutes" must be a whole number.')
     return minutes

@@ -115,6 +115,8 @@ def update(name: str, saved: tuple[str, ...], lost: tuple[str, ...], move_data: 
     """Pull the newest images, and recreate the containers that have a newer image."""
     installation = instance.find_rockon(name)
     parts = [choice.rpartition("=") for choice in saved]
+    if not all(key and share for key, _, share in parts):
+        raise BadInput("--save needs CONTAINER:FOLDER=SHARE or CONTAINER:FOLDER=SHARE/FOLDER.")
     unsaved = {**{key: share for key, _, share in parts}, **dict.fromkeys(lost, "")}
     check_choices(installation.current_definition, unsaved)
     if move_data:

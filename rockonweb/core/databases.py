@@ -30,7 +30,8 @@ class DatabaseServer:
     returns the version, None where another server wrote it, and blank where it is damaged. The last part of a path is a
     pattern; the last file by name counts. `variables` are those of an image that have its version. `generation` numbers
     the formats of its data: a version starts on what is at most `steps` older, and on nothing newer. `series` is how
-    many parts of a version people name.
+    many numbers of a version people name. An image with the variable `upgrades_itself` reads older data, whatever its
+    server does.
     """
 
     name: str
@@ -41,10 +42,12 @@ class DatabaseServer:
     steps: float
     series: int = 1
     family: str = ""
+    upgrades_itself: str = ""
 
     def label(self, version: str) -> str:
-        """Return its name with the part of a version that people name."""
-        return f"{self.name} {'.'.join(map(str, parse_version(version)[: self.series]))}".rstrip()
+        """Return its name with the part of a version that people name: below 10 always two numbers."""
+        parts = parse_version(version)
+        return f"{self.name} {'.'.join(map(str, parts[: self.series if parts >= (10,) else 2]))}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def image_versions(config: object, name: str) -> dict[DatabaseServer, str]:
     repository, _, tag = name.partition("@")[0].rpartition("/")[2].partition(":")
     versions = {}
     for server in SERVERS:
+        if server.upgrades_itself in variables:
+            continue
         candidates = [variables.get(variable, "") for variable in server.variables]
         if server.word in repository.lower():
             candidates += [*(str(labels.get(label) or "") for label in VERSION_LABELS), tag]
@@ -206,6 +211,7 @@ POSTGRESQL = DatabaseServer(
     ("PG_MAJOR", "PG_VERSION", "POSTGRESQL_VERSION", "POSTGRES_VERSION"),
     _count_steps((9,), (9, 1), (9, 2), (9, 3), (9, 4), (9, 5), (9, 6), (10,)),
     steps=0,
+    upgrades_itself="PGTARGET",  # pgautoupgrade
 )
 MARIADB = DatabaseServer(
     "MariaDB",
@@ -226,7 +232,6 @@ MYSQL = DatabaseServer(
     ("MYSQL_VERSION", "MYSQL_MAJOR"),
     _count_steps((5, 6), (5, 7), (8, 0), (8, 1)),
     steps=1,
-    series=2,
 )
 MONGODB = DatabaseServer(
     "MongoDB",
@@ -236,7 +241,6 @@ MONGODB = DatabaseServer(
     ("MONGO_VERSION", "MONGO_MAJOR"),
     _count_steps((3, 6), (4, 0), (4, 2), (4, 4)),
     steps=1,
-    series=2,
 )
 REDIS = DatabaseServer(
     "Redis",
@@ -245,7 +249,6 @@ REDIS = DatabaseServer(
     ("REDIS_VERSION",),
     _redis_format,
     steps=math.inf,
-    series=2,
     family="redis",
 )
 VALKEY = DatabaseServer(
@@ -255,7 +258,6 @@ VALKEY = DatabaseServer(
     ("VALKEY_VERSION",),
     lambda version: version[0] if version >= (9,) else 3,
     steps=math.inf,
-    series=2,
     family="redis",
 )
 ELASTICSEARCH = DatabaseServer(

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -210,12 +210,18 @@ class Shares:
         """
         beginnings = {}
         by_folder = itertools.groupby(patterns, lambda pattern: pattern.rpartition("/")[0])
+        missing: list[str] = []
         for folder, folder_patterns in by_folder:
-            with suppress(OSError), self.open_folder(f"{share_path}/{folder}".rstrip("/")) as descriptor:
-                for pattern in folder_patterns:
-                    name = _last_match(pattern.rpartition("/")[2], descriptor)
-                    if name and (content := _read_beginning(name, descriptor)) is not None:
-                        beginnings[pattern] = content
+            if folder.startswith(tuple(missing)):
+                continue
+            try:
+                with self.open_folder(f"{share_path}/{folder}".rstrip("/")) as descriptor:
+                    for pattern in folder_patterns:
+                        name = _last_match(pattern.rpartition("/")[2], descriptor)
+                        if name and (content := _read_beginning(name, descriptor)) is not None:
+                            beginnings[pattern] = content
+            except OSError:
+                missing.append(f"{folder}/")
         return beginnings
 
     def list_folders(self) -> Iterator[str]:

@@ -13,11 +13,13 @@ from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import Conflict, RockonwebError, UndoSkipped
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING, Kind
+from rockonweb.core.operations.requests import ChangeRequest, UpdateRequest
 from rockonweb.core.operations.steps import CreateContainer, RenameOld, RestoreSnapshot, Step, TakeSnapshot
 from rockonweb.core.packed import unpack_or
 from rockonweb.core.plan.rollback import PreviousImage, RollbackTarget, restorable_scopes
 from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight.unsaved_files import with_saved_folders
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation, Progress, RollbackPoint, Status, db, repository, transaction
@@ -46,13 +48,24 @@ def get_point(installation: Installation, point_id: int) -> RollbackPoint:
 
 
 def load_point(point: RollbackPoint) -> tuple[Definition, Answers]:
-    """Return the definition and the answers of a point. Raises Conflict where they can't be read."""
+    """Return the definition and the answers of a point, with the shares to which folders were copied since: the files
+    are nowhere else any more. Raises Conflict where they can't be read.
+    """
     definition = point.installation.parse_definition(point.definition)
     answers: Answers | None = unpack_or(Answers, point.answers, None)
     if definition.unreadable or answers is None:
         raise Conflict(
             t("This rollback point can't be read in the database."), t("Choose another one, or change the app.")
         )
+    query = select(Operation).where(
+        Operation.installation_id == point.installation_id,
+        Operation.id >= (point.operation_id or 0),
+        Operation.kind.in_((Kind.CHANGE, Kind.UPDATE)),
+        Operation.progress == Progress.DONE,
+    )
+    for operation in db.session.scalars(query.order_by(Operation.id)):
+        if isinstance(operation.request, ChangeRequest | UpdateRequest):
+            answers = with_saved_folders(answers, operation.request.unsaved)
     return definition, answers
 
 

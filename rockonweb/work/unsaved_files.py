@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from flask import has_request_context
 from sqlalchemy import select
 
 from rockonweb.core.errors import EngineError
@@ -15,18 +16,19 @@ from rockonweb.host import get_host
 from rockonweb.models import Installation, Operation, State, db, transaction
 from rockonweb.work import updates
 
-LOOK_SECONDS = 10  # for all containers together; a page may wait for it
+PAGE_SECONDS, JOB_SECONDS = 10, 60  # for all containers together; somebody waits for a page
 
 
 def inspect_layers(installation: Installation, containers: Collection[str]) -> dict[str, LayerFacts]:
     """Return what these containers keep in their own layers; what Docker does not tell in time is `unknown`."""
     if not containers:
         return {}
-    deadline = time.monotonic() + LOOK_SECONDS
+    seconds = PAGE_SECONDS if has_request_context() else JOB_SECONDS
+    deadline = time.monotonic() + seconds
     layers: dict[str, LayerFacts] = {}
     try:
         # A connection of its own: what else a page asks is not to be given up because this has taken long.
-        with get_host(installation).connect_docker(seconds=2 * LOOK_SECONDS) as docker:
+        with get_host(installation).connect_docker(seconds=2 * seconds) as docker:
             for name in containers:
                 layers[name] = docker.inspect_layer(name, deadline)
     except EngineError as error:

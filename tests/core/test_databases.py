@@ -98,6 +98,7 @@ def test_an_image_tells_its_version_by_its_variables_then_its_label_then_its_tag
         ("postgres:latest", {}),
         ("postgres@sha256:16aa", {}),
         ("postgres:latest", "what a stranger sent"),
+        ("pgautoupgrade/pgautoupgrade:17", {"Env": ["PG_MAJOR=17", "PGTARGET=17"]}),  # it takes any older data along
     ],
 )
 def test_an_image_that_does_not_tell_has_no_version(name: str, config: object):
@@ -106,7 +107,13 @@ def test_an_image_that_does_not_tell_has_no_version(name: str, config: object):
 
 @pytest.mark.parametrize(
     ("server", "version", "label"),
-    [(POSTGRESQL, "17.2-1", "PostgreSQL 17"), (MARIADB, "1:11.4.2+maria", "MariaDB 11.4"), (MYSQL, "", "MySQL")],
+    [
+        (POSTGRESQL, "17.2-1", "PostgreSQL 17"),
+        (MARIADB, "1:11.4.2+maria", "MariaDB 11.4"),
+        (MYSQL, "", "MySQL"),
+        (POSTGRESQL, "9.6.24", "PostgreSQL 9.6"),
+        (MYSQL, "8.4.0", "MySQL 8.4"),
+    ],
 )
 def test_people_name_a_version_by_its_first_numbers(server: DatabaseServer, version: str, label: str):
     assert server.label(version) == label

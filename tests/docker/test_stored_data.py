@@ -3,21 +3,27 @@
 import json
 import os
 import re
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from rockonweb.core.errors import Conflict
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, UpdateRequest
-from rockonweb.models import Installation, Kind, Operation, db, repository
-from rockonweb.work import operations, rollback, updates
+from rockonweb.core.operations.steps import LoadDatabase
+from rockonweb.host import Engine
+from rockonweb.models import Installation, Kind, Operation, OperationStep, db, repository
+from rockonweb.work import operations, recovery, rollback, updates
 from rockonweb.work.image_facts import CACHE
 from rockonweb.work.review import review_or_refuse, review_request, submit_review
+from tests.docker.test_recovery import working
 from tests.support.app import PASSWORD, FakeQueueServer, FormClient, create_test_user
+from tests.support.apps import wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, describe_steps
 
@@ -291,3 +297,41 @@ def test_the_api_and_the_command_line_take_it_along_too(instance: Instance, stan
     done = instance.app.test_cli_runner().invoke(args=["update", "Notes", "--move-data"])
     assert done.exit_code == 1
     assert "no database whose data can be taken along" in str(done.exception)
+
+
+def hang_while_loading() -> None:
+    """Make this process hang for ever once the dump is being loaded."""
+    execute = Engine.exec_with_files
+
+    def hang(self: Engine, name: str, command: tuple[str, ...], **files: Any) -> str:
+        if files.get("stdin"):
+            time.sleep(600)
+        return execute(self, name, command, **files)
+
+    Engine.exec_with_files = hang  # type: ignore[method-assign]
+
+
+def test_a_process_that_dies_in_between_leaves_everything_as_it_was_too(
+    engine: DockerDaemon, instance: Instance, standin: Make
+) -> None:
+    rockon = install_database(instance, standin, old={}, new={})
+    before = engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "notes-db")
+    operation_id = submit_review(review_or_refuse(rockon, ChangeRequest(move_data=True)), "tester")
+    share = instance.settings.shares_root / "pgdata"
+    with working(instance, operation_id, hang_while_loading):
+        wait_for(lambda: any(is_loading(step) for step in read_steps(operation_id)))
+        assert (share / "postgresql-17.sql").exists()
+    assert recovery.recover_operations() == [operation_id]
+    assert engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "notes-db") == before
+    assert [path.name for path in share.iterdir()] == ["PG_VERSION"]
+    retried = operations.retry_operation(operation_id, "tester")
+    assert instance.run_operation(retried).progress == "done"
+
+
+def read_steps(operation_id: int) -> list[OperationStep]:
+    db.session.rollback()
+    return list(db.session.get_one(Operation, operation_id).steps)
+
+
+def is_loading(step: OperationStep) -> bool:
+    return step.kind == LoadDatabase.kind and step.started is not None

@@ -10,7 +10,7 @@ import pytest
 from rockonweb.core.operations.requests import ChangeRequest, UpdateRequest
 from rockonweb.models import Installation, Kind, Operation, Progress
 from rockonweb.models.repository import load_answers
-from rockonweb.work import operations
+from rockonweb.work import operations, rollback
 from rockonweb.work import unsaved_files as look
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, describe_steps
@@ -76,6 +76,17 @@ def test_an_update_puts_the_folder_into_a_share_first(
     )
     assert (instance.settings.shares_root / "notes-data/kept/note").read_text() == "precious\n"
     assert findings(instance, notes) == []
+
+
+def test_a_rollback_to_before_the_copy_keeps_the_share(
+    engine: DockerDaemon, instance: Instance, notes: Installation
+) -> None:
+    assert update(instance, notes, data="notes-data/kept").progress == "done"
+    (point,) = rollback.list_points(notes)
+    _, answers = rollback.load_point(point)
+    request = ChangeRequest(answers, point.definition, point=point.id)
+    instance.run_successfully(instance.submit_review(instance.review_request(notes, request)))
+    assert execute(engine, "cat /app/data/note") == "precious"
 
 
 def test_files_that_may_be_lost_are_lost_and_only_those(
@@ -188,7 +199,7 @@ def test_two_hundred_thousand_files_are_told_in_bounded_time(
     execute(engine, "mkdir -p /app/many && cd /app/many && seq 1 200000 | xargs touch")
     started = time.monotonic()
     (told,) = findings(instance, rockon)
-    assert time.monotonic() - started < 2 * look.LOOK_SECONDS
+    assert time.monotonic() - started < 2 * look.JOB_SECONDS
     assert told.startswith("block: Notes has 200000 files")
 
 

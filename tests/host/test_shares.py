@@ -356,3 +356,23 @@ def test_the_beginnings_of_files_are_read_without_following_a_link_or_waiting(
         "data/part-*": b"newer",
     }
     assert Host(settings).shares.read_beginnings("absent", patterns) == {}
+
+
+def test_emptying_a_folder_follows_no_link_and_removes_it_only_if_asked(tmp_path: Path):
+    outside, folder = tmp_path / "outside", tmp_path / "shares/notes/kept"
+    (folder / "deep").mkdir(parents=True)
+    outside.mkdir()
+    for file in (outside / "mine", folder / "a", folder / "deep/b"):
+        file.write_text("x")
+    (folder / "link").symlink_to(outside)
+    (folder / "deep/link").symlink_to(outside)
+    shares = Shares(tmp_path / "shares")
+    shares.empty_folder("notes/kept")
+    assert [*folder.iterdir()] == []
+    shares.empty_folder("notes/kept", remove=True)
+    shares.empty_folder("notes/kept", remove=True)
+    assert not folder.exists()
+    (tmp_path / "shares/notes/kept").symlink_to(outside)
+    with pytest.raises(RockonwebError):
+        shares.empty_folder("notes/kept")
+    assert (outside / "mine").exists()

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from cryptography.fernet import Fernet, InvalidToken
 from flask import current_app
-from sqlalchemy import Text, func, select, type_coerce
+from sqlalchemy import Text, and_, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from rockonweb.config import current_config
@@ -24,7 +24,7 @@ from rockonweb.core.instance.diagnosis import FallenApp
 from rockonweb.core.instance.notifications import NoticeEvent
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.operations.requests import InstallRequest, StartRequest, request_from_json
-from rockonweb.core.status.status import MISSING_CODE, Status
+from rockonweb.core.status.status import MISSING_CODE, Problem, Status
 from rockonweb.models import Installation, Operation, db, maintenance_until, utc_now
 from rockonweb.models.base import make_cipher
 from rockonweb.models.operation import IS_ACTIVE
@@ -47,7 +47,8 @@ def should_run_ids() -> set[int]:
 
 
 def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
-    """Return the apps that a person last asked to run and that don't, by name; `key` is the instance's, blank for none.
+    """Return the apps that a person last asked to run and that don't, or not properly, by name; `key` is that of the
+    instance, blank for none.
 
     Without those that an operation is at work on. Needs no application context.
     """
@@ -56,10 +57,17 @@ def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
     query = select(Installation.status, *columns).where(
         Installation.id.in_(_wanted_ids(session, key)),
         Installation.id.not_in(busy),
-        Installation.status.in_((Status.STOPPED, Status.EXITED, Status.START_FAILED)),
+        or_(
+            Installation.status.in_((Status.STOPPED, Status.EXITED, Status.START_FAILED)),
+            and_(
+                Installation.status == Status.STARTED, Installation.problem.in_([one for one in Problem if one.is_down])
+            ),
+        ),
     )
     return [
-        FallenApp(name, exit_code, status_error) if status is Status.EXITED else FallenApp(name, None, error or "")
+        FallenApp(name, exit_code, status_error, runs=status is Status.STARTED)
+        if status in (Status.EXITED, Status.STARTED)
+        else FallenApp(name, None, error or "")
         for status, name, exit_code, status_error, error in session.execute(query.order_by(Installation.name))
     ]
 

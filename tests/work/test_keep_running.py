@@ -18,6 +18,7 @@ from rockonweb.models import (
     NoticeMessage,
     NoticeTarget,
     Operation,
+    Problem,
     Progress,
     Status,
     db,
@@ -89,11 +90,12 @@ def test_what_does_not_run_and_should_is_named_with_its_reason(app: Flask) -> No
     add_app("Rests", Kind.INSTALL, Kind.STOP, status=Status.STOPPED)
     add_app("Down", Kind.INSTALL, status=Status.STOPPED)
     crashed, failed = add_app("Crashed", Kind.INSTALL), add_app("Failed", Kind.INSTALL, status=Status.START_FAILED)
-    busy = add_app("Busy", Kind.INSTALL, status=Status.STOPPED)
+    sick, busy = add_app("Sick", Kind.INSTALL), add_app("Busy", Kind.INSTALL, status=Status.STOPPED)
     done(busy, Kind.UPDATE, Progress.RUNNING)
     with transaction():
         crashed.status, crashed.exit_code, crashed.status_error = Status.EXITED, 3, "it has no room"
         failed.error = "The port is in use."
+        sick.problem, sick.status_error = Problem.UNHEALTHY, "it is unhealthy"
     with Session(db.engine) as session:
         found = find_fallen_apps(session, str(app.secret_key))
         assert find_fallen_apps(session, "") == found
@@ -101,6 +103,7 @@ def test_what_does_not_run_and_should_is_named_with_its_reason(app: Flask) -> No
         FallenApp("Crashed", 3, "it has no room"),
         FallenApp("Down"),
         FallenApp("Failed", None, "The port is in use."),
+        FallenApp("Sick", None, "it is unhealthy", runs=True),
     ]
 
 

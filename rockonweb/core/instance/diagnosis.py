@@ -504,12 +504,13 @@ def diagnose_containers(
 class FallenApp:
     """An app that should run and does not, as it was last seen; `exit_code` is None, and `reason` blank, where unknown.
 
-    The code is negative where no container ended.
+    The code is negative where no container ended; `runs`: it runs, but not properly.
     """
 
     name: str
     exit_code: int | None = None
     reason: str = ""
+    runs: bool = False
 
 
 def diagnose_apps(fallen: Sequence[FallenApp]) -> list[CheckResult]:
@@ -522,6 +523,9 @@ def diagnose_apps(fallen: Sequence[FallenApp]) -> list[CheckResult]:
 
 def _explain_fallen(app: FallenApp) -> tuple[str, str]:
     """Return a sentence on an app that does not run, and what to do."""
+    logs_hint = t("The logs on its page may show more. Then start it again.")
+    if app.runs:
+        return t("%(name)s is not running properly: %(why)s", name=app.name, why=app.reason), logs_hint
     ended = app.exit_code is not None and app.exit_code >= 0
     reason = join_texts(": ", (t("exit code %(code)s", code=app.exit_code) if ended else "", app.reason))
     if not reason:
@@ -531,7 +535,7 @@ def _explain_fallen(app: FallenApp) -> tuple[str, str]:
         )
     return (
         t("%(name)s should be running, but is not: %(reason)s", name=app.name, reason=reason),
-        t("The logs on its page may show more. Then start it again."),
+        logs_hint,
     )
 
 

@@ -123,6 +123,7 @@ def test_parts_that_end_at_each_start_are_named_once_for_each_reason() -> None:
         (FallenApp("Notes", 137), "Notes should be running, but is not: exit code 137"),
         (FallenApp("Notes", 0, "no room"), "Notes should be running, but is not: exit code 0: no room"),
         (FallenApp("Notes", -1, "it is gone"), "Notes should be running, but is not: it is gone"),
+        (FallenApp("Notes", None, "it is ill", runs=True), "Notes is not running properly: it is ill"),
         (FallenApp("Notes", None, "The port is in use."), "Notes should be running, but is not: The port is in use."),
     ],
 )

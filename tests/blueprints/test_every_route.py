@@ -76,10 +76,8 @@ NOBODY = None
 # What an owner's session must not be asked for on the way: it ends it, or waits for a worker that is not there.
 ENDS = {"auth.logout"}
 WAITS = {"api.refresh"}
-NO_ROW = {"api.maintain": 200, "api.save_registry_login": 400}  # the answers of those about no row that could be missing
-    "api.maintain": 200,
-    "api.save_registry_login": 400,
-}  # the answer: they are about no row that could be missing
+# What is about no row that could be missing, and its answer.
+NO_ROW = {"api.maintain": 200, "api.save_registry_login": 400}
 
 
 def routes(app: Flask, method: str) -> Iterator[tuple[str, Rule]]:

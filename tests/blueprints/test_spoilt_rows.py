@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,20 @@ from sqlalchemy import event, text
 
 from rockonweb.models import (
     Base,
+    Episode,
     Installation,
     KeptVolume,
+    Maintenance,
     MetastoreFile,
     NoticeMessage,
     NoticeTarget,
+    Problem,
     PulledImage,
     RecoveryCode,
     Share,
     db,
     transaction,
+    utc_now,
 )
 from tests.support.app import FormClient, add_rockon, mark_installed, new_visitor
 from tests.support.database import engine_of
@@ -46,6 +51,11 @@ def fill_all(app: Flask) -> None:
                 MetastoreFile(url="http://box.example/root.json", body="{}"),
                 RecoveryCode(user_id=1, hash="f" * 64),
                 Share(name="photos", mark="f" * 16, device="UUID=1", mount_point="/mnt/usb"),
+                Maintenance(until=utc_now() + timedelta(hours=1), user="ada"),
+                Episode(installation_id=1, problem=Problem.ENDED, reason="it ended", container="photos", log="x"),
+                Episode(
+                    installation_id=1, problem=Problem.ENDED, reason="it ended", well_since=utc_now(), ended=utc_now()
+                ),
             ]
         )
 

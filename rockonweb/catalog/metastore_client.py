@@ -30,7 +30,7 @@ from rockonweb.core.secret import without_password
 from rockonweb.core.text import format_size, t
 from rockonweb.remote import http_client
 
-THREADS = 32  # a refresh mostly waits for answers: a third of a catalogue of 89 files at a time
+THREADS = 16
 FILE_SECONDS = 30
 REFRESH_SECONDS = 120
 MAX_TOTAL_BYTES = 200_000_000  # all files of a refresh together

@@ -49,7 +49,7 @@ from rockonweb.core.operations.steps import PullImage
 from rockonweb.core.plan import plan
 from rockonweb.core.plan.change import DesiredState, plan_change
 from rockonweb.core.secret import MASK, reveal_argv
-from rockonweb.core.status.status import ObservedStatus, Status, derive_status
+from rockonweb.core.status.status import ObservedStatus, Problem, Status, derive_status
 from rockonweb.models import Container, Installation, RockOn, State, db, repository, transaction
 from tests.support.app import installation_of, put_definitions
 from tests.support.samples import (
@@ -224,7 +224,8 @@ UP, DOWN = (
 
 @pytest.mark.parametrize("containers", [{"down": DOWN, "up": UP}, {"up": UP, "down": DOWN}])
 def test_10_the_status_is_that_of_all_containers(containers: dict[str, ContainerFacts]) -> None:
-    assert derive_status(containers) == ObservedStatus(Status.EXITED, 3, "the container down has ended")
+    error = "the container down has ended"
+    assert derive_status(containers) == ObservedStatus(Status.EXITED, 3, error, Problem.ENDED, "down")
 
 
 @pytest.mark.parametrize("key", ["ADMIN_TOKEN", "CLIENT_SECRET", "DB_PASSWORD", "API_KEY"])

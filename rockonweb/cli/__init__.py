@@ -126,7 +126,7 @@ _COMMAND_TABLE = (
     ("restart", "rockons:restart", "Stop and start an installed rock-on."),
     ("update", "rockons:update", "Pull the newest images, and recreate the containers that have a newer image."),
     ("uninstall", "rockons:uninstall", "Remove a rock-on's containers; shares, images and volumes stay."),
-    ("watching", "watching:watching", "Whether a rock-on is restarted automatically when it is down."),
+    ("watching", "watching:watching", "Change what is done when a rock-on is down, and print it."),
     ("maintenance", "watching:maintenance", "Hold all notifications and automatic restarts for some time."),
     ("share", "shares:share", "The folders that apps keep their data in."),
     ("user", "accounts:user", "The users who may log in."),

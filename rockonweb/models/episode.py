@@ -19,9 +19,7 @@ class Episode(NumberedBase):
     core/status/episodes.py. An app has one that is open at most.
     """
 
-    __table_args__ = (
-        Index("uq_episode_open", "installation_id", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
-    )
+    __table_args__ = (Index("uq_episode_open", "installation_id", unique=True, sqlite_where=IS_OPEN),)
 
     installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     problem: Mapped[Problem] = mapped_column(StoredEnum(Problem, 40, Problem.ENDED))  # the last one that was observed

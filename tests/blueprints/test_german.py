@@ -17,7 +17,7 @@ from tests.support.app import new_visitor
 GERMAN = {"Accept-Language": "de"}
 # What definitions say and apps are called, which are words of ours too.
 DEFINED = {
-    *("Photos", "Busy", "Failed", "Stopped", "Language", "Password", "Settings", "Data", "stopped", "ended"),
+    *("Photos", "Busy", "Failed", "Stopped", "Language", "Password", "Settings", "Data", "stopped", "Ended", "ended"),
     *("settings", "yes", "Where the database is kept.", "Where the pictures are kept."),
 }
 TYPED = {"text", "password", "number", "email", "url", "search"}

@@ -83,7 +83,9 @@ class PullingEngine:
         self.active = self.most_active = 0
         self.lock = threading.Lock()
 
-    def pull_image(self, image: str, *, required: bool, silent_seconds: float) -> Iterator[PullProgress]:
+    def pull_image(
+        self, image: str, *, required: bool, silent_seconds: float, login: None = None
+    ) -> Iterator[PullProgress]:
         with self.lock:
             self.active += 1
             self.most_active = max(self.most_active, self.active)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 
 from rockonweb.config import current_config
-from rockonweb.core.answers.answers import split_share_path
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable
 from rockonweb.core.instance import notifications
 from rockonweb.core.instance.diagnosis import CRITICAL_BYTES
@@ -40,13 +39,12 @@ from rockonweb.models import (
     Operation,
     OperationMember,
     State,
-    Volume,
     db,
     maintenance_until,
     transaction,
     utc_now,
 )
-from rockonweb.work import heartbeat, keep_running, notification_queue, operations
+from rockonweb.work import heartbeat, keep_running, known_shares, notification_queue, operations
 
 LOG_LINES, LOG_BYTES, LOG_LINE = 20, 64_000, 500  # of an app that went down: lines, bytes read, characters of a line
 MISSING_NETWORK = re.compile(r"network (\S+) not found")  # how Docker says it
@@ -95,7 +93,8 @@ def review_apps() -> bool:
         grace = max(0, grace - COMMON_SECONDS)
         verdicts = {app.id: judge_episode(app.state, app.problem, at, grace, held=held) for app in watched}
     told = [app for app in watched if verdicts[app.id].news is EpisodeNews.DOWN]
-    absent_shares = _find_absent_shares([app.id for app in watched if app in told or app.mend])
+    matters = told or any(app.mend for app in watched)
+    absent_shares = known_shares.find_apps_without_shares() if matters else {}
     restarted, given_up = ({}, set()) if held else _decide_restarts(watched, verdicts, at, absent_shares)
     db.session.rollback()
     logs = {app.id: _read_log(app.id, app.container) for app in watched if app.state is None and verdicts[app.id].state}
@@ -227,14 +226,14 @@ def _read_log(installation_id: int, container: str) -> str:
     return "\n".join(line if len(line) <= LOG_LINE else line[:LOG_LINE] + "…" for line in lines)
 
 
-def _find_causes(apps: Collection[_WatchedApp], absent_shares: Mapping[int, str]) -> dict[int, str]:
+def _find_causes(apps: Collection[_WatchedApp], absent_shares: Mapping[int, Sequence[str]]) -> dict[int, str]:
     """Return by app the sentence on a cause that it may share with others; apps without a known one are left out."""
     free = heartbeat.engine_status().free if apps else None
     causes: dict[int, str] = {}
     for app in apps:
         network = MISSING_NETWORK.search(app.reason)
         if app.id in absent_shares:
-            causes[app.id] = t("The share %(name)s is not there.", name=absent_shares[app.id])
+            causes[app.id] = t("The share %(name)s is not there.", name=absent_shares[app.id][0])
         elif free is not None and free < CRITICAL_BYTES:
             causes[app.id] = t("The disk that holds Docker's images and containers is full.")
         elif network:
@@ -244,23 +243,14 @@ def _find_causes(apps: Collection[_WatchedApp], absent_shares: Mapping[int, str]
     return causes
 
 
-def _find_absent_shares(installation_ids: Collection[int]) -> dict[int, str]:
-    """Return by app the first of its shares that is not there; apps that have all of theirs are left out."""
-    host = get_host()
-    if not installation_ids or "shares" in host.blind_spots:
-        return {}
-    query = select(Container.installation_id, Volume.share).join(Volume, Volume.container_id == Container.id)
-    used = db.session.execute(query.where(Container.installation_id.in_(installation_ids), Volume.share.is_not(None)))
-    present = host.shares.shares_by_name()
-    names = [(installation_id, split_share_path(share or "")[0]) for installation_id, share in used]
-    return {installation_id: name for installation_id, name in names if name and name not in present}
-
-
 # -- mending ------------------------------------------------------------------------------------------------------
 
 
 def _decide_restarts(
-    watched: Iterable[_WatchedApp], verdicts: Mapping[int, EpisodeVerdict], at: float, absent_shares: Mapping[int, str]
+    watched: Iterable[_WatchedApp],
+    verdicts: Mapping[int, EpisodeVerdict],
+    at: float,
+    absent_shares: Mapping[int, Sequence[str]],
 ) -> tuple[dict[int, Problem], set[int]]:
     """Return the apps to be restarted now, with their problems, and those that are given up."""
     apps = [app for app in watched if app.mend and not app.gave_up and app.id not in absent_shares]

@@ -18,13 +18,14 @@ from rockonweb.models import (
     Operation,
     Problem,
     Progress,
+    Share,
     State,
     Status,
     db,
     transaction,
     utc_now,
 )
-from rockonweb.work import episodes, notification_queue
+from rockonweb.work import episodes, known_shares, notification_queue
 from rockonweb.work.operations import KEEPER
 from tests.support.app import add_rockon, make_shares, mark_installed
 from tests.support.samples import label_questions
@@ -198,7 +199,8 @@ def test_many_apps_at_once_are_one_message_of_few_statements(clock: Clock) -> No
 def test_apps_that_lack_the_same_share_are_one_message_that_names_it(app: Flask, clock: Clock) -> None:
     make_shares(app, ["photos"])
     apps = [add_app("Albums"), add_app("Backups"), add_app("Notes")]
-    with transaction():
+    with transaction() as session:
+        session.add(Share(name="films", mark="f" * 16, device="UUID=1", mount_point="/mnt/usb"))
         for installation, share in zip(apps, ("films", "films/old", "photos"), strict=True):
             installation.containers[0].volumes[0].share = share
     fall(*apps)
@@ -270,7 +272,7 @@ def test_only_what_somebody_wants_running_and_mended_is_restarted(clock: Clock) 
 
 def test_what_lacks_a_share_is_not_restarted(app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     installation = add_app("Notes", mend=True)
-    monkeypatch.setattr(episodes, "_find_absent_shares", lambda ids: dict.fromkeys(ids, "films"))
+    monkeypatch.setattr(known_shares, "find_apps_without_shares", lambda: {installation.id: ["films"]})
     fall(installation)
     clock.review_after(0)
     clock.review_after(300)

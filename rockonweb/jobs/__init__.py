@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rockonweb.catalog import icons as pictures
-from rockonweb.work import icon_downloads, notification_queue, registry_logins, runner, unsaved_files, updates
+from rockonweb.work import icon_downloads, notification_queue, registry_logins, runner, update_obstacles, updates
 
 
 def run(operation_id: int) -> None:
@@ -13,7 +13,7 @@ def run(operation_id: int) -> None:
         runner.run(operation_id)
     finally:
         updates.refresh_after_operation(operation_id)
-        unsaved_files.note_obstacle_after(operation_id)
+        update_obstacles.note_obstacle_after(operation_id)
         if was_active:
             notification_queue.notify_operation_ended(operation_id)
     icon_downloads.fetch_after_refresh(operation_id)
@@ -26,7 +26,7 @@ def look_for_updates(rockon_id: int) -> None:
     notification_queue.notify_refused_logins(registry_logins.check_due_logins())
     already_newer = notification_queue.outdated_rockons()
     updates.check_registries(rockon_id)
-    unsaved_files.note_obstacles(rockon_id)
+    update_obstacles.note_obstacles(rockon_id)
     notification_queue.notify_newer_images(notification_queue.outdated_rockons() - already_newer)
 
 

@@ -6,15 +6,13 @@ import time
 from collections.abc import Collection
 
 from flask import has_request_context
-from sqlalchemy import select
 
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, LayerFacts
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.unsaved_files import check_unsaved_files
 from rockonweb.host import get_host
-from rockonweb.models import Installation, Operation, State, db, transaction
-from rockonweb.work import updates
+from rockonweb.models import Installation
 
 PAGE_SECONDS, JOB_SECONDS = 10, 60  # for all containers together; somebody waits for a page
 
@@ -41,30 +39,3 @@ def unsaved_warnings(installation: Installation, containers: Collection[Containe
     own = [container.name for container in containers if container.rockon == installation.name]
     layers = inspect_layers(installation, own)
     return tuple(check_unsaved_files(installation.current_definition, layers, {}, {}, "warn"))
-
-
-def note_obstacle_after(operation_id: int) -> None:
-    """Store again after an operation why an automatic update passes its rock-on over."""
-    operation = db.session.get(Operation, operation_id)
-    if operation and operation.installation_id and not operation.is_active:
-        note_obstacles(operation.installation_id)
-
-
-def note_obstacles(rockon_id: int = updates.ALL_ROCKONS) -> None:
-    """Store why automatic updates pass one rock-on or all over, of those with newer images: files would be lost, or
-    Docker can't tell whether there are any.
-    """
-    query = select(Installation).where(Installation.state == State.INSTALLED)
-    if rockon_id != updates.ALL_ROCKONS:
-        query = query.where(Installation.id == rockon_id)
-    obstacles = {}
-    for installation in db.session.scalars(query).all():
-        outdated = [image.container.name for image in updates.rockon_images(installation.id) if image.has_update]
-        layers = inspect_layers(installation, outdated)
-        findings = check_unsaved_files(installation.current_definition, layers, {}, {})
-        obstacles[installation.id] = next((finding.sentence for finding in findings), "")
-    db.session.rollback()
-    with transaction(durable=False) as session:
-        for installation_id, obstacle in obstacles.items():
-            if row := session.get(Installation, installation_id):
-                row.auto_obstacle = obstacle

@@ -13,7 +13,7 @@ from rockonweb.core.facts import LayerFacts, UnsavedFolder
 from rockonweb.core.operations.requests import ChangeRequest, UpdateRequest
 from rockonweb.core.status.updates import UpdateStatus
 from rockonweb.models import ContainerImage, Installation, Operation, db, repository, transaction
-from rockonweb.work import unsaved_files, updates
+from rockonweb.work import update_obstacles, updates
 from tests.support.app import FormClient, add_rockon, make_shares, mark_installed
 from tests.support.docker_stand_in import FakeDocker
 from tests.support.pages import visible_text
@@ -139,13 +139,13 @@ def test_an_automatic_update_passes_the_app_over_and_says_why(
     with transaction():
         notes.auto_update, notes.auto_from, notes.auto_until = True, 0, 0
     assert updates.due_updates(night) == [1]
-    unsaved_files.note_obstacles()
+    update_obstacles.note_obstacles()
     assert updates.due_updates(night) == []
     text = visible_text(owner_client.get("/rockons/1/updates").text)
     assert f"The newer images above are not installed automatically. {SENTENCE}" in text
     docker.layers = {"notes": LayerFacts(unknown="It took too long.")}
-    unsaved_files.note_obstacles(1)
+    update_obstacles.note_obstacles(1)
     assert updates.due_updates(night) == []
     docker.layers = {}
-    unsaved_files.note_obstacles(1)
+    update_obstacles.note_obstacles(1)
     assert updates.due_updates(night) == [1]

@@ -32,7 +32,7 @@ def check_unsaved_files(
             share_path = _find_choice(folder, choices)
             if share_path is None:
                 hint = _undecided_hint(definition, folder, level)
-                yield Finding(level, _describe_loss(name, folder), hint, unsaved=folder)
+                yield Finding(level, _describe_loss(name, folder), hint, unsaved=folder, by_hand=True)
             elif share_path:
                 for fault in _check_copy(definition, folder, share_path, choices, places.get(share_path)):
                     yield replace(fault, unsaved=folder)
@@ -52,6 +52,7 @@ def check_unsaved_files(
                         ),
                     ),
                 ),
+                by_hand=True,
             )
 
 

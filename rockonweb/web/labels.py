@@ -187,6 +187,14 @@ def status_pill(installation: Installation) -> StatusPill:
     return replace(pill, words=gettext("%(status)s (%(age)s)", status=pill.words, age=age), tone="quiet")
 
 
+def down_reason(installation: Installation) -> str:
+    """Return why a rock-on does not do what it should: what is wrong with it, else what its pill says."""
+    pill = status_pill(installation)
+    if installation.is_down and pill.detail:
+        return pill.detail
+    return text.join_texts(" – ", (str(pill.words), installation.error or ""))
+
+
 def status_age() -> str:
     """Return how old the statuses of apps are while Docker does not answer, rounded; blank while it does."""
     if _AGE_KEY not in request.environ:

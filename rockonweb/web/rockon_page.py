@@ -10,12 +10,13 @@ from flask import abort, render_template, request
 from sqlalchemy import Select, select
 
 from rockonweb.catalog import icons, replacements
+from rockonweb.core.instance.attention import describe_down
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.questions import migrate_answers
 from rockonweb.models import Container, Episode, Installation, Kind, Operation, Progress, State, Status, db, repository
 from rockonweb.models.repository import find_installation
 from rockonweb.web import catalogue_listing, ui_link
-from rockonweb.web.labels import status_age
+from rockonweb.web.labels import down_reason, status_age
 from rockonweb.web.partials import fingerprint_of, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, user_has_role
 from rockonweb.work import known_shares, operations
@@ -65,6 +66,7 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "episode": db.session.scalar(
             select(Episode).where(Episode.installation_id == installation.id, Episode.ended.is_(None))
         ),
+        "down_sentence": describe_down(installation.name, down_reason(installation)) if installation.is_down else "",
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
     }
     return {**context, "head_mark": _head_fingerprint(context)}

@@ -197,9 +197,7 @@ def _link(rockon_id: int | None = None) -> str:
 
 def _describe_down(app: _WatchedApp, cause: str, log: str) -> DownApp:
     step = (
-        t("It is restarted automatically, three times at most.")
-        if app.mend
-        else t("Check its logs, then start it again.")
+        t("It is restarted automatically, three times at most.") if app.mend else t("Check its logs, then restart it.")
     )
     return DownApp(app.name, app.reason, cause, step, _link(app.id), tuple(log.splitlines()))
 

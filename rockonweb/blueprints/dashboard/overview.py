@@ -25,13 +25,12 @@ from rockonweb.core.instance.attention import (
     ProgramFacts,
     collect_alerts,
 )
-from rockonweb.core.text import join_texts
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
 from rockonweb.models import Episode, Installation, Kind, Operation, Progress, Status, db, maintenance_until, utc_now
 from rockonweb.models.operation import AUTOMATIC_REFRESH
 from rockonweb.web import catalogue_listing
-from rockonweb.web.labels import ended_title, status_age, status_pill
+from rockonweb.web.labels import down_reason, ended_title, status_age
 from rockonweb.web.partials import fingerprint_of
 from rockonweb.work import heartbeat, keep_running
 from rockonweb.work.heartbeat import EngineStatus
@@ -134,12 +133,10 @@ def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> Insta
         catalogue_listing.condition_of(installation.state, installation.status, installation.problem)
         is catalogue_listing.Condition.FAILED
     )
-    pill = status_pill(installation)
-    exit_reason = join_texts(" – ", (str(pill.words), pill.detail or installation.error or "")) if has_failed else ""
     return InstalledApp(
         installation.id,
         installation.name,
-        exit_reason,
+        down_reason(installation) if has_failed else "",
         has_fallen=wanted and installation.status is Status.STOPPED,
         newer_images=installation.has_newer_image,
         newer_definition=card.newer,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rockonweb.core.errors import UnreadableDefinition
 from rockonweb.core.own_container import BlindSpot
-from rockonweb.core.text import join_texts, t
+from rockonweb.core.text import TranslatableText, join_texts, t
 
 LOW_BYTES = 10 * 10**9  # bytes; a few more images or films fill it
 CRITICAL_BYTES = 10**9  # bytes; apps start to fail
@@ -117,8 +117,14 @@ class AlertFacts:
 def collect_alerts(facts: AlertFacts) -> list[Alert]:
     """Return the alerts, the most urgent first. That the queue or Docker is down, each page reports itself."""
     program = _program_alerts(facts.program) if facts.program else ()
-    alerts = [*program, *_host_alerts(facts), *_failure_alerts(facts), *_app_alerts(facts), *_update_alerts(facts.apps)]
+    alerts = [*program, *_host_alerts(facts), *_app_alerts(facts), *_failure_alerts(facts), *_update_alerts(facts.apps)]
     return sorted(alerts, key=lambda alert: list(Severity).index(alert.severity))
+
+
+def describe_down(name: str, reason: str) -> TranslatableText:
+    """Return the sentence on an app that does not do what it should."""
+    why = reason if reason.endswith(".") else join_texts("", (reason, "."))
+    return t("%(name)s is not running properly: %(why)s", name=name, why=why)
 
 
 def _program_alerts(program: ProgramFacts) -> Iterable[Alert]:
@@ -191,9 +197,8 @@ def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
             error = UnreadableDefinition(app.name, app.unreadable)
             yield Alert(Severity.WARNING, error.sentence, error.hint, AlertTarget.ROCKON, app.id)
         if app.exit_reason and app.id not in reported:
-            hint = t("Check its logs, then start it again.")
-            why = app.exit_reason if app.exit_reason.endswith(".") else join_texts("", (app.exit_reason, "."))
-            sentence = t("%(name)s is not running properly: %(why)s", name=app.name, why=why)
+            hint = t("Check its logs, then restart it.")
+            sentence = describe_down(app.name, app.exit_reason)
             yield Alert(Severity.DANGER, sentence, hint, AlertTarget.ROCKON, app.id)
         elif app.has_fallen and app.id not in reported:
             hint = t("Docker or another program stopped it. Start it again.")

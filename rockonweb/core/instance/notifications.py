@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from rockonweb.core.instance.attention import describe_down
 from rockonweb.core.secret import MASK
-from rockonweb.core.text import join_texts, t
+from rockonweb.core.text import t
 
 OUTAGE_SECONDS = 300  # that Docker may be unreachable before it is reported
 RECOVERED_FACTOR = 1.25  # times the low limit: free space from which it is enough again
@@ -162,14 +163,14 @@ def down_notices(apps: Iterable[DownApp], link: str) -> list[NoticeContent]:
 
 def _down_notice(app: DownApp) -> NoticeContent:
     name = defuse_text(app.name)
-    why = t("%(name)s is not running properly: %(why)s", name=name, why=join_texts("", (app.reason, ".")))
+    why = describe_down(name, app.reason)
     return NoticeContent(t("%(name)s is down", name=name), (why, app.cause, app.step), app.link, app.log)
 
 
 def gave_up_notice(name: str, link: str) -> NoticeContent:
     """Return the notification that an app is not restarted automatically any more."""
     sentence = t("It was restarted automatically several times and did not stay well, so that is not tried any more.")
-    hint = t("Check its logs, then start it again.")
+    hint = t("Check its logs, then restart it.")
     return NoticeContent(t("%(name)s stays down", name=defuse_text(name)), (sentence, hint), link)
 
 

@@ -84,8 +84,8 @@ def test_an_app_that_ended_and_an_operation_that_failed() -> None:
     assert lines(
         apps=apps, failures=[FailedOperation(7, "Films could not be started", "No room.", "Make some.", rockon_id=2)]
     ) == [
-        ("danger", "Films could not be started.", "operation", 7),
         ("danger", "Notes is not running properly: Ended with exit code 1.", "rockon", 1),
+        ("danger", "Films could not be started.", "operation", 7),
     ]
 
 

@@ -78,6 +78,13 @@ class PreflightReview:
         """Whether the change of owner was ticked for this share or folder."""
         return offer.place in request.form.getlist(summary.GIVE_FIELD)
 
+    def is_decided_below(self, finding: Finding) -> bool:
+        """Whether a finding only waits for what the form of this page asks: what becomes of files in no share."""
+        return finding.level == "block" and any(
+            offer.folder == finding.unsaved and offer.can_be_saved and not (self.submitted and offer.place)
+            for offer in self.unsaved
+        )
+
     @property
     def is_blocked(self) -> bool:
         """Whether a finding forbids it that the form of this page does not decide."""

@@ -56,10 +56,17 @@ def test_the_page_of_an_update_offers_a_share_and_submits_what_was_chosen(owner_
     path = "/rockons/1/updates/review"
     page = owner_client.get(path).text
     text = visible_text(page)
-    for words in (SENTENCE, "The files in /app/data may be lost", "What is not counted", "__pycache__/"):
+    for words in (
+        SENTENCE,
+        "The files in /app/data may be lost",
+        "Decide below",
+        "What is not counted",
+        "__pycache__/",
+    ):
         assert words in text
     assert f'name="save-{KEY}" value="notes/data"' in page
     assert "disabled" not in page
+    assert "--lose" not in text
     refused = owner_client.submit_form(path, {f"save-{KEY}": ""})
     assert refused.status_code == 422
     assert SENTENCE in visible_text(refused.text)

@@ -47,7 +47,7 @@ def unseen(service: Service) -> list[BlindSpot]:
 
 def line_of(spot: BlindSpot) -> str:
     """The line that it says to add."""
-    return spot.hint.split('"')[1]
+    return spot.hint.rpartition('": ')[2]
 
 
 def test_with_the_file_as_it_is_everything_is_seen(service: Service) -> None:

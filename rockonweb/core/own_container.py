@@ -174,10 +174,10 @@ def _line_for_programs(own: OwnContainer) -> str:
 
 def _mount_hint(path: str, mode: str = "") -> TranslatableText:
     return t(
-        'Add the line "%(line)s" below volumes in compose.yaml, then run: docker compose up -d',
-        line=f"- {path}:{path}{mode}",
+        'Add this line below volumes in compose.yaml, then run "docker compose up -d": %(code_line)s',
+        code_line=f"- {path}:{path}{mode}",
     )
 
 
 def _key_hint(line: str) -> TranslatableText:
-    return t('Add the line "%(line)s" to compose.yaml, then run: docker compose up -d', line=line)
+    return t('Add this line to compose.yaml, then run "docker compose up -d": %(code_line)s', code_line=line)

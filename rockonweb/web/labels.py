@@ -26,7 +26,7 @@ from rockonweb.core import text
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
 from rockonweb.core.secret import MASK
-from rockonweb.languages import translate
+from rockonweb.languages import translate, translate_markup
 from rockonweb.models import (
     CustomConfig,
     Environment,
@@ -161,6 +161,7 @@ PROBLEM_PILLS = {
     Problem.NOT_ANSWERING: StatusPill(_l("Not answering"), "bad", "exclamation-triangle"),
     Problem.STARTING: StatusPill(_l("Starting"), "busy", "hourglass-split"),
 }
+CODE_LINE = "code_line"  # the name of its place in a hint
 _AGE_KEY = "rockonweb.status_age"  # of the request's environment
 PROGRESS_PILLS = {
     Progress.QUEUED: StatusPill(_l("Waiting"), "quiet", "hourglass-split"),
@@ -318,6 +319,14 @@ def starter_words(report: RefreshReport) -> tuple[str, str] | None:
     return explain_starters(data.get("starters_gone", ()))
 
 
+def hint_markup(hint: str) -> str:
+    """Translate a hint; a line that is to be put into a file is an element of its own, which is not broken."""
+    if not isinstance(hint, text.TranslatableText) or CODE_LINE not in hint.values:
+        return translate(hint)
+    line = Markup('<code class="code-line" tabindex="0">%s</code>') % hint.values[CODE_LINE]
+    return translate_markup(hint.template, **{CODE_LINE: line})
+
+
 def ago(value: datetime) -> str:
     """Return how long ago a time was, rounded."""
     return format_timedelta(value - utc_now(), add_direction=True)  # type: ignore[no-any-return]
@@ -335,7 +344,7 @@ FILTERS: dict[str, Any] = {
         one.__name__: one
         for one in (
             masked_answer, episode_pill, title_of, state_title, ended_title, mark_of, percent_words, translate, moment,
-            duration, size, count_words, report_words, starter_words, ago,
+            duration, size, count_words, report_words, starter_words, ago, hint_markup,
         )
     },
 }  # fmt: skip

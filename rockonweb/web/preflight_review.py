@@ -81,7 +81,9 @@ class PreflightReview:
     def is_decided_below(self, finding: Finding) -> bool:
         """Whether a finding only waits for what the form of this page asks: what becomes of files in no share."""
         return finding.level == "block" and any(
-            offer.folder == finding.unsaved and offer.can_be_saved and not (self.submitted and offer.place)
+            offer.folder == finding.unsaved
+            and offer.can_be_saved
+            and not request.form.get(SAVE_PREFIX + offer.folder.key)
             for offer in self.unsaved
         )
 

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from rockonweb.config import Config
+from rockonweb.core.own_container import InstancePaths, OwnContainer, find_blind_spots
 from rockonweb.host import Host, ShareConstraints
 from rockonweb.host.shares import Shares
 from rockonweb.host.snapshots import Snapshots
@@ -115,3 +116,14 @@ def test_data_that_lies_aside_is_shown_and_asked_about_before_it_goes(
     answer = owner_client.submit_form(here, {}, page=here)
     assert (answer.status_code, answer.location, removed) == (303, "/shares", ["photos-20260301-120000-7"])
     assert owner_client.get("/shares/aside/photos").status_code == 404
+
+
+def test_the_line_that_makes_the_shares_visible_stands_by_itself(
+    owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = InstancePaths("/var/lib/rockonweb", "/mnt2", "/var/lib/rockonweb/cert.pem")
+    spots = {spot.subject: spot for spot in find_blind_spots(OwnContainer("1"), paths)}
+    monkeypatch.setattr(Host, "blind_spots", spots)
+    line = '<code class="code-line" tabindex="0">- /mnt2:/mnt2:rslave</code>'
+    for path in ("/", "/shares", "/doctor"):
+        assert line in owner_client.get(path).text

@@ -98,6 +98,7 @@ def test_a_change_of_settings_asks_too(owner_client: FormClient) -> None:
 def test_a_reinstall_asks_too(owner_client: FormClient) -> None:
     refused = owner_client.submit_form("/rockons/1/reinstall")
     assert refused.status_code == 422
+    assert "Decide below" in refused.text
     assert SENTENCE in visible_text(refused.text)
     assert requested() is None
     owner_client.submit_form("/rockons/1/reinstall", {"lose": KEY, f"save-{KEY}": "notes/data"})

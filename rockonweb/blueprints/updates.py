@@ -87,12 +87,13 @@ def review(rockon_id: int) -> str:
 @blueprint.post("/rockons/<int:rockon_id>/updates/review")
 @require_role(Role.OPERATOR)
 def take(rockon_id: int) -> ResponseReturnValue:
-    """Submit an update as it was reviewed, with what becomes of files that are in no share."""
+    """Submit an update with what becomes of files that are in no share; show what it would do where that forbids it."""
     installation = _get_updatable(rockon_id)
     choices = preflight_review.read_unsaved_choices()
     if choices and not role_allows(current_user, Role.OWNER):
         abort(403)
     update_request = UpdateRequest(asked=frozenset(request.form.getlist("asked")), unsaved=choices)
+    operations.refuse_unreadable(installation, update_request)
     reviewed = review_request(installation, update_request)
     if reviewed.trouble or reviewed.blocking_findings:
         return _render_review(installation, reviewed), 503 if reviewed.trouble else 422

@@ -278,13 +278,15 @@ def moment(value: datetime | None, *, near: bool = False) -> Markup:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a duration in short: `1.5 s`, `3 min 20 s`."""
+    """Return a duration in short: `1.5 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds is None:
         return ""
     if seconds < 10:
         return str(gettext("%(n)s s", n=format_decimal(seconds, "0.0")))
     if seconds < 120:
         return str(gettext("%(n)s s", n=round(seconds)))
+    if seconds >= 3600:
+        return str(gettext("%(h)s h %(m)s min", h=int(seconds) // 3600, m=int(seconds) // 60 % 60))
     return str(gettext("%(m)s min %(s)s s", m=int(seconds) // 60, s=int(seconds) % 60))
 
 

@@ -75,6 +75,15 @@ def test_the_page_of_an_update_offers_a_share_and_submits_what_was_chosen(owner_
     assert requested() == UpdateRequest(unsaved={KEY: "notes/data"})
 
 
+@pytest.mark.parametrize("page", ["/rockons/1", "/rockons/1/updates", "/updates"])
+def test_each_button_for_an_update_leads_to_what_there_is_to_decide(owner_client: FormClient, page: str) -> None:
+    assert 'action="/rockons/1/updates/review"' in owner_client.get(page).text
+    pressed = owner_client.submit_form("/rockons/1/updates/review")
+    assert pressed.status_code == 422
+    assert "Decide below" in pressed.text
+    assert requested() is None
+
+
 def test_a_change_of_settings_asks_too(owner_client: FormClient) -> None:
     new_label = {"new-1-key": "a=b", "new-1-container": "notes", "Save": "Save"}
     owner_client.submit_form("/rockons/1/settings/labels", new_label)

@@ -80,7 +80,7 @@ def test_both_digests_dates_and_sizes_are_shown(owner_client: FormClient) -> Non
     for words in (OLD, NEW, "50.0 MB", "at most 20.0 MB to download", "Newer", "Mar 1, 2026"):
         assert words in page
     assert f'action="/rockons/{rockon.id}/updates/get"' in page
-    assert f'action="/rockons/{rockon.id}/update"' in page
+    assert f'action="/rockons/{rockon.id}/updates/review"' in page
 
 
 def test_what_was_got_is_told_with_its_differences(owner_client: FormClient) -> None:

@@ -27,7 +27,7 @@ def notes(app: Flask) -> Installation:
         problem=Problem.OUT_OF_MEMORY,
         reason="no memory",
         began=began - timedelta(days=30),
-        well_since=began - timedelta(days=30) + timedelta(minutes=3),
+        well_since=began - timedelta(days=30) + timedelta(minutes=190),
         ended=began - timedelta(days=29),
         relapses=2,
     )
@@ -67,7 +67,7 @@ def test_the_app_s_page_names_the_container_since_when_and_the_end_of_its_log(
 def test_the_history_lists_outages_beside_operations(notes: Installation, owner_client: FormClient) -> None:
     page = owner_client.get(f"/rockons/{notes.id}/history").text
     assert page.index("Unhealthy") < page.index("Out of memory")
-    for words in ("Outages", "not over yet", "lasted 3 min 0 s", "2 relapses", "automatic restarts did not help"):
+    for words in ("Outages", "not over yet", "lasted 3 h 10 min", "2 relapses", "automatic restarts did not help"):
         assert words in page
 
 

@@ -127,7 +127,7 @@ _COMMAND_TABLE = (
     ("update", "rockons:update", "Pull the newest images, and recreate the containers that have a newer image."),
     ("uninstall", "rockons:uninstall", "Remove a rock-on's containers; shares, images and volumes stay."),
     ("watching", "watching:watching", "Change what is done when a rock-on is down, and print it."),
-    ("maintenance", "watching:maintenance", "Hold all notifications and automatic restarts for some time."),
+    ("maintenance", "watching:maintenance", "Hold notifications and automatic restarts for MINUTES; print until when."),
     ("share", "shares:share", "The folders that apps keep their data in."),
     ("user", "accounts:user", "The users who may log in."),
     ("token", "accounts:token", "Tokens by which scripts log in."),

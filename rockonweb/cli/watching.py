@@ -15,7 +15,7 @@ from rockonweb.work.maintenance import set_maintenance
 @click.argument("minutes", type=int, required=False)
 @instance.with_instance
 def maintenance(minutes: int | None) -> None:
-    """Let maintenance last for MINUTES from now, 0 to end it; print until when it lasts."""
+    """Hold notifications and automatic restarts for MINUTES; print until when."""
     until = maintenance_until() if minutes is None else set_maintenance(minutes, audit.current_actor())
     click.echo(f"until {until.astimezone():%Y-%m-%d %H:%M}" if until else "no maintenance")
 

@@ -84,12 +84,13 @@ def prepare_mounts(host: Host, paths: Collection[str]) -> None:
     Raises Conflict where one is absent, or a path leads out of the shares.
     """
     names = host.shares.names_of(paths)
-    for name, absence in find_absent_shares(db.session(), host.shares).items():
-        if name in names:
-            finding = absent_share_finding(name, absence)
-            raise Conflict(finding.sentence, finding.hint)
+    absent = find_absent_shares(db.session(), host.shares) if names else {}
+    for name in sorted(names & absent.keys()):
+        finding = absent_share_finding(name, absent[name])
+        raise Conflict(finding.sentence, finding.hint)
     host.shares.refuse_links(paths)
-    remember_shares(host.shares, names)
+    if names:
+        remember_shares(host.shares, names)
 
 
 def remember_shares(shares: Shares, names: Collection[str]) -> None:

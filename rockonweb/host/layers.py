@@ -115,7 +115,10 @@ class Layers(Connection):
                 while member := tar.next():
                     if folders or not member.isdir():
                         path = f"{parent}/{member.name.rstrip('/')}"
-                        yield path, WrittenFile(member.size, member.mtime) if member.isreg() else None
+                        is_file = (
+                            member.isreg() or member.islnk()
+                        )  # another name of a file, which may be left aside itself
+                        yield path, WrittenFile(member.size, member.mtime) if is_file else None
                     vars(tar)["members"] = []  # it would keep them all
         except (NotFound, tarfile.TarError, _LookEnded):
             return

@@ -185,6 +185,19 @@ def test_a_folder_in_which_the_image_has_files_can_not_be_put_into_a_share(
     assert operation.progress == "failed"
 
 
+def test_a_second_name_of_a_file_that_is_left_aside_is_a_file(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    rockon = install(instance, app_image)
+    execute(
+        engine,
+        "cd /srv && mkdir -p media/cache media/photos && echo x > media/cache/a && ln media/cache/a media/photos/a",
+    )
+    assert findings(instance, rockon) == [
+        "block: Notes has a file in /srv/media/photos, which is in no share; it would be lost."
+    ]
+
+
 def test_an_uninstall_warns(engine: DockerDaemon, instance: Instance, notes: Installation) -> None:
     operation = instance.perform(Kind.UNINSTALL, notes)
     ((sentence, hint),) = operation.notes.warnings

@@ -26,7 +26,7 @@ ASIDE_FILES = (
     *("/etc/ld.so.cache", "/etc/localtime", "/etc/machine-id", "/etc/timezone"),
 )
 ASIDE_ENDINGS = (".lock", ".log", ".pid", ".pyc", ".sock", ".swp", ".tmp", "_history")
-SYSTEM_FOLDERS = ("/bin/", "/boot/", "/etc/", "/lib", "/sbin/", "/usr/")
+SYSTEM_FOLDERS = ("/bin/", "/boot/", "/etc/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/sbin/", "/usr/")
 APP_FOLDERS = ("/usr/src/",)  # of an app, though below a folder of the system
 START_SECONDS = 60  # in which a start may write what every start writes
 MAX_SINGLE_WALKS = 20  # each takes Docker a twentieth of a second

@@ -68,6 +68,8 @@ def test_what_a_start_writes_into_the_system_or_over_the_image_is_no_data():
 def test_what_an_app_adds_is_data_from_its_first_second_on():
     assert unsaved(own_layer("/usr/src/app/db"), modified=CREATED + 1) == ["1 in /usr/src/app"]
     assert unsaved(own_layer("/app/db"), modified=CREATED - 10_000) == ["1 in /app"]
+    assert unsaved(own_layer("/libraries /libraries/photo"), modified=CREATED - 10_000) == ["1 in /libraries"]
+    assert unsaved(own_layer("/lib64/photo /lib/photo"), modified=CREATED - 10_000) == []
 
 
 def test_what_is_no_regular_file_is_not_counted_and_what_was_not_seen_is():

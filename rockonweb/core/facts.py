@@ -62,7 +62,8 @@ class ShareIdentity:
 class SharePathFacts:
     """A share, or a folder of one, that an answer names. `free` are the free bytes of its disk.
 
-    Where it does not exist yet, only `free` is known: of the disk where it would be created.
+    Where it does not exist yet, only `free` is known: of the disk where it would be created. Where something else is in
+    its place, it is not `empty` either.
     """
 
     exists: bool = False

@@ -191,7 +191,10 @@ class Shares:
         ]
 
     def inspect_path(self, share_path: str) -> SharePathFacts:
-        """Return owner, mode and free space of SHARE or SHARE/FOLDER; only the free space where it is missing."""
+        """Return owner, mode and free space of SHARE or SHARE/FOLDER; only the free space where it is missing.
+
+        What is no folder, or can't be opened, counts as missing and not empty.
+        """
         try:
             with self.open_folder(share_path) as descriptor:
                 status = os.fstat(descriptor)
@@ -199,8 +202,9 @@ class Shares:
                     empty = next(entries, None) is None
                 statvfs = os.fstatvfs(descriptor)
                 free: int | None = statvfs.f_bavail * statvfs.f_frsize
-        except OSError:
-            return SharePathFacts(free=disks.free_space(self.root / share_path))
+        except OSError as error:
+            is_missing = isinstance(error, FileNotFoundError)
+            return SharePathFacts(empty=is_missing, free=disks.free_space(self.root / share_path))
         return SharePathFacts(True, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), empty, free)
 
     def read_beginnings(self, share_path: str, patterns: Iterable[str]) -> dict[str, bytes]:

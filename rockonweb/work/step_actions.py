@@ -327,9 +327,9 @@ class _SetShareModeAction(StepAction[SetShareMode]):
 class _SaveFolderAction(StepAction[SaveFolder]):
     def prepare_undo(self, context: StepContext, step: SaveFolder) -> UndoState:
         place = context.host.shares.inspect_path(step.share)
-        if place.exists and not place.empty:
+        if not place.empty:
             raise Conflict(
-                t("%(place)s can't take the files of %(folder)s: it is not empty.",
+                t("%(place)s can't take the files of %(folder)s: it is not an empty folder.",
                   place=step.share, folder=step.folder),
                 t("Choose a new folder of a share (SHARE/FOLDER), or an empty share."),
             )  # fmt: skip

@@ -149,7 +149,7 @@ def test_a_place_that_is_not_empty_is_refused(instance: Instance, notes: Install
     place.mkdir()
     (place / "mine").write_text("mine")
     operation = update(instance, notes, data="notes-data/kept")
-    assert operation.error == "notes-data/kept can't take the files of /app/data: it is not empty."
+    assert operation.error == "notes-data/kept can't take the files of /app/data: it is not an empty folder."
     assert (place / "mine").read_text() == "mine"
 
 

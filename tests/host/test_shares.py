@@ -166,6 +166,10 @@ def test_a_place_tells_whose_it_is_and_its_room(settings: config.Config) -> None
     assert Host(settings).shares.inspect_path("media/new") == SharePathFacts(
         free=Host(settings).shares.inspect_path("media/new").free
     )
+    (folder / "link").symlink_to(folder)
+    for place in ("media/file", "media/file/below", "media/link", "media/link/below"):
+        in_its_way = Host(settings).shares.inspect_path(place)
+        assert (in_its_way.exists, in_its_way.empty) == (False, False), place
 
 
 # -- links that a container put there ---------------------------------------------------------------------------------

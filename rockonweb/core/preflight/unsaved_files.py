@@ -141,12 +141,13 @@ def _check_copy(
             t("%(folder)s can't be put into a share.", folder=folder.folder),
             t("The image has files of its own there. Copy yours first: docker cp %(key)s .", key=folder.key),
         )
-    elif (place and place.exists and not place.empty) or _is_taken(folder, share_path, choices):
+    elif (place and not place.empty) or _is_taken(folder, share_path, choices):
         yield Finding(
             "block",
-            t("%(place)s can't take the files of %(folder)s: it is not empty.", place=share_path, folder=folder.folder),
+            t("%(place)s can't take the files of %(folder)s: it is not an empty folder.",
+              place=share_path, folder=folder.folder),
             t("Choose a new folder of a share (SHARE/FOLDER), or an empty share."),
-        )
+        )  # fmt: skip
     elif place and place.free is not None and folder.size is not None and place.free < folder.size:
         yield Finding(
             "block",

@@ -51,7 +51,10 @@ def test_what_was_chosen_holds_for_folders_inside_too():
 
 def test_a_place_that_is_not_empty_or_too_small_and_a_folder_of_the_image_are_refused():
     assert found(data="kept", place=SharePathFacts(True, empty=False)) == [
-        "block: kept can't take the files of /app/data: it is not empty."
+        "block: kept can't take the files of /app/data: it is not an empty folder."
+    ]
+    assert found(data="kept/file", place=SharePathFacts(empty=False)) == [
+        "block: kept/file can't take the files of /app/data: it is not an empty folder."
     ]
     assert found(data="kept", place=SharePathFacts(True, free=1000)) == [
         "block: The files of /app/data need 1.4 MB, but the disk of kept has only 1.0 kB free."

@@ -13,7 +13,7 @@ from sqlalchemy import and_, or_, select
 from rockonweb.config import current_config
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable
 from rockonweb.core.instance import notifications
-from rockonweb.core.instance.diagnosis import CRITICAL_BYTES
+from rockonweb.core.instance.diagnosis import CRITICAL_BYTES, SHARE_HINT
 from rockonweb.core.instance.notifications import DownApp, NoticeContent, NoticeEvent
 from rockonweb.core.invisible import strip_terminal_codes
 from rockonweb.core.operations.requests import RestartRequest, StartRequest
@@ -53,7 +53,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _WatchedApp:
-    """An app that is down, or has an open episode; `problem` is None where somebody stopped or removed it."""
+    """An app that is down, or has an open episode; `problem` is None where somebody stopped or removed it; `waits`: it
+    is kept stopped because its share is absent.
+    """
 
     id: int
     name: str
@@ -65,6 +67,7 @@ class _WatchedApp:
     state: EpisodeState | None
     log: str
     gave_up: bool
+    waits: bool
 
 
 def set_watching(installation_id: int, *, mend: bool | None = None, ask_page: bool | None = None) -> None:
@@ -123,9 +126,12 @@ def review_apps() -> bool:
 
 def _load_apps() -> list[_WatchedApp]:
     """Return the apps that are down or have an open episode, without those that an operation is at work on."""
+    held = known_shares.held_ids(db.session())
+    waiting = held & keep_running.should_run_ids() if held else held
     runs = Installation.status.in_((Status.STARTED, Status.EXITED))
     down = Installation.problem.in_([problem for problem in Problem if problem.is_down])
-    is_down = and_(Installation.state == State.INSTALLED, runs, down)
+    waits = and_(Installation.status == Status.STOPPED, Installation.id.in_(waiting))
+    is_down = and_(Installation.state == State.INSTALLED, or_(and_(runs, down), waits))
     open_episode = and_(Episode.installation_id == Installation.id, Episode.ended.is_(None))
     members = select(OperationMember.installation_id).join(Operation, Operation.id == OperationMember.operation_id)
     active = Operation.progress.in_(ACTIVE_PROGRESS)
@@ -148,17 +154,23 @@ def _load_apps() -> list[_WatchedApp]:
         _WatchedApp(
             installation.id,
             installation.name,
-            _problem_of(installation),
-            installation.status_error,
+            Problem.STOPPED if (is_waiting := _is_waiting(installation, waiting)) else _problem_of(installation),
+            t("its share is absent") if is_waiting else installation.status_error,
             container or "",
             installation.mend,
             episode.id if episode else None,
             _state_of(episode) if episode else None,
             episode.log if episode else "",
             bool(episode and episode.gave_up),
+            is_waiting,
         )
         for installation, container, episode in db.session.execute(query)
     ]
+
+
+def _is_waiting(installation: Installation, waiting: Collection[int]) -> bool:
+    is_stopped = installation.state is State.INSTALLED and installation.status is Status.STOPPED
+    return is_stopped and installation.id in waiting
 
 
 def _problem_of(installation: Installation) -> Problem | None:
@@ -197,7 +209,11 @@ def _link(rockon_id: int | None = None) -> str:
 
 def _describe_down(app: _WatchedApp, cause: str, log: str) -> DownApp:
     step = (
-        t("It is restarted automatically, three times at most.") if app.mend else t("Check its logs, then restart it.")
+        SHARE_HINT
+        if app.waits
+        else t("It is restarted automatically, three times at most.")
+        if app.mend
+        else t("Check its logs, then restart it.")
     )
     return DownApp(app.name, app.reason, cause, step, _link(app.id), tuple(log.splitlines()))
 

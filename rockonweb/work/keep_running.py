@@ -53,7 +53,14 @@ def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
     Without those that an operation is at work on. Needs no application context.
     """
     busy = select(Operation.installation_id).where(IS_ACTIVE, Operation.installation_id.is_not(None))
-    columns = (Installation.name, Installation.exit_code, Installation.status_error, Installation.error)
+    columns = (
+        Installation.id,
+        Installation.name,
+        Installation.exit_code,
+        Installation.status_error,
+        Installation.error,
+    )
+    held = known_shares.held_ids(session)
     query = select(Installation.status, *columns).where(
         Installation.id.in_(_wanted_ids(session, key)),
         Installation.id.not_in(busy),
@@ -67,8 +74,10 @@ def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
     return [
         FallenApp(name, exit_code, status_error, runs=status is Status.STARTED)
         if status in (Status.EXITED, Status.STARTED)
-        else FallenApp(name, None, error or "")
-        for status, name, exit_code, status_error, error in session.execute(query.order_by(Installation.name))
+        else FallenApp(name, None, error or "", waits=status is Status.STOPPED and installation_id in held)
+        for status, installation_id, name, exit_code, status_error, error in session.execute(
+            query.order_by(Installation.name)
+        )
     ]
 
 
@@ -133,7 +142,7 @@ class RunningKeeper:
         due = sorted(key for key, at in self.fallen.items() if at <= now)
         if not due or maintenance_until() is not None:
             return
-        down, wanted = [], should_run_ids() - known_shares.held_ids()
+        down, wanted = [], should_run_ids() - known_shares.held_ids(db.session())
         for installation_id in due:
             installation = db.session.get(Installation, installation_id)
             if installation is None or installation_id not in wanted or not self._has_fallen(installation):

@@ -58,10 +58,13 @@ def absent_share_findings(installation: Installation) -> list[Finding]:
     return [absent_share_finding(name, absence) for name, absence in absent.items() if name in names]
 
 
-def held_ids() -> set[int]:
-    """Return the ids of the apps that Docker must not start, as a share of theirs is absent or was until just now."""
+def held_ids(session: Session) -> set[int]:
+    """Return the ids of the apps that Docker must not start, as a share of theirs is absent or was until just now.
+
+    Needs no application context.
+    """
     query = select(Container.installation_id).where(Container.held_restart_policy.is_not(None)).distinct()
-    return {*db.session.scalars(query)}
+    return {*session.scalars(query)}
 
 
 def absent_data_findings(

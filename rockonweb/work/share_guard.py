@@ -47,7 +47,7 @@ class ShareGuard:
         shares = get_host().shares
         mounts = shares.present_mounts()
         has_moved = mounts != self._mounts
-        absent, held = known_shares.find_absent_shares(db.session(), shares), known_shares.held_ids()
+        absent, held = known_shares.find_absent_shares(db.session(), shares), known_shares.held_ids(db.session())
         query = select(Installation).where(Installation.state == State.INSTALLED).order_by(Installation.id)
         is_complete = True
         containers = docker.list_containers().values()

@@ -239,11 +239,14 @@ def test_the_whole_product_keeps_it_down_over_restarts_and_starts_it_when_the_mo
     engine.run_docker("stop", "notes")
     unmount(share)
     wait_for(lambda: policy(engine) == "no:0")
+    person = Person(stack.url, stack.user, stack.password)
+    wait_for(lambda: "Notes is kept stopped: its share is absent." in person.get("/").text)
+    wait_for(lambda: "1 outage in 7 days" in person.get("/").text)
     engine.stop()
     engine.start()
     call_api(stack, "POST", f"{app_row(stack)['id']}/start")
     wait_for(lambda: app_row(stack)["error"] == NOT_THAT_ONE)
-    page = Person(stack.url, stack.user, stack.password).get(f"/rockons/{app_row(stack)['id']}").text
+    page = person.get(f"/rockons/{app_row(stack)['id']}").text
     assert NOT_THAT_ONE in unescape(page)
     stack.stop()
     engine.stop()

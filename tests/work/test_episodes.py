@@ -26,6 +26,7 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.work import episodes, known_shares, notification_queue
+from rockonweb.work.keep_running import GUARD
 from rockonweb.work.operations import KEEPER
 from tests.support.app import add_rockon, make_shares, mark_installed
 from tests.support.samples import label_questions
@@ -208,6 +209,28 @@ def test_apps_that_lack_the_same_share_are_one_message_that_names_it(app: Flask,
     clock.review_after(120)
     assert sorted(titles()) == ["2 apps are down", "Notes is down"]
     assert "The share films is not there.\nAffected: Albums, Backups." in bodies()
+
+
+def test_an_app_that_is_kept_stopped_because_its_share_is_absent_is_told(app: Flask, clock: Clock) -> None:
+    make_shares(app, ["photos"])
+    waiting, stopped, well = add_app("Albums"), add_app("Backups"), add_app("Notes")
+    add_operation(waiting, Kind.STOP, user=GUARD)
+    add_operation(stopped, Kind.STOP)
+    with transaction() as session:
+        session.add(Share(name="films", mark="f" * 16, device="UUID=1", mount_point="/mnt/usb"))
+        for installation in (waiting, stopped):
+            installation.containers[0].volumes[0].share = "films"
+            installation.containers[0].held_restart_policy = "always:0"
+    recover(waiting, stopped, status=Status.STOPPED)
+    assert clock.review_after(0) is True
+    clock.review_after(120)
+    clock.review_after(600)
+    assert titles() == ["Albums is down"]
+    assert "its share is absent.\nThe share films is not there.\nMount its disk" in bodies()
+    recover(waiting, well)
+    clock.review_after(0)
+    clock.review_after(120)
+    assert titles() == ["Albums is down", "Albums is well again"]
 
 
 def test_one_missing_network_is_one_message(clock: Clock) -> None:

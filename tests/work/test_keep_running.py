@@ -89,12 +89,14 @@ def test_what_does_not_run_and_should_is_named_with_its_reason(app: Flask) -> No
     add_app("Runs", Kind.INSTALL)
     add_app("Rests", Kind.INSTALL, Kind.STOP, status=Status.STOPPED)
     add_app("Down", Kind.INSTALL, status=Status.STOPPED)
+    waits = add_app("Waits", Kind.INSTALL, status=Status.STOPPED)
     crashed, failed = add_app("Crashed", Kind.INSTALL), add_app("Failed", Kind.INSTALL, status=Status.START_FAILED)
     sick, busy = add_app("Sick", Kind.INSTALL), add_app("Busy", Kind.INSTALL, status=Status.STOPPED)
     done(busy, Kind.UPDATE, Progress.RUNNING)
     with transaction():
         crashed.status, crashed.exit_code, crashed.status_error = Status.EXITED, 3, "it has no room"
         failed.error = "The port is in use."
+        waits.containers[0].held_restart_policy = "always:0"
         sick.problem, sick.status_error = Problem.UNHEALTHY, "it is unhealthy"
     with Session(db.engine) as session:
         found = find_fallen_apps(session, str(app.secret_key))
@@ -104,6 +106,7 @@ def test_what_does_not_run_and_should_is_named_with_its_reason(app: Flask) -> No
         FallenApp("Down"),
         FallenApp("Failed", None, "The port is in use."),
         FallenApp("Sick", None, "it is unhealthy", runs=True),
+        FallenApp("Waits", waits=True),
     ]
 
 

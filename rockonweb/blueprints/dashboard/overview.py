@@ -87,7 +87,7 @@ def build_home_page(hostname: str) -> HomePage:
         _memory_capacity(),
     )
     wanted = keep_running.should_run_ids()
-    held = known_shares.held_ids()
+    held = known_shares.held_ids(db.session())
     facts = AlertFacts(
         workers=heartbeat.count_workers(),
         shares=shares,
@@ -138,8 +138,8 @@ def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool, held: bo
         installation.id,
         installation.name,
         down_reason(installation) if has_failed else "",
-        is_held=held and installation.status is Status.STOPPED,
         has_fallen=wanted and installation.status is Status.STOPPED,
+        waits=held,
         newer_images=installation.has_newer_image,
         newer_definition=card.newer,
         unreadable=card.unreadable,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rockonweb.core.errors import UnreadableDefinition
+from rockonweb.core.instance.diagnosis import explain_waiting
 from rockonweb.core.own_container import BlindSpot
 from rockonweb.core.text import TranslatableText, join_texts, t
 
@@ -62,15 +63,15 @@ class Capacity:
 @dataclass(frozen=True)
 class InstalledApp:
     """An app that is installed, or failed to install. `exit_reason` is why it ended unexpectedly, blank for others;
-    `is_held`: it waits for a share that is absent; `has_fallen`: it is stopped, though a person last asked it to run;
+    `has_fallen`: it is stopped, though a person last asked it to run; `waits`: for a share that is absent;
     `unreadable`: why its definition can't be read.
     """
 
     id: int
     name: str
     exit_reason: str = ""
-    is_held: bool = False
     has_fallen: bool = False
+    waits: bool = False
     newer_images: bool = False
     newer_definition: bool = False
     unreadable: str = ""
@@ -202,10 +203,8 @@ def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
             hint = t("Check its logs, then restart it.")
             sentence = describe_down(app.name, app.exit_reason)
             yield Alert(Severity.DANGER, sentence, hint, AlertTarget.ROCKON, app.id)
-        elif app.is_held and app.id not in reported:
-            sentence = t("%(name)s is stopped, because a share of it is missing.", name=app.name)
-            hint = t("It starts by itself when the share is back.")
-            yield Alert(Severity.DANGER, sentence, hint, AlertTarget.SHARES, app.id)
+        elif app.has_fallen and app.waits and app.id not in reported:
+            yield Alert(Severity.DANGER, *explain_waiting(app.name), AlertTarget.SHARES, app.id)
         elif app.has_fallen and app.id not in reported:
             hint = t("Docker or another program stopped it. Start it again.")
             sentence = t("%(name)s should be running, but is stopped.", name=app.name)

@@ -257,6 +257,7 @@ def explain_failing_roles(failing: Mapping[str, str]) -> list[tuple[str, str]]:
     ]
 
 
+SHARE_HINT = t("Mount its disk: apps that wait for it then start by themselves.")
 MISSING_COMMAND = (
     t("The docker command is missing: not every app can be installed."),
     t("Install the package docker-cli; where there is none, as on Debian 12, it is part of docker.io."),
@@ -504,13 +505,14 @@ def diagnose_containers(
 class FallenApp:
     """An app that should run and does not, as it was last seen; `exit_code` is None, and `reason` blank, where unknown.
 
-    The code is negative where no container ended; `runs`: it runs, but not properly.
+    The code is negative where no container ended; `runs`: it runs, but not properly; `waits`: for its share.
     """
 
     name: str
     exit_code: int | None = None
     reason: str = ""
     runs: bool = False
+    waits: bool = False
 
 
 def diagnose_apps(fallen: Sequence[FallenApp]) -> list[CheckResult]:
@@ -521,8 +523,15 @@ def diagnose_apps(fallen: Sequence[FallenApp]) -> list[CheckResult]:
     ]
 
 
+def explain_waiting(name: str) -> tuple[str, str]:
+    """Return a sentence on an app that is kept stopped because its share is absent, and what to do."""
+    return t("%(name)s is kept stopped: its share is absent.", name=name), SHARE_HINT
+
+
 def _explain_fallen(app: FallenApp) -> tuple[str, str]:
     """Return a sentence on an app that does not run, and what to do."""
+    if app.waits:
+        return explain_waiting(app.name)
     logs_hint = t("The logs on its page may show more. Then start it again.")
     if app.runs:
         return t("%(name)s is not running properly: %(why)s", name=app.name, why=app.reason), logs_hint

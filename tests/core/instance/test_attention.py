@@ -102,8 +102,8 @@ def test_an_app_that_should_run_and_is_stopped_is_named() -> None:
 
 
 def test_an_app_that_waits_for_its_share_is_not_to_be_started_again() -> None:
-    alert = ("danger", "Films is stopped, because a share of it is missing.", "shares", 2)
-    assert lines(apps=[InstalledApp(2, "Films", is_held=True, has_fallen=True)]) == [alert]
+    alert = ("danger", "Films is kept stopped: its share is absent.", "shares", 2)
+    assert lines(apps=[InstalledApp(2, "Films", waits=True, has_fallen=True)]) == [alert]
 
 
 def test_what_is_being_worked_on_is_left_alone() -> None:

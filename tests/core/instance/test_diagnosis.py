@@ -134,6 +134,12 @@ def test_each_app_that_should_run_is_named_with_its_reason(fallen: FallenApp, sa
     assert found.hint.endswith("tart it again.")
 
 
+def test_an_app_whose_share_is_absent_is_not_to_be_started_again() -> None:
+    (found,) = diagnosis.diagnose_apps([FallenApp("Notes", waits=True)])
+    assert found.sentence == "Notes is kept stopped: its share is absent."
+    assert found.hint.startswith("Mount its disk")
+
+
 def test_engine_names_what_a_supporter_asks_for() -> None:
     good = DockerSettings("28.1", "1.49", "/var/lib/docker", storage_driver="overlay2", cgroup_version="2")
     found = diagnosis.diagnose_engine(good, has_command=True)

@@ -54,10 +54,18 @@ def look() -> ResponseReturnValue:
 @require_role(Role.OPERATOR)
 def take_all() -> ResponseReturnValue:
     """Submit an update for each rock-on that has a newer image."""
-    begun, busy = updates.submit_updates(current_user.name)
+    begun, busy, undecided = updates.submit_updates(current_user.name)
     if busy:
         flash(
             _("Not updated because they are busy with other operations: %(names)s.", names=", ".join(busy)), "warning"
+        )
+    if undecided:
+        flash(
+            _(
+                "Not updated because their own page has something to decide first: %(names)s.",
+                names=", ".join(undecided),
+            ),
+            "warning",
         )
     if not begun:
         return redirect_to_view("updates.index")

@@ -371,20 +371,25 @@ def installed_images() -> list[InstalledImages]:
     return [InstalledImages(installation, images.get(installation.id, [])) for installation in rockons]
 
 
-def submit_updates(user: str) -> tuple[list[int], list[str]]:
+def submit_updates(user: str) -> tuple[list[int], list[str], list[str]]:
     """Submit an update of each rock-on that has a newer image. Returns the operations' ids, and the names of the
-    rock-ons that are busy. Raises QueueUnreachable.
+    rock-ons that are busy, and of those that leave something to be decided first. Raises QueueUnreachable.
     """
-    operation_ids, busy = [], []
+    operation_ids: list[int] = []
+    busy: list[str] = []
+    undecided: list[str] = []
     query = select(Installation).join(Installation.entry).order_by(RockOn.sort_name)
     query = query.where(Installation.newer_images, Installation.state == State.INSTALLED)
     for installation in list(db.session.scalars(query)):
         name = installation.name
+        if installation.auto_obstacle:
+            undecided.append(name)
+            continue
         try:
             operation_ids.append(operations.submit_operation(installation, UpdateRequest(), user))
         except Conflict:
             busy.append(name)
-    return operation_ids, busy
+    return operation_ids, busy, undecided
 
 
 def _job_id(rockon_id: int) -> str:

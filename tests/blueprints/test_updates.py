@@ -186,6 +186,16 @@ def test_all_are_updated_each_by_its_own_operation(owner_client: FormClient) -> 
     assert "Not updated because they are busy with other operations: Busy" in owner_client.get("/operations").text
 
 
+def test_what_somebody_has_to_decide_first_is_left_out_of_all_and_named(owner_client: FormClient) -> None:
+    _, notes = (know(mark_installed(add_rockon(name))) for name in ("One", "Notes"))
+    with transaction():
+        notes.auto_obstacle = "Notes has 312 files in /app/data, which is in no share; they would be lost."
+    owner_client.submit_form("/updates", page="/updates")
+    assert begun() == [("update", "One", False)]
+    told = owner_client.get("/operations").text
+    assert "Not updated because their own page has something to decide first: Notes." in told
+
+
 def test_the_window_is_kept_and_shown(owner_client: FormClient) -> None:
     rockon = know(mark_installed(add_rockon("Syncer")))
     here = f"/rockons/{rockon.id}/updates"

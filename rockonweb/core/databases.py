@@ -14,9 +14,12 @@ from typing import Any
 VERSION_LABEL = "org.opencontainers.image.version"
 VERSION_LABELS = (VERSION_LABEL, "org.label-schema.version")
 MAX_BYTES = 16_384  # of a file that are read
-# Folders of a share in which images keep a database, besides the share itself; PostgreSQL's from 18 on by version.
-DATA_FOLDERS = ("", "data", "pgdata", "db", "database", "databases", "mysql", "postgres", "postgresql", "redis",
-                *(f"{major}/docker" for major in range(18, 31)))  # fmt: skip
+# Folders of a share in which images keep a database, besides the share itself. PostgreSQL's from 18 on are by version,
+# the newest first: an upgrade leaves the data of the version before beside its own.
+DATA_FOLDERS = (
+    *(f"{major}/docker" for major in range(30, 17, -1)),
+    *("", "data", "pgdata", "db", "database", "databases", "mysql", "postgres", "postgresql", "redis"),
+)
 
 Version = tuple[int, ...]
 ReadVersion = Callable[[bytes], str | None]

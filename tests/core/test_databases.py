@@ -71,6 +71,11 @@ def test_a_folder_without_a_database_tells_nothing():
     assert recognise_data({}) == ()
 
 
+def test_the_data_of_the_newest_version_counts_beside_what_an_upgrade_left():
+    files = {"data/PG_VERSION": b"17\n", "18/docker/PG_VERSION": b"18\n", "19/docker/PG_VERSION": b"19\n"}
+    assert recognise_data(files) == (StoredData(POSTGRESQL, "19", "19/docker"),)
+
+
 def test_a_version_that_can_be_read_counts_more_than_one_that_can_not():
     assert recognise_data({"PG_VERSION": b"", "data/PG_VERSION": b"16\n"}) == (StoredData(POSTGRESQL, "16", "data"),)
 

@@ -241,8 +241,9 @@ def _review_install(
     # With its definition, so that a refresh in between, or before it is repeated, installs no other one.
     request, install_plan = assemble_install(definition, replace(request, answers=answers, source=source), facts)
     if docker:
+        absent = _find_absent_data(installation, definition.name, answers, facts)
         unsaved = unsaved_warnings(installation, (facts.containers or {}).values())
-        install_plan = replace(install_plan, findings=(*install_plan.findings, *unsaved))
+        install_plan = replace(install_plan, findings=(*install_plan.findings, *absent, *unsaved))
     return Review(
         installation,
         request,
@@ -345,13 +346,7 @@ def _review_change(
     if docker:
         disturbance = find_disturbance(planned_change, facts)
         planned_change = add_dependent(planned_change, plan_dependents(installation, disturbance, docker))
-    own_mounts = [item for item in (facts.containers or {}).values() if item.rockon == new.definition.name]
-    wanted_paths = {share_facts(share_path, facts).path for _, share_path in new.answers.share_mounts}
-    absent_data = absent_data_findings(
-        [replace(item, bind_mounts=tuple(wanted_paths.intersection(item.bind_mounts))) for item in own_mounts],
-        get_host(installation).shares,
-        facts.absent_shares,
-    )
+    absent_data = _find_absent_data(installation, new.definition.name, new.answers, facts)
     planned_change = replace(
         planned_change,
         plan=replace(
@@ -383,6 +378,17 @@ def _review_change(
         planned_change.plan,
         planned_change,
         _missing_shares(new.answers, change_request.new_shares),
+    )
+
+
+def _find_absent_data(installation: Installation, name: str, answers: Answers, facts: HostFacts) -> Iterable[Finding]:
+    """Return a finding for each share and folder that a container has, is to have again, and that is absent."""
+    own_mounts = [item for item in (facts.containers or {}).values() if item.rockon == name]
+    wanted_paths = {share_facts(share_path, facts).path for _, share_path in answers.share_mounts}
+    return absent_data_findings(
+        [replace(item, bind_mounts=tuple(wanted_paths.intersection(item.bind_mounts))) for item in own_mounts],
+        get_host(installation).shares,
+        facts.absent_shares,
     )
 
 

@@ -242,6 +242,7 @@ def test_the_whole_product_keeps_it_down_over_restarts_and_starts_it_when_the_mo
     person = Person(stack.url, stack.user, stack.password)
     wait_for(lambda: "Notes is kept stopped: its share is absent." in person.get("/").text)
     wait_for(lambda: "1 outage in 7 days" in person.get("/").text)
+    assert f"block: {NOT_THAT_ONE}" in stack.run("plan", "Notes").stdout
     engine.stop()
     engine.start()
     call_api(stack, "POST", f"{app_row(stack)['id']}/start")

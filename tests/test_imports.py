@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "rockonweb"
 
 DOMAIN = "core core/docker core/definition core/answers core/containers core/status core/operations core/preflight"
-CORE = f"{DOMAIN} core/handlers core/plan core/questions core/formats core/instance"
+CORE = f"{DOMAIN} core/handlers core/plan core/questions core/formats core/imports core/instance"
 INFRASTRUCTURE = f"{CORE} program config languages models remote"
 LOWER = f"{INFRASTRUCTURE} accounts catalog host migrations"
 WORK = f"{LOWER} work"
@@ -31,6 +31,7 @@ ARROWS = {
     "core/plan": f"{DOMAIN} core/handlers",
     "core/questions": DOMAIN,
     "core/formats": f"{DOMAIN} core/plan core/questions",
+    "core/imports": f"{DOMAIN} core/plan core/questions",
     "core/instance": "core core/docker",
     # what keeps, asks and touches
     "program": "core",

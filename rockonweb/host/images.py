@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from docker import utils
 from docker.errors import ImageNotFound
 
 from rockonweb.core.docker.images import DockerImage
+from rockonweb.core.imports.container import InspectedContainer
 from rockonweb.host.connection import Connection
 from rockonweb.host.docker_errors import translate_errors
 from rockonweb.remote.registry import parse_timestamp
@@ -80,6 +81,21 @@ class Images(Connection):
             size=int(details.get("Size") or 0),
         )
         return InspectedImage(facts, parse_timestamp(details.get("Created")), details)
+
+    def inspect_containers(self, ids: Collection[str] = ()) -> list[InspectedContainer]:
+        """Return containers (of these ids; none: all), managed or not, with their images."""
+        images: dict[str, Mapping[str, Any]] = {}
+        containers = []
+        for container_id in ids or [item["Id"] for item in self._api.containers(all=True)]:
+            details = self.inspect_by_id(container_id)
+            if details is None:  # it has gone meanwhile
+                continue
+            image_id = details["Image"]
+            if image_id not in images:
+                image = self.inspect_image(image_id)
+                images[image_id] = image.details if image else {}
+            containers.append(InspectedContainer(details, images[image_id]))
+        return containers
 
 
 def _real_names(names: object) -> tuple[str, ...]:

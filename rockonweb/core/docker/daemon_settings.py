@@ -29,6 +29,7 @@ class DockerSettings:
     cgroup_driver: str = ""
     live_restore: bool = False
     log_driver: str = ""
+    runtime: str = ""  # of containers that name none
     machine: str = ""  # such as x86_64
     rootless: bool = False
     disk: Disk | None = None  # of the images; None where it is not visible from here
@@ -73,6 +74,7 @@ def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any]) -> Docke
         cgroup_driver=str(info.get("CgroupDriver") or ""),
         live_restore=bool(info.get("LiveRestoreEnabled")),
         log_driver=str(info.get("LoggingDriver") or ""),
+        runtime=str(info.get("DefaultRuntime") or ""),
         machine=str(info.get("Architecture") or ""),
         rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
         mirrors=bool((info.get("RegistryConfig") or {}).get("Mirrors")),

@@ -61,7 +61,7 @@ def list_rockons(as_json: bool) -> None:
         return
     for installation in shown:
         status = installation.status_text if installation.is_installed else ""
-        if installation.status is Status.STARTED and installation.status_error:
+        if installation.status is not Status.EXITED and installation.status_error:  # else the text has it
             status += f": {installation.status_error}"
         status += "" if installation.entry.in_catalogue else "  (left the catalogue)"
         click.echo(f"{installation.name:40} {installation.state:18} {status}".rstrip())

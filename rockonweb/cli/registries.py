@@ -27,8 +27,10 @@ def list_registries(as_json: bool) -> None:
     """List the logins, without their passwords."""
     logins = registry_logins.list_logins()
     if as_json:
-        keys = ("host", "user", "accepted", "error")
-        click.echo(json.dumps([{key: getattr(row, key) for key in keys} for row in logins]))
+        keys = ("host", "user", "accepted")
+        click.echo(
+            json.dumps([{**{key: getattr(row, key) for key in keys}, "error": row.error or None} for row in logins])
+        )
         return
     for row in logins:
         click.echo(f"{row.host:30} {row.user:20} {_describe_result(row)}")

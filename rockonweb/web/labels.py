@@ -159,6 +159,7 @@ PROBLEM_PILLS = {
     Problem.STOPPED: StatusPill(_l("Partly running"), "bad", "exclamation-triangle"),
     Problem.UNHEALTHY: StatusPill(_l("Unhealthy"), "bad", "exclamation-triangle"),
     Problem.NOT_ANSWERING: StatusPill(_l("Not answering"), "bad", "exclamation-triangle"),
+    Problem.SHARE_ABSENT: StatusPill(_l("Share absent"), "bad", "exclamation-triangle"),
     Problem.STARTING: StatusPill(_l("Starting"), "busy", "hourglass-split"),
 }
 CODE_LINE = "code_line"  # the name of its place in a hint
@@ -215,6 +216,8 @@ def _known_status_pill(installation: Installation) -> StatusPill:
             "Ended with exit code %(code)s", code="?" if installation.exit_code is None else installation.exit_code
         )
         return StatusPill(label, "bad", "exclamation-triangle", installation.status_error)
+    if installation.problem is Problem.SHARE_ABSENT:
+        return replace(STATUS_PILLS[Status.STOPPED], detail=installation.status_error)
     return STATUS_PILLS[installation.status]
 
 

@@ -53,9 +53,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _WatchedApp:
-    """An app that is down, or has an open episode; `problem` is None where somebody stopped or removed it; `waits`: it
-    is kept stopped because its share is absent.
-    """
+    """An app that is down, or has an open episode; `problem` is None where somebody stopped or removed it."""
 
     id: int
     name: str
@@ -67,7 +65,6 @@ class _WatchedApp:
     state: EpisodeState | None
     log: str
     gave_up: bool
-    waits: bool
 
 
 def set_watching(installation_id: int, *, mend: bool | None = None, ask_page: bool | None = None) -> None:
@@ -130,7 +127,7 @@ def _load_apps() -> list[_WatchedApp]:
     waiting = held & keep_running.should_run_ids() if held else held
     runs = Installation.status.in_((Status.STARTED, Status.EXITED))
     down = Installation.problem.in_([problem for problem in Problem if problem.is_down])
-    waits = and_(Installation.status == Status.STOPPED, Installation.id.in_(waiting))
+    waits = and_(Installation.problem == Problem.SHARE_ABSENT, Installation.id.in_(waiting))
     is_down = and_(Installation.state == State.INSTALLED, or_(and_(runs, down), waits))
     open_episode = and_(Episode.installation_id == Installation.id, Episode.ended.is_(None))
     members = select(OperationMember.installation_id).join(Operation, Operation.id == OperationMember.operation_id)
@@ -154,29 +151,24 @@ def _load_apps() -> list[_WatchedApp]:
         _WatchedApp(
             installation.id,
             installation.name,
-            Problem.STOPPED if (is_waiting := _is_waiting(installation, waiting)) else _problem_of(installation),
-            t("its share is absent") if is_waiting else installation.status_error,
+            _problem_of(installation, waiting),
+            installation.status_error,
             container or "",
             installation.mend,
             episode.id if episode else None,
             _state_of(episode) if episode else None,
             episode.log if episode else "",
             bool(episode and episode.gave_up),
-            is_waiting,
         )
         for installation, container, episode in db.session.execute(query)
     ]
 
 
-def _is_waiting(installation: Installation, waiting: Collection[int]) -> bool:
-    is_stopped = installation.state is State.INSTALLED and installation.status is Status.STOPPED
-    return is_stopped and installation.id in waiting
-
-
-def _problem_of(installation: Installation) -> Problem | None:
-    if installation.state is not State.INSTALLED or installation.status is Status.STOPPED:
+def _problem_of(installation: Installation, waiting: Collection[int]) -> Problem | None:
+    is_waiting = installation.problem is Problem.SHARE_ABSENT and installation.id in waiting
+    if installation.state is not State.INSTALLED or (installation.status is Status.STOPPED and not is_waiting):
         return None
-    if installation.status in (Status.STARTED, Status.EXITED):
+    if is_waiting or installation.status in (Status.STARTED, Status.EXITED):
         return installation.problem
     return Problem.STARTING  # after a failed operation, until the watcher has looked
 
@@ -210,7 +202,7 @@ def _link(rockon_id: int | None = None) -> str:
 def _describe_down(app: _WatchedApp, cause: str, log: str) -> DownApp:
     step = (
         SHARE_HINT
-        if app.waits
+        if app.problem is Problem.SHARE_ABSENT
         else t("It is restarted automatically, three times at most.")
         if app.mend
         else t("Check its logs, then restart it.")

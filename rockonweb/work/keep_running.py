@@ -54,14 +54,12 @@ def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
     """
     busy = select(Operation.installation_id).where(IS_ACTIVE, Operation.installation_id.is_not(None))
     columns = (
-        Installation.id,
         Installation.name,
         Installation.exit_code,
         Installation.status_error,
         Installation.error,
     )
-    held = known_shares.held_ids(session)
-    query = select(Installation.status, *columns).where(
+    query = select(Installation.status, Installation.problem, *columns).where(
         Installation.id.in_(_wanted_ids(session, key)),
         Installation.id.not_in(busy),
         or_(
@@ -74,10 +72,8 @@ def find_fallen_apps(session: Session, key: str) -> list[FallenApp]:
     return [
         FallenApp(name, exit_code, status_error, runs=status is Status.STARTED)
         if status in (Status.EXITED, Status.STARTED)
-        else FallenApp(name, None, error or "", waits=status is Status.STOPPED and installation_id in held)
-        for status, installation_id, name, exit_code, status_error, error in session.execute(
-            query.order_by(Installation.name)
-        )
+        else FallenApp(name, None, error or "", waits=problem is Problem.SHARE_ABSENT)
+        for status, problem, name, exit_code, status_error, error in session.execute(query.order_by(Installation.name))
     ]
 
 

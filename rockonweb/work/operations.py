@@ -34,7 +34,7 @@ from rockonweb.core.operations.requests import (
     RestartRequest,
     UnreadableRequest,
 )
-from rockonweb.core.status.status import Status
+from rockonweb.core.status.status import Problem, Status
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db, repository, transaction
 from rockonweb.work import mastership, network_operations, queue, scheduler, sync_status
@@ -275,4 +275,4 @@ def reset_uninstalled(installation: Installation) -> None:
     """Reset definition and status of a rock-on that is not (or no longer) installed."""
     if installation.state not in INSTALLED_OR_PENDING:
         installation.installed_source = None
-        installation.status = Status.STOPPED
+        installation.status, installation.problem, installation.status_error = Status.STOPPED, Problem.NONE, ""

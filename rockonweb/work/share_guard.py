@@ -18,7 +18,7 @@ from rockonweb.core.operations.lifecycle import State
 from rockonweb.core.operations.requests import RestartRequest, StartRequest, StopRequest
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, Status, db, transaction
-from rockonweb.work import known_shares, operations, scheduler
+from rockonweb.work import known_shares, operations, scheduler, sync_status
 from rockonweb.work.keep_running import GUARD, MAX_STARTS, count_starts, should_run_ids
 from rockonweb.work.operations import KEEPER
 
@@ -89,6 +89,7 @@ def _hold(installation: Installation, own: Iterable[ContainerFacts], absent: Col
         is_elsewhere = any(docker.mounts_present_folder(name, path) is not False for name, path in paths)
     if is_elsewhere:
         operations.submit_operation(installation, StopRequest(), GUARD)
+    sync_status.sync_status(installation.id)
 
 
 def _hold_container(rockon_id: int, name: str, docker: Engine) -> None:
@@ -121,6 +122,7 @@ def _release(installation: Installation, own: Collection[ContainerFacts]) -> Non
     with transaction() as session:
         for row in session.scalars(select(Container).where(Container.installation_id == installation.id)):
             row.held_restart_policy = None
+    sync_status.sync_status(installation.id)
 
 
 def _follow_shares(installation: Installation, own: Iterable[ContainerFacts]) -> None:

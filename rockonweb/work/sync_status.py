@@ -85,7 +85,8 @@ def write_status(
         container.exit_code = container_facts.exit_code if container_facts else None
     failed = installation.status in (Status.START_FAILED, Status.STOP_FAILED)
     if installation.state is State.INSTALLED and not (keep_failure and failed):
-        observed = derive_status(facts, page_answers=installation.page_answers)
+        lacks_share = any(container.held_restart_policy is not None for container in rows)
+        observed = derive_status(facts, page_answers=installation.page_answers, lacks_share=lacks_share)
         installation.status, installation.exit_code = observed.status, observed.exit_code
         installation.problem, installation.status_error = observed.problem, observed.error
 

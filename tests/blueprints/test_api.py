@@ -173,6 +173,10 @@ def test_a_rockon_has_the_original_s_fields(call: Call, installed: Installation)
         "ui_publish": True,
         "host_network": False,
         "error": None,
+        "down_since": None,
+        "gave_up": False,
+        "unreadable": None,
+        "update_obstacle": None,
     }
 
 
@@ -262,7 +266,7 @@ def test_settings_have_the_original_s_fields(call: Call, installed: Installation
     assert shown["networks"] == [
         {"container": second, "container_name": "notes-db", "connection": "garden", "docker_name": "garden"}
     ]
-    well = {"problem": "none", "problem_detail": None}
+    well = {"problem": "none", "problem_detail": None, "renamed": None}
     assert shown["docker/containers"] == [
         {
             "rockon": installed.id,
@@ -702,7 +706,9 @@ def test_shares_have_the_original_s_fields(app: Flask, call: Call) -> None:
     assert photos["size"] == photos["pool"]["size"] == shutil.disk_usage(root).total // 1024
     assert films["id"] != photos["id"]
     assert photos["id"] == ((call("GET", "/shares?page=2&page_size=1").json or {})["results"][0])["id"]
-    assert {key for key, value in photos.items() if value is None} == {"mount_status", "uuid", "compression_algo"}
+    assert {key for key, value in photos.items() if value is None} == {
+        *("mount_status", "uuid", "compression_algo", "absent")
+    }
     numbers = ("id", "size", "rusage", "eusage", "pqgroup_rusage", "pqgroup_eusage")
     assert all(type(photos[key]) is int for key in numbers)  # clients calculate with them
     assert (photos["snapshots"], photos["nfs_exports"], photos["is_mounted"]) == ([], [], True)

@@ -99,6 +99,7 @@ def test_docker_does_not_start_it_without_its_share_and_it_starts_with_it(
     unmount(share)
     assert watcher.look() == []
     assert policy(engine) == "no:0"
+    assert (notes.status_text, notes.problem, notes.status_error) == ("stopped", "share_absent", "its share is absent")
     engine.stop()
     engine.start()
     assert watcher.look() == []
@@ -108,7 +109,7 @@ def test_docker_does_not_start_it_without_its_share_and_it_starts_with_it(
             instance.perform(request, notes)
     mount(share)
     assert watcher.look() == ["start done"]
-    assert (policy(engine), state(engine, "notes")) == ("on-failure:7", "running")
+    assert (policy(engine), state(engine, "notes"), notes.problem) == ("on-failure:7", "running", "none")
     assert engine.run_docker("exec", "notes", "cat", "/data/note") == "mine"
     assert watcher.look() == []
 

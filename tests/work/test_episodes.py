@@ -222,6 +222,9 @@ def test_an_app_that_is_kept_stopped_because_its_share_is_absent_is_told(app: Fl
             installation.containers[0].volumes[0].share = "films"
             installation.containers[0].held_restart_policy = "always:0"
     recover(waiting, stopped, status=Status.STOPPED)
+    with transaction():
+        for installation in (waiting, stopped):
+            installation.problem, installation.status_error = Problem.SHARE_ABSENT, "its share is absent"
     assert clock.review_after(0) is True
     clock.review_after(120)
     clock.review_after(600)

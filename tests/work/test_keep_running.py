@@ -96,7 +96,7 @@ def test_what_does_not_run_and_should_is_named_with_its_reason(app: Flask) -> No
     with transaction():
         crashed.status, crashed.exit_code, crashed.status_error = Status.EXITED, 3, "it has no room"
         failed.error = "The port is in use."
-        waits.containers[0].held_restart_policy = "always:0"
+        waits.problem = Problem.SHARE_ABSENT
         sick.problem, sick.status_error = Problem.UNHEALTHY, "it is unhealthy"
     with Session(db.engine) as session:
         found = find_fallen_apps(session, str(app.secret_key))

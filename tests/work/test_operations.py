@@ -10,6 +10,7 @@ from rq.job import Job
 
 from rockonweb.core.errors import Conflict, QueueUnreachable
 from rockonweb.core.operations.requests import blank_request
+from rockonweb.core.status.status import Problem
 from rockonweb.models import Draft, Installation, Kind, Operation, Progress, State, User, db, repository, transaction
 from rockonweb.work import operations, queue, scheduler
 from tests.support.claims import free_port
@@ -242,3 +243,11 @@ def test_a_secret_answer_is_in_no_row_in_the_clear(instance: Instance) -> None:
     assert "API_TOKEN=********" in instance.rows_of("operation")
     assert repository.load_answers(rockon).environment == {"app": {"API_TOKEN": "t0ken-of-mine"}}
     assert b"t0ken-of-mine" not in job(1).data
+
+
+def test_what_was_wrong_with_an_app_goes_with_it(instance: Instance) -> None:
+    rockon = installed(instance)
+    with transaction():
+        rockon.state, rockon.problem, rockon.status_error = State.AVAILABLE, Problem.UNHEALTHY, "it is unhealthy"
+        operations.reset_uninstalled(rockon)
+    assert (rockon.problem, rockon.status_error) == (Problem.NONE, "")

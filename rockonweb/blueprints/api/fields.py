@@ -14,11 +14,13 @@ from sqlalchemy.orm import raiseload
 
 from rockonweb.blueprints.api.envelope import PageSlice
 from rockonweb.core.definition.definition import Definition
+from rockonweb.core.errors import UnreadableDefinition
 from rockonweb.models import (
     Container,
     CustomConfig,
     Device,
     Environment,
+    Episode,
     Installation,
     Label,
     NetworkMember,
@@ -40,6 +42,7 @@ LOADED_COLUMNS = (
     RockOn.name, RockOn.description, RockOn.version, RockOn.website, RockOn.icon, RockOn.source, RockOn.ports,
     Installation.name, Installation.installed_source, Installation.state, Installation.status, Installation.exit_code,
     Installation.problem, Installation.status_error, Installation.error, Installation.mend, Installation.ask_page,
+    Installation.auto_obstacle,
 )  # fmt: skip
 UiPort = Port | SuggestedPort
 
@@ -65,10 +68,21 @@ def _load_rockon_fields(query: Select[RockOn]) -> list[Fields]:
     apps = [*repository.load_installations(query, LOADED_COLUMNS)]
     ids = [installation.id for installation in apps]
     operations, ports = catalogue_listing.active_operations(), _ports_by_key(ids)
+    open_episodes = select(Episode).where(Episode.installation_id.in_(ids), Episode.ended.is_(None))
+    episodes = {episode.installation_id: episode for episode in db.session.scalars(open_episodes)}
     return [
-        _format_rockon(installation, _parsed_definition(installation), operations.get(installation.id), ports)
+        {
+            **_format_rockon(installation, _parsed_definition(installation), operations.get(installation.id), ports),
+            **_episode_fields(episodes.get(installation.id)),
+        }
         for installation in apps
     ]
+
+
+def _episode_fields(episode: Episode | None) -> Fields:
+    """Return since when a rock-on is down, and whether restarting it automatically was given up."""
+    began = episode and episode.began.isoformat(timespec="seconds")
+    return {"down_since": began, "gave_up": bool(episode and episode.gave_up)}
 
 
 def _ports_by_key(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
@@ -119,6 +133,10 @@ def _format_rockon(
         "ui_publish": bool(ui_port and _is_published(ui_port, installation)),
         "host_network": any(spec.on_host_network for spec in specs.values()),
         "error": installation.error,
+        "unreadable": UnreadableDefinition(installation.name, definition.unreadable).sentence
+        if definition.unreadable and installation.is_installed
+        else None,
+        "update_obstacle": installation.auto_obstacle or None,
     }
 
 
@@ -152,6 +170,7 @@ def container_fields(installation: Installation) -> list[Fields]:
             "uid": specs[container.name].uid if container.name in specs else None,
             "problem": str(container.problem),
             "problem_detail": container.status_error or None,
+            "renamed": container.docker_name or None,
         }
         for container in installation.containers
     ]

@@ -32,7 +32,7 @@ def list_share_fields(page_slice: PageSlice) -> list[Fields]:
     shares = [*host.shares.shares_by_name().items()]
     absent = find_absent_shares(db.session(), host.shares)
     return [
-        {**_share_fields(host, name, share), "is_mounted": name not in absent}
+        {**_share_fields(host, name, share), "is_mounted": name not in absent, "absent": absent.get(name)}
         for name, share in shares[page_slice.offset : page_slice.offset + page_slice.size]
     ]
 

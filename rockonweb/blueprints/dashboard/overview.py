@@ -27,12 +27,23 @@ from rockonweb.core.instance.attention import (
 )
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
-from rockonweb.models import Episode, Installation, Kind, Operation, Progress, Status, db, maintenance_until, utc_now
+from rockonweb.models import (
+    Episode,
+    Installation,
+    Kind,
+    Operation,
+    Problem,
+    Progress,
+    Status,
+    db,
+    maintenance_until,
+    utc_now,
+)
 from rockonweb.models.operation import AUTOMATIC_REFRESH
 from rockonweb.web import catalogue_listing
 from rockonweb.web.labels import down_reason, ended_title, status_age
 from rockonweb.web.partials import fingerprint_of
-from rockonweb.work import heartbeat, keep_running, known_shares
+from rockonweb.work import heartbeat, keep_running
 from rockonweb.work.heartbeat import EngineStatus
 
 OUTAGE_DAYS = 7
@@ -87,13 +98,12 @@ def build_home_page(hostname: str) -> HomePage:
         _memory_capacity(),
     )
     wanted = keep_running.should_run_ids()
-    held = known_shares.held_ids(db.session())
     facts = AlertFacts(
         workers=heartbeat.count_workers(),
         shares=shares,
         images=images,
         memory=memory,
-        apps=[_installed_app(card, wanted=card.rockon.id in wanted, held=card.rockon.id in held) for card in cards],
+        apps=[_installed_app(card, wanted=card.rockon.id in wanted) for card in cards],
         failures=_recent_failures(),
         busy_rockons=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.is_pending),
         program=_program_facts(),
@@ -128,7 +138,7 @@ def _program_facts() -> ProgramFacts:
     )
 
 
-def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool, held: bool) -> InstalledApp:
+def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> InstalledApp:
     installation = card.rockon
     has_failed = (
         catalogue_listing.condition_of(installation.state, installation.status, installation.problem)
@@ -139,7 +149,7 @@ def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool, held: bo
         installation.name,
         down_reason(installation) if has_failed else "",
         has_fallen=wanted and installation.status is Status.STOPPED,
-        waits=held,
+        waits=installation.problem is Problem.SHARE_ABSENT,
         newer_images=installation.has_newer_image,
         newer_definition=card.newer,
         unreadable=card.unreadable,

@@ -44,6 +44,7 @@ class Problem(enum.StrEnum):
     STOPPED = "stopped"  # while other containers of the rock-on run
     UNHEALTHY = "unhealthy"  # by its own health check
     NOT_ANSWERING = "not_answering"  # its page, though it runs
+    SHARE_ABSENT = "share_absent"  # so that the rock-on is kept stopped
     STARTING = "starting"  # by its own health check: not wrong, but not well yet
     NONE = "none"
 
@@ -129,12 +130,12 @@ def describe_containers(containers: Mapping[str, ContainerFacts | None]) -> dict
 
 
 def derive_status(
-    containers: Mapping[str, ContainerFacts | None], *, page_answers: bool | None = None
+    containers: Mapping[str, ContainerFacts | None], *, page_answers: bool | None = None, lacks_share: bool = False
 ) -> ObservedStatus:
     """Return the status of a rock-on from all of its containers; None stands for one that does not exist.
 
     Completed containers are left out. The worst of the others counts, not the last one. `page_answers`: whether its
-    page does, None where that is unknown.
+    page does, None where that is unknown; `lacks_share`: whether a share of it is absent.
     """
     problems = describe_containers(containers)
     expected = [facts for facts in containers.values() if not (facts and is_completed(facts))]
@@ -145,6 +146,8 @@ def derive_status(
     if observed.problem in _EXITED and (stopped or worst_facts is None):
         exit_code = worst_facts.exit_code if worst_facts else MISSING_CODE
         return ObservedStatus(Status.EXITED, exit_code, observed.sentence, observed.problem, worst)
+    if stopped and lacks_share:
+        return ObservedStatus(Status.STOPPED, error=t("its share is absent"), problem=Problem.SHARE_ABSENT)
     if stopped:
         return ObservedStatus(Status.STOPPED)
     if page_answers is False and order.index(Problem.NOT_ANSWERING) < order.index(observed.problem):

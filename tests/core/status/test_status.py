@@ -191,3 +191,10 @@ def test_signals_through_docker_count_until_the_next_start() -> None:
     assert track_signals([event("kill", 15), event("die"), event("stop")]) == {"app": 15}
     assert track_signals([event("kill", 9), event("die"), event("start")]) == {"app": 0}
     assert track_signals([event("kill", 1), event("oom"), event("die", container="b")]) == {}
+
+
+def test_what_is_kept_stopped_without_its_share_says_so_and_what_runs_does_not() -> None:
+    stopped, running = {"app": facts(state="exited")}, {"app": facts()}
+    observed = derive_status(stopped, lacks_share=True)
+    assert (observed.status, observed.problem) == (Status.STOPPED, Problem.SHARE_ABSENT)
+    assert derive_status(running, lacks_share=True).problem is Problem.NONE

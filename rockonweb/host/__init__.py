@@ -29,9 +29,11 @@ from rockonweb.host import certificate, environment, sockets
 from rockonweb.host.addresses import local_addresses as own_addresses
 from rockonweb.host.addresses import reachable_subnets
 from rockonweb.host.clock import is_synchronised
+from rockonweb.host.clones import ShareClones
 from rockonweb.host.devices import HostDevice, list_devices
 from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts
 from rockonweb.host.environment import time_zone
+from rockonweb.host.folder_measures import measure_folders
 from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.own_container import find_own_container
 from rockonweb.host.patience import brief_reads
@@ -93,6 +95,11 @@ class Host:
     def snapshots(self) -> Snapshots:
         """The Btrfs snapshots of shares."""
         return Snapshots(self.shares, self.instance)
+
+    @cached_property
+    def clones(self) -> ShareClones:
+        """The copies of shares in which apps are rehearsed."""
+        return ShareClones(self.shares, self.instance)
 
     # -- the container that this process runs in ---------------------------------------------------------------
 
@@ -229,6 +236,7 @@ class Host:
     devices = staticmethod(list_devices)
     disk = staticmethod(disk_of)
     free_bytes = staticmethod(free_space)
+    measure_folders = staticmethod(measure_folders)
     future_disk = staticmethod(future_disk)
     owner_names = staticmethod(owner_names)
     subnets = staticmethod(reachable_subnets)

@@ -18,7 +18,13 @@ import requests
 from docker.errors import NotFound
 from docker.utils import kwargs_from_env
 
-from rockonweb.core.containers.argv import INSTANCE_LABEL, NAME_LABEL, OPERATION_LABEL, ROCKON_LABEL
+from rockonweb.core.containers.argv import (
+    INSTANCE_LABEL,
+    NAME_LABEL,
+    OPERATION_LABEL,
+    REHEARSAL_SUFFIX,
+    ROCKON_LABEL,
+)
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.facts import ContainerFacts, PortListener
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
@@ -136,6 +142,10 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._api.close()
+
+    def enter_closed_room(self) -> None:
+        """From now on act on what belongs to rehearsals alone: the containers of apps are unmanaged ones."""
+        self.instance += REHEARSAL_SUFFIX
 
     def answer_time(self) -> float:
         """Return the engine's clock at its last answer in Unix seconds; this machine's where it does not say."""

@@ -418,6 +418,25 @@ class Engine(Networks, Images, Layers, Leases):
             with translate_errors(name), suppress(NotFound):
                 self._api.remove_container(container.id, v=False, force=True)
 
+    def create_volume(self, name: str, operation: str) -> None:
+        """Create a volume, labelled with the operation's id, unless it exists."""
+        with translate_errors(name):
+            self._api.create_volume(name, labels={INSTANCE_LABEL: self.instance, OPERATION_LABEL: operation})
+
+    def remove_operation(self, operation: str) -> None:
+        """Remove all that an operation has created: containers with their anonymous volumes, volumes and networks."""
+        label: dict[str, Any] = {"label": [f"{INSTANCE_LABEL}={self.instance}", f"{OPERATION_LABEL}={operation}"]}
+        with translate_errors():
+            for container in self._api.containers(all=True, filters=label):
+                with suppress(NotFound):
+                    self._api.remove_container(container["Id"], v=True, force=True)
+            for volume in self._api.volumes(filters=label).get("Volumes") or ():
+                with suppress(NotFound):
+                    self._api.remove_volume(volume["Name"])
+            for network in self._api.networks(filters=label):
+                with suppress(NotFound):
+                    self._api.remove_network(network["Id"])
+
     def rename_container(self, name: str, new: str) -> None:
         """Rename a container of the rock-on."""
         container = self._require_own_container(name)

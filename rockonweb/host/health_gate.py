@@ -48,7 +48,8 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
     pause = FIRST_PAUSE
     while pending:
         waiting = []
-        answers = engine.waiter.call(partial(_request_pages, [watched.page for watched in pending]))
+        places = [(watched.page, _find_address(engine, watched)) for watched in pending]
+        answers = engine.waiter.call(partial(_request_pages, places))
         for watched, answered in zip(pending, answers, strict=True):
             watched.observations.append(
                 ContainerObservation(time.monotonic(), engine.inspect_container(watched.name), answered)
@@ -69,21 +70,29 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
             pause = min(pause * 2, MAX_PAUSE)
 
 
-def _request_pages(pages: list[UiPage | None]) -> list[bool | None]:
-    with ThreadPoolExecutor(max_workers=len(pages)) as pool:
-        return list(pool.map(lambda page: answers_http(page) if page else None, pages))
+def _find_address(engine: Engine, watched: _WatchedContainer) -> str:
+    """Return the address at which a container's page is asked; blank where it has none yet."""
+    if watched.page and watched.page.network:
+        return engine.container_address(watched.page.network, watched.name)
+    return LOOPBACK
 
 
-def answers_http(page: UiPage) -> bool:
-    """Whether a page of this host gives any HTTP response, whatever its status.
+def _request_pages(places: list[tuple[UiPage | None, str]]) -> list[bool | None]:
+    """Return which pages answer at their addresses; None where there is no page."""
+    with ThreadPoolExecutor(max_workers=len(places)) as pool:
+        return list(pool.map(lambda place: bool(place[1]) and answers_http(*place) if place[0] else None, places))
+
+
+def answers_http(page: UiPage, address: str = LOOPBACK) -> bool:
+    """Whether a page gives any HTTP response, whatever its status.
 
     Certificates are not checked, redirects not followed. Plain HTTP where the definition says https counts too.
     """
     if not page.https:
-        return _has_response(http.client.HTTPConnection(LOOPBACK, page.port, timeout=PAGE_TIMEOUT), page.path)
+        return _has_response(http.client.HTTPConnection(address, page.port, timeout=PAGE_TIMEOUT), page.path)
     context = ssl._create_unverified_context()  # noqa: S323 - apps have self-signed certificates
-    secure = http.client.HTTPSConnection(LOOPBACK, page.port, timeout=PAGE_TIMEOUT, context=context)
-    return _has_response(secure, page.path) or answers_http(replace(page, https=False))
+    secure = http.client.HTTPSConnection(address, page.port, timeout=PAGE_TIMEOUT, context=context)
+    return _has_response(secure, page.path) or answers_http(replace(page, https=False), address)
 
 
 def _has_response(connection: http.client.HTTPConnection, path: str) -> bool:

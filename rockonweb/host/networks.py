@@ -10,6 +10,7 @@ from docker.errors import APIError, NotFound
 
 from rockonweb.core.containers.argv import INSTANCE_LABEL, OPERATION_LABEL
 from rockonweb.core.containers.networks import Endpoint, NetworkSpec
+from rockonweb.core.docker.run_options import container_of
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.text import TranslatableText, t
@@ -96,6 +97,15 @@ class Networks(Connection):
             ipv4_address=fixed.get("IPv4Address") or "",
             ipv6_address=fixed.get("IPv6Address") or "",
         )
+
+    def container_address(self, network: str, name: str) -> str:
+        """Return the address of a running container on a network, or of the one whose network it uses; blank where it
+        has none.
+        """
+        details = self._inspect_raw(name) or {}
+        if lender := container_of((details.get("HostConfig") or {}).get("NetworkMode") or ""):
+            details = self._inspect_raw(lender, by_id=True) or {}
+        return (_endpoints_by_network(details).get(network) or {}).get("IPAddress") or ""
 
     def connect_network(self, network: str, name: str, endpoint: Endpoint | None = None) -> bool:
         """Connect a container of the rock-on to a network. Returns False where it was connected already."""

@@ -350,10 +350,11 @@ class Shares:
         return {str(path): fstab[path] for path in fstab if path != Path("/") and _leads_to(path, root)}
 
     def names_of(self, paths: Iterable[str]) -> set[str]:
-        """Return the names of the shares that these paths of the host are in."""
+        """Return the names of the shares that these paths of the host are in; a hidden folder is none."""
         root = Path(os.path.normpath(self.root))
         plain_paths = (Path(os.path.normpath(path)) for path in paths)
-        return {path.relative_to(root).parts[0] for path in plain_paths if root in path.parents}
+        names = {path.relative_to(root).parts[0] for path in plain_paths if root in path.parents}
+        return {name for name in names if not name.startswith(".")}
 
     def identify(self, name: str, *, mark: bool = False) -> ShareIdentity | ShareAbsence:
         """Return what is at the path of a share now; with `mark`, it is marked where it can be and is not yet."""

@@ -84,8 +84,10 @@ class Operation(NumberedBase):
 
     @property
     def is_planned(self) -> bool:
-        """Whether it has all its steps. The first steps of an update only pull; the others are planned after them."""
-        return self.kind is not Kind.UPDATE or any(step.kind != PullImage.kind for step in self.steps)
+        """Whether it has all its steps. The first steps of an update, and of its rehearsal, only pull; the others are
+        planned after them.
+        """
+        return self.kind not in (Kind.UPDATE, Kind.REHEARSE) or any(step.kind != PullImage.kind for step in self.steps)
 
     @property
     def reviewed_commands(self) -> list[str]:

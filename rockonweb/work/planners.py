@@ -19,6 +19,7 @@ from rockonweb.core.operations.requests import (
     ChangeRequest,
     InstallRequest,
     NetworkRequest,
+    RehearseRequest,
     Request,
     RestartRequest,
     StartRequest,
@@ -36,7 +37,7 @@ from rockonweb.core.text import join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation, db
 from rockonweb.models.repository import load_answers
-from rockonweb.work import handler_tasks, network_operations
+from rockonweb.work import handler_tasks, network_operations, rehearsal
 from rockonweb.work.dependents import dependent_warnings, plan_dependents
 from rockonweb.work.known_shares import absent_data_findings, find_absent_shares
 from rockonweb.work.operations import unreadable_request_error
@@ -92,6 +93,20 @@ def _plan_update(operation: Operation, request: UpdateRequest, installation: Ins
             join_texts(" ", (finding.hint, t("An automatic update does not do this. Update it yourself."))),
         )
     return update_plan
+
+
+def _plan_rehearsal_pull(
+    operation: Operation, request: RehearseRequest, installation: Installation, docker: Engine
+) -> Plan:
+    """Plan to pull the newest images, where these are rehearsed. Raises Conflict where the rock-on can't be."""
+    if request.folders is not None:
+        return Plan(installation.name, ())
+    rehearsal.refuse_obstacles(installation, may_copy=request.copy)
+    return _plan_pull(operation, UpdateRequest(), installation, docker)
+
+
+def _plan_rehearsal(operation: Operation, request: RehearseRequest, installation: Installation, docker: Engine) -> Plan:
+    return rehearsal.plan_operation(operation, request, installation)
 
 
 def _plan_start(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:
@@ -165,6 +180,7 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.RESTART: (_plan_start,),
     Kind.CHANGE: (_plan_change,),
     Kind.UPDATE: (_plan_pull, _plan_update),
+    Kind.REHEARSE: (_plan_rehearsal_pull, _plan_rehearsal),
     Kind.UNINSTALL: (_plan_uninstall,),
     Kind.ACTION: (_plan_handler_task,),
     Kind.CREATE_NETWORK: (_plan_network,),

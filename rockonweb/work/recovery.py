@@ -10,7 +10,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from sqlalchemy import func, or_, select
 
-from rockonweb.core.errors import EngineError
+from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.lifecycle import ROLLBACK_KINDS
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
@@ -18,6 +18,7 @@ from rockonweb.host import get_host
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, OperationMember, Progress, db, utc_now
 from rockonweb.work import heartbeat, network_operations, queue, runner, scheduler
 from rockonweb.work.executor import find_renamers
+from rockonweb.work.step_actions import close_room
 
 DOCKER_GRACE = timedelta(minutes=2)  # for which Docker may still work on requests of a process that has ended
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def recover_operations() -> list[int]:
         elif operation.progress is Progress.RUNNING and runner.interrupt_operation(operation.id):
             recovered.append(operation.id)
     recovered += _clean_up_ended()
+    _sweep_rooms()
     scheduler.dispatch_next()
     db.session.rollback()
     return recovered
@@ -66,6 +68,27 @@ def _clean_up_ended() -> Iterator[int]:
                 yield operation_id
         except EngineError as error:
             logger.info("what operation %s left of its network has to wait: %s", operation_id, error)
+
+
+def _sweep_rooms() -> None:
+    """Remove what rehearsals left that have ended. The folder of one that was broken off stays for a while, as Docker
+    may still create a container for it.
+    """
+    host = get_host()
+    for uid in host.clones.list_rooms():
+        operation = db.session.scalar(select(Operation).where(Operation.uid == uid))
+        if operation and operation.is_active:
+            continue
+        broke_off = operation and operation.progress is not Progress.DONE and operation.finished
+        try:
+            with host.connect_docker() as docker:
+                docker.enter_closed_room()
+                close_room(host, docker, uid)
+        except RockonwebError as error:
+            logger.info("what the rehearsal %s left has to wait: %s", uid, error)
+            continue
+        if not broke_off or abs(utc_now() - broke_off) >= DOCKER_GRACE:
+            host.clones.remove_room(uid)
 
 
 def _rockons_with_leftovers(containers: Mapping[str, ContainerFacts]) -> list[int]:

@@ -314,6 +314,8 @@ def _open_executor(operation: Operation) -> Iterator[Executor]:
     ]
     with host.connect_docker(*further_names) as docker:
         mastership.refuse_other_copy(docker)
+        if operation.transition.in_closed_room:
+            docker.enter_closed_room()
         executor = Executor(host, docker, operation)
         try:
             yield executor
@@ -412,6 +414,8 @@ def _finish_rockon(
 ) -> None:
     """Set a rock-on's state after its operation, and apply or discard what the operation was to change."""
     transition, progress, request = operation.transition, operation.progress, operation.request
+    if transition.in_closed_room:
+        return
     done = progress is Progress.DONE
     installation.error = operation.error if progress in FAILED_ENDS else None
     installation.state = transition.state_after(

@@ -176,12 +176,15 @@ def _apply_transition(operation: Operation, installation: Installation) -> bool:
             repository.release_reserved_ports(installation)
         show_pending(installation)
         return False
-    _set_pending(operation, installation)
+    if not transition.in_closed_room:
+        _set_pending(operation, installation)
     return True
 
 
 def _operation_resources(operation: Operation) -> frozenset[str]:
     installation = operation.installation
+    if operation.transition.in_closed_room:
+        return frozenset()
     if installation is None:
         members = [member.current_definition for member in operation.members]
         return conflicts.network_resources(operation.network or "", members)

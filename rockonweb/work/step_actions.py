@@ -12,13 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from rockonweb.config import current_config
-from rockonweb.core.containers.networks import Endpoint
+from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.database_dumps import (
     MAX_MARK_BYTES,
     TOOLS_BY_WORD,
@@ -30,13 +31,18 @@ from rockonweb.core.database_dumps import (
 )
 from rockonweb.core.docker import pull_layers
 from rockonweb.core.docker.pull_layers import Layer, PullProgress
-from rockonweb.core.errors import Conflict, EngineError, RockonwebError, UndoSkipped
+from rockonweb.core.errors import Conflict, EngineError, RockonwebError, UndoSkipped, Unhealthy, wrap_os_error
+from rockonweb.core.folder_comparison import compare_folders, describe_comparison
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.steps import (
     RENAMED_SUFFIX,
     AwaitAnswer,
     AwaitEnd,
     AwaitHealth,
+    AwaitRehearsal,
+    CloneShare,
+    CloseRoom,
+    CompareCopy,
     ConnectNetwork,
     CreateCertificate,
     CreateContainer,
@@ -46,6 +52,7 @@ from rockonweb.core.operations.steps import (
     DisconnectNetwork,
     DumpDatabase,
     LoadDatabase,
+    OpenRoom,
     PullImage,
     RemoveContainer,
     RemoveImage,
@@ -81,6 +88,9 @@ from rockonweb.work import known_shares, registry_logins, rocknets, rollback
 from rockonweb.work.collect_facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
+REHEARSAL_PAUSES = (0.5, 1, 2, 4)  # seconds before what has ended in a closed room is started once more
+REHEARSAL_LOG_LINES = 30  # of each container
+NANOSECONDS = 10**9
 FULL_DISK_BYTES = 2**20  # free: below, it is the disk that made a copy fail
 
 UndoState = dict[str, Any]  # JSON: what was true before a step; EMPTY_STATE where undo needs no more than the step
@@ -109,6 +119,7 @@ class StepContext:
         self.engine = engine
         self.host = host
         self.operation_id, self.operation_uid = operation.id, operation.uid
+        self.in_closed_room = operation.transition.in_closed_room
         self.pull_timeout = current_config().pull_timeout
 
     def report_wait(self, row_id: int, message: str) -> None:
@@ -149,6 +160,9 @@ class StepContext:
             return t("container %(container)s does not exist any more", container=name)
         if not self.engine.acts_on(facts):
             return t("leave container %(container)s: it does not belong to this rock-on", container=name)
+        if self.in_closed_room:  # its volumes go with the room
+            self.engine.remove_container(name)
+            return None
         base_name, mounts = name.removesuffix(RENAMED_SUFFIX), self.engine.anonymous_volumes(name)
         with transaction() as session:
             installation = session.scalar(select(Installation).where(Installation.name == facts.rockon))
@@ -607,6 +621,101 @@ class _AwaitHealthAction(StepAction[AwaitHealth]):
                 noted = True
             context.report_wait(row_id, progress.awaited)
         context.report_wait(row_id, "")
+
+
+# -- rehearsals -------------------------------------------------------------------------------------------------------
+
+
+def close_room(host: Host, engine: Engine, operation: str) -> None:
+    """Remove what a rehearsal (random id of the operation) has created, except the folder that tells of it."""
+    engine.remove_operation(operation)
+    host.clones.empty_room(operation)
+
+
+@_register_for(OpenRoom)
+class _OpenRoomAction(UndoableAction[OpenRoom]):
+    def do(self, context: StepContext, step: OpenRoom, row_id: int) -> None:
+        context.host.clones.make_room(context.operation_uid)
+        context.engine.ensure_network(step.network, context.operation_uid, NetworkSpec(step.network, internal=True))
+        for volume in step.volumes:
+            context.engine.create_volume(volume, context.operation_uid)
+
+    def undo(self, context: StepContext, step: OpenRoom, undo_state: UndoState, *, ended: bool) -> None:
+        close_room(context.host, context.engine, context.operation_uid)
+
+
+@_register_for(CloneShare)
+class _CloneShareAction(StepAction[CloneShare]):
+    def do(self, context: StepContext, step: CloneShare, row_id: int) -> None:
+        context.host.clones.clone(step.share, step.folder, step.method, context.engine.waiter)
+
+
+@_register_for(CompareCopy)
+class _CompareCopyAction(StepAction[CompareCopy]):
+    def do(self, context: StepContext, step: CompareCopy, row_id: int) -> str:
+        try:
+            original, copy = context.host.measure_folders(
+                context.host.shares.root / step.share, Path(step.folder), context.engine.waiter.poll
+            )
+        except OSError as error:
+            raise wrap_os_error(error) from None
+        comparison = compare_folders(original, copy, int(step.taken * NANOSECONDS))
+        told = describe_comparison(original, copy, comparison)
+        if comparison.faults:
+            raise RockonwebError(
+                t("The copy of %(share)s is not what the share was.", share=step.share),
+                t("The step shows the files. The share itself is not affected."),
+                told,
+            )
+        return told
+
+
+@_register_for(AwaitRehearsal)
+class _AwaitRehearsalAction(StepAction[AwaitRehearsal]):
+    def do(self, context: StepContext, step: AwaitRehearsal, row_id: int) -> str:
+        limits = current_config().health
+        for pause in (*REHEARSAL_PAUSES, None):
+            try:
+                for progress in context.host.await_health(context.engine, dict(step.pages), limits):
+                    context.report_wait(row_id, progress.awaited)
+                break
+            except Unhealthy as error:
+                ended = [name for name in step.containers if _has_failed(context.engine, name)]
+                if pause is None or not ended:
+                    raise Unhealthy(
+                        error.sentence,
+                        t("The app itself was not touched. The ends of the logs are shown at the step."),
+                        output=_read_log_ends(context.engine, step.containers),
+                    ) from None
+                time.sleep(pause)
+                for name in ended:  # as Docker would: it may have waited for another one
+                    context.engine.start_container(name)
+        context.report_wait(row_id, "")
+        return _read_log_ends(context.engine, step.containers)
+
+
+def _has_failed(engine: Engine, name: str) -> bool:
+    facts = engine.inspect_container(name)
+    return facts is not None and facts.state == "exited" and facts.exit_code != 0
+
+
+def _read_log_ends(engine: Engine, names: Sequence[str]) -> AppOutput:
+    return AppOutput("\n".join(f"{name}:\n{engine.read_logs(name, REHEARSAL_LOG_LINES)}" for name in names))
+
+
+@_register_for(CloseRoom)
+class _CloseRoomAction(StepAction[CloseRoom]):
+    def do(self, context: StepContext, step: CloseRoom, row_id: int) -> str:
+        """Remove the room. It has held already, so an error becomes output; the recovery removes the rest."""
+        try:
+            close_room(context.host, context.engine, context.operation_uid)
+        except RockonwebError as error:
+            return error.output or error.message_with_hint
+        context.host.clones.remove_room(context.operation_uid)
+        return ""
+
+
+# -- databases and replacement ----------------------------------------------------------------------------------------
 
 
 @_register_for(DumpDatabase)

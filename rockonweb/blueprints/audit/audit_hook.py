@@ -58,6 +58,7 @@ ACTION_LABELS: dict[str, LazyString] = {
     "operation.restart": _l("restarted"),
     "operation.change": _l("changed settings or containers"),
     "operation.update": _l("updated"),
+    "operation.rehearse": _l("rehearsed"),
     "operation.action": _l("ran a task"),
     "operation.refresh": _l("refreshed the catalogue"),
     "operation.create_network": _l("created a network"),

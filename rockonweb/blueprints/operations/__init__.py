@@ -40,7 +40,7 @@ OUTCOMES = {
     "cancelled": (Progress.CANCELLED,),
 }
 OPERATION_PATH = re.compile(r"/operations/([0-9]{1,9})")
-OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE)
+OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE, Kind.REHEARSE)
 
 
 @blueprint.get("/operations")

@@ -20,6 +20,7 @@ ROCKON_LABEL = "rockonweb.rockon"
 INSTANCE_LABEL = "rockonweb.instance"
 OPERATION_LABEL = "rockonweb.operation"
 NAME_LABEL = "rockonweb.container"  # by which a container that was renamed manually is known
+REHEARSAL_SUFFIX = ".rehearsal"  # of the instance label of what belongs to rehearsals: it is no app's
 DETACH_OPTIONS = ("-d", "--restart=unless-stopped")
 
 Argv = tuple[str, ...]

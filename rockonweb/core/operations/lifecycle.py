@@ -38,6 +38,7 @@ class Kind(enum.StrEnum):
     RESTART = "restart"
     CHANGE = "change"  # other settings, or a newer definition
     UPDATE = "update"  # newer images
+    REHEARSE = "rehearse"  # a copy of it is started in a closed room
     UNINSTALL = "uninstall"
     ACTION = "action"  # a task of the rock-on's handler, such as a client's profile
     REFRESH = "refresh"
@@ -75,6 +76,7 @@ KIND_LABELS = {
     Kind.RESTART: t("restart"),
     Kind.CHANGE: t("change"),
     Kind.UPDATE: t("update"),
+    Kind.REHEARSE: t("rehearse"),
     Kind.UNINSTALL: t("uninstall"),
     Kind.ACTION: t("run a task"),
     Kind.REFRESH: t("refresh"),
@@ -97,7 +99,7 @@ class Transition:
     their replacements are healthy, and has a rollback point. With `keep_on_failure`, containers that are complete but
     unhealthy are kept. With `reserves_ports`, its answers count once it has succeeded, and their ports are reserved
     until then. One that `coalesces` is run once when it is submitted twice in a row. One that `is_quick` downloads
-    nothing and ends soon: it must not wait behind those that do.
+    nothing and ends soon: it must not wait behind those that do. One `in_closed_room` changes nothing of the rock-on.
     """
 
     allowed_states: tuple[State, ...]
@@ -113,6 +115,7 @@ class Transition:
     reserves_ports: bool = False
     coalesces: bool = False
     is_quick: bool = False
+    in_closed_room: bool = False
 
     def state_after(self, progress: Progress, previous: State, *, keep: bool = False) -> State:
         """Return the state at the end; with `keep`, a failure counts as success."""
@@ -154,6 +157,7 @@ TRANSITIONS = {
     Kind.RESTART: _START,
     Kind.CHANGE: _CHANGE,
     Kind.UPDATE: replace(_CHANGE, reserves_ports=False, coalesces=True),
+    Kind.REHEARSE: Transition(_INSTALLED, rolls_back=True, coalesces=True, in_closed_room=True),
     Kind.UNINSTALL: Transition(
         (State.INSTALLED, State.INSTALL_FAILED),
         State.PENDING_UNINSTALL,
@@ -169,7 +173,9 @@ TRANSITIONS = {
     Kind.UNREADABLE: Transition(tuple(State)),  # it is run to fail with a sentence
 }
 QUICK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.is_quick)
-ROLLBACK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.rolls_back)
+ROLLBACK_KINDS = tuple(
+    kind for kind, transition in TRANSITIONS.items() if transition.rolls_back and not transition.in_closed_room
+)
 
 
 class Admission(enum.Enum):

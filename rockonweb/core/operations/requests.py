@@ -87,6 +87,20 @@ class UpdateRequest(Request, kind=Kind.UPDATE):
     unsaved: Mapping[str, str] = field(default_factory=dict)
 
 
+class RehearseRequest(Request, kind=Kind.REHEARSE):
+    """Start a copy of the rock-on in a closed room, with the newest images and clones of its shares.
+
+    With `copy`, shares that can't be cloned are copied. With `folders`, these have the data already, by share path, as
+    it was at the time `taken` (Unix seconds), and the images are those that run. `images` identifies the images for
+    which an automatic update wants to know it.
+    """
+
+    copy: bool = False
+    folders: Mapping[str, str] | None = None
+    taken: float = 0
+    images: str = ""
+
+
 class UninstallRequest(Request, kind=Kind.UNINSTALL):
     """Remove the containers, and these images where nothing else uses them."""
 

@@ -5,6 +5,7 @@ A step is stored as its kind and its data: undoing or repeating it reads those a
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -212,11 +213,12 @@ class AwaitAnswer(Step, kind="await_answer"):
 
 @dataclass(frozen=True)
 class UiPage:
-    """An app's own page on a port of this host."""
+    """An app's own page on a port of this host; with a `network`, on a port of the container at its address there."""
 
     port: int
     https: bool = False
     path: str = "/"
+    network: str = ""
 
 
 class AwaitHealth(Step, kind="await_health"):
@@ -238,6 +240,66 @@ class AwaitHealth(Step, kind="await_health"):
         if len(self.pages) == 1:
             return t("wait until %(name)s is healthy", name=self.pages[0][0])
         return t("wait until %(names)s are healthy", names=", ".join(name for name, _ in self.pages))
+
+
+class CloneMethod(enum.StrEnum):
+    """How the data of a share is copied for a rehearsal."""
+
+    SNAPSHOT = "snapshot"  # a writable one, of Btrfs
+    REFLINK = "reflink"  # files that share their blocks with the originals
+    COPY = "copy"
+
+
+class OpenRoom(Step, kind="open_room"):
+    """Create the network without a way out, the empty volumes and the folder for copies of a rehearsal.
+
+    Undo: remove all that the rehearsal has created.
+    """
+
+    does = t("prepare the closed room %(network)s")
+    network: str
+    volumes: tuple[str, ...] = ()
+
+
+class CloneShare(Step, kind="clone_share"):
+    """Copy a share, or a folder of one, for a rehearsal. It goes with the room."""
+
+    share: str
+    folder: str
+    method: CloneMethod
+
+    @property
+    def title(self) -> TranslatableText:
+        """What it does."""
+        if self.method is CloneMethod.COPY:
+            return t("copy %(share)s", share=self.share)
+        return t("clone %(share)s", share=self.share)
+
+
+class CompareCopy(Step, kind="compare_copy"):
+    """Compare a copy of a share, or of a folder of one, that was taken at a time (Unix seconds) with it. A file that is
+    damaged or lost fails the step.
+    """
+
+    does = t("compare the copy of %(share)s with the share")
+    share: str
+    folder: str
+    taken: float
+
+
+class AwaitRehearsal(Step, kind="await_rehearsal"):
+    """Wait until the containers in a closed room are healthy, and keep the end of the log of each of `containers`."""
+
+    does = t("wait until the copy of the app is healthy")
+    pages: tuple[tuple[str, UiPage | None], ...]
+    containers: tuple[str, ...]
+
+
+class CloseRoom(Step, kind="close_room"):
+    """Remove all that a rehearsal has created."""
+
+    does = t("remove the copy with all that belongs to it")
+    network: str
 
 
 class DumpDatabase(Step, kind="dump_database"):

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "rockonweb"
 
 DOMAIN = "core core/docker core/definition core/answers core/containers core/status core/operations core/preflight"
-CORE = f"{DOMAIN} core/handlers core/plan core/questions core/formats core/imports core/instance"
+CORE = f"{DOMAIN} core/handlers core/plan core/questions core/formats core/imports core/instance core/data_backup"
 INFRASTRUCTURE = f"{CORE} program config languages models remote"
 LOWER = f"{INFRASTRUCTURE} accounts catalog host migrations"
 WORK = f"{LOWER} work"
@@ -33,6 +33,7 @@ ARROWS = {
     "core/formats": f"{DOMAIN} core/plan core/questions",
     "core/imports": f"{DOMAIN} core/plan core/questions",
     "core/instance": "core core/docker",
+    "core/data_backup": "core",
     # what keeps, asks and touches
     "program": "core",
     "config": "core core/status program",
@@ -56,6 +57,7 @@ ARROWS = {
 }  # fmt: skip
 PURE = {
     *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json"),
+    "datetime",  # its types: what time it is comes in as an argument
     *("csv", "errno", "ipaddress", "math", "posixpath", "statistics", "unicodedata"),
     *("re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "yaml"),
 }  # fmt: skip

@@ -18,6 +18,7 @@ import psutil
 from rockonweb.config import Config, current_config, instance_id
 from rockonweb.core import databases
 from rockonweb.core.answers.answers import Answers, share_fault, split_share_path
+from rockonweb.core.data_backup.repository import RepositoryAccess
 from rockonweb.core.databases import StoredData
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
@@ -30,6 +31,7 @@ from rockonweb.host.addresses import local_addresses as own_addresses
 from rockonweb.host.addresses import reachable_subnets
 from rockonweb.host.clock import is_synchronised
 from rockonweb.host.clones import ShareClones
+from rockonweb.host.data_folders import DataFolders
 from rockonweb.host.devices import HostDevice, list_devices
 from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts
 from rockonweb.host.environment import time_zone
@@ -37,6 +39,7 @@ from rockonweb.host.folder_measures import measure_folders
 from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.own_container import find_own_container
 from rockonweb.host.patience import brief_reads
+from rockonweb.host.restic import ResticRepository, restic_version
 from rockonweb.host.share_files import ShareFiles
 from rockonweb.host.shares import SHARED_MODE, ShareConstraints, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
@@ -54,6 +57,7 @@ __all__ = [
     "Host",
     "HostDevice",
     "InspectedImage",
+    "ResticRepository",
     "ShareConstraints",
     "Shares",
     "Waiter",
@@ -100,6 +104,15 @@ class Host:
     def clones(self) -> ShareClones:
         """The copies of shares in which apps are rehearsed."""
         return ShareClones(self.shares, self.instance)
+
+    @cached_property
+    def data_folders(self) -> DataFolders:
+        """The folders of backups and restores of data."""
+        return DataFolders(self.shares, self.snapshots, self.instance)
+
+    def open_repository(self, access: RepositoryAccess, waiter: Waiter | None = None) -> ResticRepository:
+        """Return a data repository; `waiter` is asked while restic works."""
+        return ResticRepository(access, self._settings.instance / "restic-cache", waiter)
 
     # -- the container that this process runs in ---------------------------------------------------------------
 
@@ -239,6 +252,7 @@ class Host:
     measure_folders = staticmethod(measure_folders)
     future_disk = staticmethod(future_disk)
     owner_names = staticmethod(owner_names)
+    restic_version = staticmethod(restic_version)
     subnets = staticmethod(reachable_subnets)
     time_zone = staticmethod(time_zone)
 

@@ -175,6 +175,18 @@ def run_btrfs(*arguments: str) -> str:
     return result.stdout
 
 
+def remove_folder(folder: Path) -> None:
+    """Delete a folder with all that is in it; it, and folders directly in it, may be subvolumes. Raises OSError."""
+    mounts = list_mounts()
+    with os.scandir(folder) as entries:
+        inner = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for path in (*inner, folder):
+        if is_subvolume(path, find_mount(path, mounts)):
+            run_btrfs("subvolume", "delete", str(path))
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
 def disk_of(folder: str) -> Disk | None:
     """Return the disk that a folder of the host is on; None where the folder can't be read."""
     if not folder:

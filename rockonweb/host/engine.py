@@ -135,6 +135,11 @@ class Engine(Networks, Images, Layers, Leases):
             and mount["Name"] not in borrowed
         ]
 
+    def volume_folders(self, name: str) -> list[str]:
+        """Return the folders of a container that are in volumes of Docker, whoever named these."""
+        mounts = (self._inspect_raw(name) or {}).get("Mounts") or ()
+        return [mount["Destination"] for mount in mounts if mount.get("Type") == "volume"]
+
     def bind_mount_paths(self, name: str) -> list[str]:
         """Return the host paths that a container bind-mounts; none where there is no container."""
         mounts = (self._inspect_raw(name) or {}).get("Mounts") or ()

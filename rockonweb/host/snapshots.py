@@ -2,7 +2,7 @@
 
 Both are in OWN_FOLDER in the shares root, which is no share itself: `snapshots/INSTANCE-POINT/SHARE` are read-only
 snapshots, by random id of the rollback point; `replaced/SHARE-…` are shares as they were before a snapshot was
-restored. The latter are only deleted by a user, one by one.
+or a backup of its data was restored. The latter are only deleted by a user, one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
-from rockonweb.host.disks import run_btrfs
+from rockonweb.host.disks import remove_folder, run_btrfs
 from rockonweb.host.shares import Shares
 
 OWN_FOLDER = ".rockonweb"
@@ -53,7 +53,7 @@ class Snapshots:
                 t("There is no kept data named %(name)s.", name=name), t("It has already been removed.")
             )
         try:
-            run_btrfs("subvolume", "delete", str(self.replaced_path(name)))
+            remove_folder(self.replaced_path(name))
         except OSError as error:
             raise RockonwebError(
                 t("%(name)s could not be removed: %(why)s.", name=name, why=_error_text(error)),

@@ -5,6 +5,7 @@ from rockonweb.core.status.status import Problem, Status
 from rockonweb.models.audit import AuditEntry
 from rockonweb.models.base import Base, EncryptedText, db, transaction, utc_now
 from rockonweb.models.container import Container, Device, Environment, Label, NetworkMember, Port, Volume
+from rockonweb.models.data_backup import DataBackup, DataRepository
 from rockonweb.models.draft import Draft
 from rockonweb.models.episode import Episode, Maintenance, maintenance_until
 from rockonweb.models.image import ContainerImage, PulledImage

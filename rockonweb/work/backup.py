@@ -35,6 +35,26 @@ def create_backup(settings: Config, program: str, passphrase: str | None) -> tup
     return core.backup_to_json(backup), error
 
 
+def create_app_backup(
+    settings: Config, program: str, installation: Installation, passphrase: str, docker: Engine
+) -> str:
+    """Return a backup of one app alone, with its shares and networks, as JSON; a passphrase encrypts its secrets."""
+    collected, answers = collect_backup(settings, program, docker), repository.load_answers(installation)
+    networks = {name for names in answers.networks.values() for name in names}
+    shares = answers.used_shares()
+    backup, secrets = core.withhold_secrets(
+        replace(
+            collected,
+            rockons=tuple(rockon for rockon in collected.rockons if rockon.name == installation.name),
+            networks=tuple(spec for spec in collected.networks if spec.name in networks),
+            shares=tuple(share for share in collected.shares if share.name in shares),
+            definitions={},
+            metastores=(),
+        )
+    )
+    return core.backup_to_json(replace(backup, sealed=seal_secrets(core.secrets_to_json(secrets), passphrase)))
+
+
 def collect_backup(settings: Config, program: str, docker: Engine | None) -> Backup:
     """Return everything that a backup contains, secrets in plain text."""
     installations = db.session.scalars(

@@ -16,6 +16,7 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.steps import (
     AwaitHealth,
     CreateContainer,
+    RemoveFetched,
     RemoveNetwork,
     RemoveOld,
     RenameOld,
@@ -70,6 +71,9 @@ def find_renamers(aside: Mapping[str, ContainerFacts]) -> dict[str, int]:
     }
 
 
+COMMITTING = (RemoveOld, RemoveFetched)  # from the first of these steps on, an operation is not rolled back
+
+
 class Executor(StepContext):
     """Performs the steps of one operation, or rolls back those that it performed before its process ended."""
 
@@ -95,7 +99,7 @@ class Executor(StepContext):
                 self._perform_side_by_side([(step, row_id), *others], previous)
                 previous = None
                 continue
-            committed |= isinstance(step, RemoveOld)
+            committed |= isinstance(step, COMMITTING)
             try:
                 self._begin_step(previous, row_id, self._prepare_undo(step, previous), cancellable=not committed)
                 with self._cancellable(not committed):
@@ -184,7 +188,7 @@ class Executor(StepContext):
         returned. Any other is rolled back; what could not be is in `cleanup_pending` and `rollback_errors`.
         """
         started_steps = [*self._started_steps()]
-        done = done or any(isinstance(started.step, RemoveOld) for started in started_steps)
+        done = done or any(isinstance(started.step, COMMITTING) for started in started_steps)
         if done or self._has_replaced_all(started_steps):
             self._remove_replaced(started_steps)
             return True
@@ -243,7 +247,7 @@ class Executor(StepContext):
         for name in self.renamed_containers():
             action_of(step := RemoveOld(container=name, why="")).do(self, step, 0)
         for started in started_steps:
-            if isinstance(started.step, RemoveNetwork):
+            if isinstance(started.step, RemoveNetwork | RemoveFetched):
                 action_of(started.step).do(self, started.step, started.row_id)
         self._restart_containers()
 

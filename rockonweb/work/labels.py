@@ -19,6 +19,8 @@ KIND_TITLES = {
     Kind.CREATE_NETWORK: t("Create network"),
     Kind.CHANGE_NETWORK: t("Change network"),
     Kind.REMOVE_NETWORK: t("Remove network"),
+    Kind.BACKUP_DATA: t("Data backup"),
+    Kind.RESTORE_DATA: t("Data restore"),
     Kind.UNREADABLE: t("An operation that can't be read"),
 }
 ROLLBACK_TITLE = t("Roll back")
@@ -37,6 +39,8 @@ ENDED_TITLES = {
     Kind.CREATE_NETWORK: (t("The network %(name)s was created"), t("The network %(name)s could not be created")),
     Kind.CHANGE_NETWORK: (t("The network %(name)s was changed"), t("The network %(name)s could not be changed")),
     Kind.REMOVE_NETWORK: (t("The network %(name)s was removed"), t("The network %(name)s could not be removed")),
+    Kind.BACKUP_DATA: (t("The data of %(name)s was backed up"), t("The data of %(name)s could not be backed up")),
+    Kind.RESTORE_DATA: (t("Data of %(name)s was restored"), t("Data of %(name)s could not be restored")),
     Kind.UNREADABLE: (t("An operation of %(name)s can't be read"),) * 2,
 }
 INSTALLED_UNHEALTHY_TITLE = t("%(name)s was installed, but is not healthy")

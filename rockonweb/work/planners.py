@@ -37,7 +37,7 @@ from rockonweb.core.text import join_texts, t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, Operation, db
 from rockonweb.models.repository import load_answers
-from rockonweb.work import handler_tasks, network_operations, rehearsal
+from rockonweb.work import data_backups, handler_tasks, network_operations, rehearsal
 from rockonweb.work.dependents import dependent_warnings, plan_dependents
 from rockonweb.work.known_shares import absent_data_findings, find_absent_shares
 from rockonweb.work.operations import unreadable_request_error
@@ -186,6 +186,8 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.CREATE_NETWORK: (_plan_network,),
     Kind.CHANGE_NETWORK: (_plan_network,),
     Kind.REMOVE_NETWORK: (_plan_network,),
+    Kind.BACKUP_DATA: (data_backups.plan_data_backup,),
+    Kind.RESTORE_DATA: (data_backups.plan_data_restore,),
     Kind.UNREADABLE: (_refuse_unreadable,),
 }
 

@@ -234,7 +234,7 @@ def restore_snapshot(operation_id: int, step: RestoreSnapshot, docker: Engine) -
         raise RockonwebError(finding.sentence, finding.hint)
     uid = point.uid
     mark_ran(operation_id)
-    moved_to = get_host().snapshots.restore_share(uid, step.share, _old_data_name(operation_id, step.share))
+    moved_to = get_host().snapshots.restore_share(uid, step.share, old_data_name(operation_id, step.share))
     known_shares.confirm_share(step.share)
     return _location_sentence(moved_to)
 
@@ -258,14 +258,15 @@ def revert_share(operation_id: int, share: str, docker: Engine) -> str:
                 path=str(get_host().snapshots.snapshot_path(point.uid, share)),
             )
         )
-    moved_to = get_host().snapshots.restore_share(point.uid, share, f"{_old_data_name(operation_id, share)}-undone")
+    moved_to = get_host().snapshots.restore_share(point.uid, share, f"{old_data_name(operation_id, share)}-undone")
     known_shares.confirm_share(share)
     with transaction():
         point.shares = {name: containers for name, containers in point.shares.items() if name != share}
     return _location_sentence(moved_to)
 
 
-def _old_data_name(operation_id: int, share: str) -> str:
+def old_data_name(operation_id: int, share: str) -> str:
+    """Return the name under which the data of a share is kept that an operation replaces."""
     operation = db.session.get_one(Operation, operation_id)
     started = operation.started or operation.created
     return f"{share}-{started:%Y%m%d-%H%M%S}-{operation_id}"

@@ -13,7 +13,7 @@ from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.operations import conflicts
 from rockonweb.core.operations.lifecycle import QUICK_KINDS, STATE_LABELS, Kind, Progress
-from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.operations.requests import BackupDataRequest, ChangeRequest, RestoreDataRequest
 from rockonweb.core.text import t
 from rockonweb.models import (
     ACTIVE_PROGRESS,
@@ -193,6 +193,8 @@ def _operation_resources(operation: Operation) -> frozenset[str]:
     resources = conflicts.rockon_resources(definition, db.session.scalars(present_networks))
     for dependent in find_dependents(installation):
         resources |= conflicts.rockon_resources(dependent.current_definition, ())
+    if isinstance(request, BackupDataRequest | RestoreDataRequest):  # one at a time uses a repository
+        resources |= {f"data repository {request.repository}"}
     if isinstance(request, ChangeRequest):
         new_definition = definition_from_source(installation.name, request.source) if request.source else definition
         new_networks = request.answers.networks.values() if request.answers else ()

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -20,6 +21,7 @@ from sqlalchemy import select
 
 from rockonweb.config import current_config
 from rockonweb.core.containers.networks import Endpoint, NetworkSpec
+from rockonweb.core.data_backup.restic_output import DataProgress
 from rockonweb.core.database_dumps import (
     MAX_MARK_BYTES,
     TOOLS_BY_WORD,
@@ -40,6 +42,7 @@ from rockonweb.core.operations.steps import (
     AwaitEnd,
     AwaitHealth,
     AwaitRehearsal,
+    BackUpData,
     CloneShare,
     CloseRoom,
     CompareCopy,
@@ -51,10 +54,14 @@ from rockonweb.core.operations.steps import (
     CreateShare,
     DisconnectNetwork,
     DumpDatabase,
+    FetchData,
     LoadDatabase,
     OpenRoom,
+    PlaceData,
+    PruneData,
     PullImage,
     RemoveContainer,
+    RemoveFetched,
     RemoveImage,
     RemoveNetwork,
     RemoveOld,
@@ -65,6 +72,7 @@ from rockonweb.core.operations.steps import (
     SaveFolder,
     SetShareMode,
     SetShareOwner,
+    SnapshotData,
     StartContainer,
     Step,
     StopContainer,
@@ -84,7 +92,7 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.remote.registry import Credentials
-from rockonweb.work import known_shares, registry_logins, rocknets, rollback
+from rockonweb.work import data_backups, known_shares, registry_logins, rocknets, rollback
 from rockonweb.work.collect_facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
@@ -149,6 +157,12 @@ class StepContext:
             values |= {"current": current, "total": total, "layers": pull_layers.pack_layers(image_layers)}
         with transaction(durable=False):
             OperationStep.update_row(row_id, **values)
+
+    def show_data_progress(self, row_id: int, progress: DataProgress) -> None:
+        """Store how far a backup or a restore of data is."""
+        with transaction(durable=False):
+            message = t("%(count)s files", count=progress.files)
+            OperationStep.update_row(row_id, current=progress.current, total=progress.total, output=message)
 
     def remove_own_container(self, name: str) -> TranslatableText | None:
         """Remove a container of the rock-on; its anonymous volumes are kept for its replacement.
@@ -768,6 +782,65 @@ class _LoadDatabaseAction(StepAction[LoadDatabase]):
 
 def _count_tables(context: StepContext, step: DumpDatabase | LoadDatabase) -> TableCounts:
     return parse_counts(context.engine.exec_with_files(step.container, TOOLS_BY_WORD[step.server].count))
+
+
+# -- backups of data --------------------------------------------------------------------------------------------------
+
+
+@_register_for(SnapshotData)
+class _SnapshotDataAction(UndoableAction[SnapshotData]):
+    def do(self, context: StepContext, step: SnapshotData, row_id: int) -> None:
+        data_backups.snapshot_shares(context.operation_id, step)
+
+    def undo(self, context: StepContext, step: SnapshotData, undo_state: UndoState, *, ended: bool) -> None:
+        data_backups.remove_snapshots(context.operation_id)
+
+
+@_register_for(BackUpData)
+class _BackUpDataAction(UndoableAction[BackUpData]):
+    def do(self, context: StepContext, step: BackUpData, row_id: int) -> str:
+        return data_backups.back_up(
+            context.operation_id, step, context.engine, partial(context.show_data_progress, row_id)
+        )
+
+    def undo(self, context: StepContext, step: BackUpData, undo_state: UndoState, *, ended: bool) -> None:
+        data_backups.remove_snapshots(context.operation_id)
+
+
+@_register_for(PruneData)
+class _PruneDataAction(StepAction[PruneData]):
+    def do(self, context: StepContext, step: PruneData, row_id: int) -> str:
+        return data_backups.prune(step, context.engine)
+
+
+@_register_for(FetchData)
+class _FetchDataAction(UndoableAction[FetchData]):
+    def do(self, context: StepContext, step: FetchData, row_id: int) -> None:
+        data_backups.fetch(context.operation_id, step, context.engine, partial(context.show_data_progress, row_id))
+
+    def undo(self, context: StepContext, step: FetchData, undo_state: UndoState, *, ended: bool) -> None:
+        data_backups.remove_fetch(context.operation_id, step.number, step.target)
+
+
+@_register_for(PlaceData)
+class _PlaceDataAction(StepAction[PlaceData]):
+    def prepare_undo(self, context: StepContext, step: PlaceData) -> UndoState:
+        return {"existed": context.host.data_folders.exists(step.target)}
+
+    def do(self, context: StepContext, step: PlaceData, row_id: int) -> str:
+        return data_backups.place(context.operation_id, step, context.engine)
+
+    def undo(self, context: StepContext, step: PlaceData, undo_state: UndoState, *, ended: bool) -> None:
+        data_backups.take_back(context.operation_id, step, context.engine, existed=undo_state["existed"])
+
+
+@_register_for(RemoveFetched)
+class _RemoveFetchedAction(StepAction[RemoveFetched]):
+    def do(self, context: StepContext, step: RemoveFetched, row_id: int) -> None:
+        data_backups.remove_fetched(context.operation_id, step.targets)
+
+
+# -- replaced containers ----------------------------------------------------------------------------------------------
 
 
 @_register_for(RenameOld)

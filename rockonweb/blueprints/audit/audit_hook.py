@@ -64,6 +64,8 @@ ACTION_LABELS: dict[str, LazyString] = {
     "operation.create_network": _l("created a network"),
     "operation.change_network": _l("changed a network"),
     "operation.remove_network": _l("removed a network"),
+    "operation.backup_data": _l("backed up data"),
+    "operation.restore_data": _l("restored data"),
     "operations.cancel": _l("cancelled an operation"),
     "operations.retry": _l("repeated an operation"),
     "metastores.add": _l("added a metastore"),

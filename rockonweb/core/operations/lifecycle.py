@@ -45,6 +45,8 @@ class Kind(enum.StrEnum):
     CREATE_NETWORK = "create_network"
     CHANGE_NETWORK = "change_network"  # it is recreated, with its containers
     REMOVE_NETWORK = "remove_network"
+    BACKUP_DATA = "backup_data"
+    RESTORE_DATA = "restore_data"
     UNREADABLE = "unreadable"  # stands in for a stored kind that can't be read
 
 
@@ -83,6 +85,8 @@ KIND_LABELS = {
     Kind.CREATE_NETWORK: t("create a network"),
     Kind.CHANGE_NETWORK: t("change a network"),
     Kind.REMOVE_NETWORK: t("remove a network"),
+    Kind.BACKUP_DATA: t("back up data"),
+    Kind.RESTORE_DATA: t("restore data"),
     Kind.UNREADABLE: t("an operation that can't be read"),
 }
 
@@ -170,6 +174,9 @@ TRANSITIONS = {
     Kind.CREATE_NETWORK: _NETWORK,
     Kind.CHANGE_NETWORK: _NETWORK,
     Kind.REMOVE_NETWORK: _NETWORK,
+    Kind.BACKUP_DATA: Transition(_INSTALLED, rolls_back=True, coalesces=True),
+    # Also of an app that is not installed yet: its shares come back before it does.
+    Kind.RESTORE_DATA: Transition((*_INSTALLED, State.AVAILABLE, State.INSTALL_FAILED), rolls_back=True),
     Kind.UNREADABLE: Transition(tuple(State)),  # it is run to fail with a sentence
 }
 QUICK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.is_quick)

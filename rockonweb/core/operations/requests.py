@@ -151,6 +151,25 @@ class RemoveNetworkRequest(Request, kind=Kind.REMOVE_NETWORK):
 NetworkRequest = CreateNetworkRequest | ChangeNetworkRequest | RemoveNetworkRequest
 
 
+class BackupDataRequest(Request, kind=Kind.BACKUP_DATA):
+    """Back up the app's data into a data repository (id); with `live`, its containers go on running meanwhile."""
+
+    repository: int = 0
+    live: bool = False
+
+
+class RestoreDataRequest(Request, kind=Kind.RESTORE_DATA):
+    """Restore data of a snapshot in a data repository (id).
+
+    `places` say by share path of the snapshot to which share path it goes: the same, in the place of what is there, or
+    the name of a new share.
+    """
+
+    repository: int = 0
+    snapshot: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
+
+
 class UnreadableRequest(Request, kind=Kind.UNREADABLE):
     """Stands in for a stored request that can't be read: there is nothing to do or to repeat."""
 

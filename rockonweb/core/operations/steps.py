@@ -399,6 +399,74 @@ class RemoveImage(Step, kind="remove_image"):
     image: str
 
 
+class SnapshotData(Step, kind="snapshot_data"):
+    """Take read-only snapshots of shares for a backup of their data. Undo: delete them, as the backup does."""
+
+    shares: tuple[str, ...]
+
+    @property
+    def title(self) -> TranslatableText:
+        """What it does."""
+        return t("take snapshots of the shares %(names)s", names=", ".join(self.shares))
+
+
+class BackUpData(Step, kind="back_up_data"):
+    """Save share paths into a data repository (id and name); of `snapshots` those of the step before are saved.
+
+    Undo: nothing but to delete the snapshots; what the repository has of it by then is used by the next backup.
+    """
+
+    does = t("back up the data to %(name)s")
+    repository: int
+    name: str
+    paths: tuple[str, ...]
+    snapshots: tuple[str, ...] = ()
+    live: bool = False
+
+
+class PruneData(Step, kind="prune_data"):
+    """Remove old snapshots from a data repository (id and name), by what is to be kept. A failure is only reported."""
+
+    does = t("remove old snapshots from %(name)s")
+    repository: int
+    name: str
+
+
+class FetchData(Step, kind="fetch_data"):
+    """Restore the share path `source` of a snapshot into a new folder, and compare all of it; it is to go to `target`.
+
+    `number` is that of the share path among those of the operation. Undo: remove the folder.
+    """
+
+    does = t("restore %(source)s from %(name)s beside what is there")
+    repository: int
+    name: str
+    snapshot: str
+    source: str
+    target: str
+    number: int
+
+
+class PlaceData(Step, kind="place_data"):
+    """Put the restored data of the share path `source` to the share path `target`; what was there is kept.
+
+    Undo: the other way round, while the app's `containers` are stopped.
+    """
+
+    does = t("put the restored data of %(source)s to %(target)s")
+    source: str
+    target: str
+    number: int
+    containers: tuple[str, ...] = ()
+
+
+class RemoveFetched(Step, kind="remove_fetched"):
+    """Remove the folders into which the data of these share paths was restored. From it on there is no undo."""
+
+    does = t("remove the folder of the restore")
+    targets: tuple[str, ...]
+
+
 def step_from_data(kind: str, data: dict[str, Any]) -> Step | None:
     """Return the step that was stored, without its `why` and its command line; None for an unknown kind, and where its
     data can't be read.

@@ -13,16 +13,7 @@ def create_app(settings: config.Config | None = None, *, pages: bool = True) -> 
     Commands that serve no pages are faster without them.
     """
     settings = settings or config.load_config()
-    return configure_app(build_app() if pages else build_bare_app(), settings)
-
-
-def build_bare_app() -> Flask:
-    """Return an application without pages, which translates texts. `configure_app` must follow."""
-    from flask_babel import Babel
-
-    app = Flask(__name__)
-    Babel(app)
-    return app
+    return configure_app(build_app() if pages else Flask(__name__), settings)
 
 
 def build_app() -> Flask:

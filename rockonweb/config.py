@@ -15,7 +15,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from flask import current_app
 
 from rockonweb import program
@@ -163,6 +162,8 @@ def _read_env_file(folder: Path) -> dict[str, str]:
     path = folder / ".env"
     if not os.access(path, os.R_OK):
         return {}
+    from dotenv import dotenv_values  # most have no such file
+
     return {key: value or "" for key, value in dotenv_values(path).items()}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from babel.numbers import get_decimal_symbol
-from flask_babel import force_locale, get_locale, get_translations, gettext
+from flask import current_app
+from flask_babel import Babel, force_locale, get_locale, get_translations, gettext
 from markupsafe import Markup
 
-from rockonweb.core.text import TranslatableText
+from rockonweb.core.text import ENGLISH, TranslatableText
 
-ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "de": "Deutsch"}  # each by its own name
 
 
@@ -38,4 +38,6 @@ def translate_markup(text: str, **values: object) -> Markup:
 
 def use_language(language: str) -> AbstractContextManager[None]:
     """Set the locale within a context, also outside of a request, as in a job."""
+    if "babel" not in current_app.extensions:  # of a command: few of them translate
+        Babel(current_app)
     return force_locale(language)  # type: ignore[no-any-return]

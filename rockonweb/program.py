@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import tomllib
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -52,6 +51,8 @@ def change_command(instance: Path) -> str:
 
 def installed_version() -> str:
     """Return the version on the disk, which may differ from the one that runs; blank while it is being replaced."""
+    import tomllib  # not for each command
+
     checkout = find_checkout()
     try:
         if checkout is None:

@@ -109,16 +109,20 @@ with contextlib.suppress(SystemExit):
 print(*sys.modules)
 """
     no_pages = ("rockonweb.blueprints", "rockonweb.catalog", "rockonweb.forms", "rq_dashboard", "yaml", "rapidfuzz")
-    no_engine = ("docker", "requests", "redis", "rq")
+    no_engine = ("alembic", "babel", "docker.", "flask_babel", "redis", "requests", "rockonweb.remote", "rq", "urllib3")
     for command, not_needed in (
-        (["catalog", "list"], no_pages + no_engine),
-        (["plan", "Files"], no_pages),
+        (
+            ["catalog", "list"],
+            (*no_pages, *no_engine, "psutil", "rockonweb.core.preflight", "rockonweb.core.plan.plan"),
+        ),
+        (["plan", "Files", "--answers", "-"], no_pages + no_engine),
         (["share", "list"], no_pages),
     ):
         done = subprocess.run(
             [sys.executable, "-c", program, *command],
             cwd=command_line.folder,
-            env=command_line.environ,
+            env={**command_line.environ, "DOCKER_HOST": "unix:///nobody"},
+            input=ANSWERS,
             capture_output=True,
             text=True,
             check=True,

@@ -16,7 +16,8 @@ from rockonweb.accounts import audit
 from rockonweb.config import VERSION, current_config
 from rockonweb.core.answers.answers import read_typed_text, word_fault
 from rockonweb.core.errors import BadInput
-from rockonweb.core.formats.backup import MAX_BYTES, SecretLocation
+from rockonweb.core.formats.backup import MAX_BYTES
+from rockonweb.core.formats.restored import SecretLocation
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.forms.summary import SummaryForm, privileges_fingerprint
 from rockonweb.languages import translate

@@ -27,7 +27,8 @@ from rockonweb.web import catalogue_listing, drafts, preflight_review, questions
 from rockonweb.web.partials import wants_partial
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.work.collect_facts import gather_facts
-from rockonweb.work.review import Review, last_definition, review_request
+from rockonweb.work.review import Review, review_request
+from rockonweb.work.submission import last_definition
 
 blueprint = RoleBlueprint("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
 

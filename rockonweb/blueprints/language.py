@@ -6,7 +6,8 @@ from babel import negotiate_locale
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from rockonweb.languages import ENGLISH, LANGUAGES
+from rockonweb.core.text import ENGLISH
+from rockonweb.languages import LANGUAGES
 from rockonweb.web import api_errors
 from rockonweb.web.permissions import allow_anonymous
 from rockonweb.web.preference_cookies import BrowserChoice

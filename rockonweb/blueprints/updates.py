@@ -16,12 +16,14 @@ from rockonweb.core.text import t
 from rockonweb.forms.summary import SummaryForm
 from rockonweb.forms.updates import AutoUpdateForm
 from rockonweb.models import Installation, Role, State, transaction
+from rockonweb.models.image import rockon_images
 from rockonweb.web import catalogue_listing, preflight_review, rockon_page
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import require_role, role_allows
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations, registry_logins, updates
 from rockonweb.work.review import Review, review_request
+from rockonweb.work.unreadable_rockons import refuse_unreadable
 
 blueprint = Blueprint("updates", __name__)
 
@@ -101,7 +103,7 @@ def take(rockon_id: int) -> ResponseReturnValue:
     if choices and not role_allows(current_user, Role.OWNER):
         abort(403)
     update_request = UpdateRequest(asked=frozenset(request.form.getlist("asked")), unsaved=choices)
-    operations.refuse_unreadable(installation, update_request)
+    refuse_unreadable(installation, update_request)
     reviewed = review_request(installation, update_request)
     if reviewed.trouble or reviewed.blocking_findings:
         return _render_review(installation, reviewed), 503 if reviewed.trouble else 422
@@ -172,7 +174,7 @@ def _render_updates(installation: Installation, form: AutoUpdateForm) -> str:
         "updates/show.html",
         "updates/_images.html",
         rockon=installation,
-        images=updates.rockon_images(installation.id),
+        images=rockon_images(installation.id),
         looking=updates.is_checking(installation.id) or updates.is_checking(),
         operation=catalogue_listing.active_operations().get(installation.id),
         form=form,

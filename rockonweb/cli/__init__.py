@@ -118,7 +118,7 @@ _COMMAND_TABLE = (
     ("watch", "roles:watch", "Run the watcher only."),
     ("service", "service:service", "Let systemd start Rockonweb with the machine."),
     ("catalog", "catalogue:catalogue", "The list of rock-ons."),
-    ("plan", "rockons:show_plan", "Print what an install would do."),
+    ("plan", "plan:show_plan", "Print what an install would do."),
     ("install", "rockons:install", "Install a rock-on with the answers of a file."),
     ("answers", "rockons:answers", "Print the answers of a rock-on, as an answers file."),
     ("start", "rockons:start", "Start an installed rock-on."),

@@ -1,64 +1,28 @@
-"""The commands for rock-ons: plan, install, answers, start, stop, restart, update, uninstall."""
+"""The commands for rock-ons: install, answers, start, stop, restart, update, uninstall."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
-from rockonweb.core.answers.answers import Answers, parse_answers_json, read_answers
+from rockonweb.cli.plan import read_answers_file
 from rockonweb.core.errors import BadInput, EngineError, EngineUnreachable, QueueUnreachable
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, UpdateRequest, blank_request
 from rockonweb.core.preflight.unsaved_files import check_choices
-from rockonweb.core.secret import reveal_argv
 from rockonweb.core.text import join_texts, t
-from rockonweb.host import get_host
-from rockonweb.models import Installation, Kind, Operation, Progress, db, repository
+from rockonweb.models import Kind, Operation, Progress, db, repository
 from rockonweb.work import heartbeat, operations
-from rockonweb.work.collect_facts import free_port_suggester
-from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, review_request, submit_review
+from rockonweb.work.submission import refuse_unconfirmed, review_or_refuse, submit_review
 
 POLL_SECONDS = 0.3
 UNSERVED_SECONDS = 30  # without a worker, one that died is started again within this time
 WAIT_HELP = "Wait for the end, and exit 1 when it failed, 3 when Docker or the queue is away."
 CONFIRM_HINT = t("If you agree, repeat the command with --confirm %(code)s.")
-
-
-@click.command("plan")
-@click.argument("name")
-@click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--reveal-secrets", is_flag=True, help="Do not mask secrets.")
-@instance.with_instance
-def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool) -> None:
-    """Print what an install would do. Changes nothing, and needs neither engine nor queue.
-
-    An engine that answers is asked what speaks against it.
-    """
-    installation = instance.find_rockon(name)
-    review = review_request(
-        installation, InstallRequest(_read_answers(installation, file), source=installation.installed_source)
-    )
-    install_plan = review.plan
-    if reveal_secrets:
-        audit.record("secret.plan", installation.name)
-    if as_json:
-        click.echo(json.dumps(install_plan.to_json_data(reveal_argv if reveal_secrets else list)))
-        return
-    for finding in install_plan.findings:
-        click.echo(f"{finding.level}: {finding}")
-    if review.trouble:
-        click.echo(f"note: {review.trouble.sentence} Containers, networks and images were not checked.")
-    for step in install_plan.steps:
-        click.echo(f"- {step}  ({step.why})")
-    for line in install_plan.revealed_lines if reveal_secrets else install_plan.masked_lines:
-        click.echo(line)
 
 
 @click.command()
@@ -70,7 +34,7 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 def install(name: str, file: Path | None, confirm: str, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
     installation = instance.find_rockon(name)
-    review = review_or_refuse(installation, InstallRequest(_read_answers(installation, file)))
+    review = review_or_refuse(installation, InstallRequest(read_answers_file(installation, file)))
     refuse_unconfirmed(review, confirm, CONFIRM_HINT, as_last_time=file is None)
     for finding in review.plan.findings:
         if finding.level == "warn" or finding.confirm:
@@ -138,26 +102,6 @@ def answers(name: str) -> None:
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------
-
-
-def _read_answers(installation: Installation, file: Path | None) -> Answers:
-    if file is None:
-        if not installation.installed_source:
-            raise BadInput(
-                f"{installation.name} is not installed, so it has no answers yet.", "Give them by --answers FILE."
-            )
-        return repository.load_answers(installation)
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"The answers file {file} can't be read: {error}.") from None
-    content: Any = parse_answers_json(text)
-    return read_answers(
-        installation.current_definition,
-        content,
-        free_port_suggester(installation),
-        get_host().shares.shares_by_name(),
-    )
 
 
 def _report_operation(operation_id: int, wait: bool) -> None:

@@ -223,6 +223,15 @@ class CertificateFacts:
 
 
 @dataclass(frozen=True)
+class FolderOwner:
+    """The owner of a share or a folder, or the future one where it is `new`."""
+
+    uid: int
+    gid: int
+    new: bool = False
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """The host at one moment.
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+ENGLISH = "en"  # the language of all templates
 STORED_PREFIX = '{"template": '  # how a sentence that is stored with its template begins
 DECIMAL_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 BINARY_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import grp
 import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import psutil
 
 from rockonweb.config import Config, current_config, instance_id
 from rockonweb.core import databases
@@ -24,7 +23,6 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener
 from rockonweb.core.operations.steps import UiPage
 from rockonweb.core.own_container import BlindSpot, InstancePaths, OwnContainer, Subject, find_blind_spots
-from rockonweb.core.questions.suggestions import SuggestionContext
 from rockonweb.core.status.health import HealthLimits
 from rockonweb.host import certificate, environment, sockets
 from rockonweb.host.addresses import local_addresses as own_addresses
@@ -34,6 +32,7 @@ from rockonweb.host.clones import ShareClones
 from rockonweb.host.data_folders import DataFolders
 from rockonweb.host.devices import HostDevice, list_devices
 from rockonweb.host.disks import disk_of, find_mount, free_space, future_disk, list_mounts
+from rockonweb.host.docker_socket import refuse_absent_engine
 from rockonweb.host.environment import time_zone
 from rockonweb.host.folder_measures import measure_folders
 from rockonweb.host.host_root import resolve_on_host
@@ -47,6 +46,7 @@ from rockonweb.host.waiting import Waiter
 from rockonweb.models import Installation
 
 if TYPE_CHECKING:
+    from rockonweb.core.questions.suggestions import SuggestionContext
     from rockonweb.host.engine import Engine
     from rockonweb.host.health_gate import HealthProgress
     from rockonweb.host.images import InspectedImage
@@ -143,6 +143,8 @@ class Host:
         names of further rock-ons whose containers may be changed. `seconds` limit each answer; by default pages wait
         briefly, and jobs long. Raises EngineUnreachable.
         """
+        if "rockonweb.host.engine" not in sys.modules:
+            refuse_absent_engine()
         from rockonweb.host import engine
 
         limit = {} if seconds is None else {"seconds": seconds}
@@ -228,6 +230,8 @@ class Host:
 
         `visited` is the host name or address of the request: apps are reached by it too, unless it is a loopback one.
         """
+        from rockonweb.core.questions.suggestions import SuggestionContext
+
         visited_host = "" if environment.is_loopback_name(visited) else visited
         name, address = environment.host_name(), environment.outgoing_address()
         return SuggestionContext(
@@ -281,6 +285,8 @@ class Host:
 
     def read_memory(self) -> tuple[int, int]:
         """Return the available and the total memory in bytes."""
+        import psutil  # here and behind: few commands need it
+
         memory = psutil.virtual_memory()
         return memory.available, memory.total
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
 from pathlib import Path
 
-import psutil
-
 IPV4_ROUTES = Path("/proc/net/route")
 IPV6_ROUTES = Path("/proc/net/ipv6_route")
 
@@ -43,6 +41,8 @@ def _is_relevant_subnet(subnet: str) -> bool:
 
 def _interface_addresses() -> Iterator[tuple[str, str, int]]:
     """Yield interface, address and prefix length."""
+    import psutil
+
     for name, entries in psutil.net_if_addrs().items():
         for entry in entries:
             if entry.family in (socket.AF_INET, socket.AF_INET6) and entry.netmask:

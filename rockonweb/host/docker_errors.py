@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,9 +9,10 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
-from rockonweb.core.docker.error_messages import explain_command, explain_message, unreachable_hint
-from rockonweb.core.errors import EngineError, EngineUnreachable
+from rockonweb.core.docker.error_messages import explain_command, explain_message
+from rockonweb.core.errors import EngineError
 from rockonweb.core.text import t
+from rockonweb.host.docker_socket import engine_unreachable
 
 
 @contextmanager
@@ -42,25 +40,3 @@ def unmanaged_error(name: str) -> EngineError:
         t('A container named "%(name)s" exists that was not created by this Rockonweb; it is not changed.', name=name),
         t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
     )
-
-
-def engine_unreachable(error: object) -> EngineUnreachable:
-    return EngineUnreachable(
-        t("Docker does not answer."),
-        unreachable_hint(str(error), user=_user_name(), is_installed=_is_docker_installed()),
-        output=str(error),
-    )
-
-
-def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
-
-
-def _is_docker_installed() -> bool:
-    """Whether Docker's daemon is here, or its socket, which may be that of another place."""
-    paths = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-    named = bool(os.environ.get("DOCKER_HOST"))
-    return named or os.path.exists("/var/run/docker.sock") or shutil.which("dockerd", path=paths) is not None

@@ -51,7 +51,8 @@ from rockonweb.core.secret import redact_secrets
 from rockonweb.core.text import AppOutput, join_texts, t
 from rockonweb.host import disks, host_root
 from rockonweb.host.connection import container_name, create_docker_client
-from rockonweb.host.docker_errors import command_error, engine_unreachable, translate_errors
+from rockonweb.host.docker_errors import command_error, translate_errors
+from rockonweb.host.docker_socket import DEFAULT_HOST, engine_unreachable
 from rockonweb.host.images import Images
 from rockonweb.host.layers import Layers
 from rockonweb.host.leases import Leases
@@ -65,7 +66,6 @@ FILE_TIMEOUT = 24 * 60 * 60  # seconds; a dump of a large database takes hours, 
 READ_ONCE_TIMEOUT = 30  # seconds; a page waits for it
 MAX_FILE_BYTES = 4_000_000  # of a file (as tar) that is read from a container
 MAX_LOG_BYTES = 1_000_000
-DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's default
 PORT_ATTEMPTS, PORT_PAUSE = 3, 1.0  # seconds between attempts
 READY_PAUSE = 1.0  # seconds between two checks whether a container is ready, at most
 EVENTS_TIMEOUT = 10 * 365 * 24 * 3600  # seconds; there may be no event for months

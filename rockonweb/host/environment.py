@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rockonweb.core.answers.answers import split_share_path
-from rockonweb.core.questions.suggestions import FolderOwner
+from rockonweb.core.facts import FolderOwner
 from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.shares import Shares
 

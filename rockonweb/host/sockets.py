@@ -13,8 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from rockonweb.core.containers.host_ports import WILDCARD_ADDRESSES
 from rockonweb.core.facts import PortListener
 from rockonweb.core.text import t
@@ -102,6 +100,8 @@ def _describe_holder(pid: int, container_names: Mapping[str, str] | None) -> str
 
 
 def _describe_process(pid: int) -> str:
+    import psutil
+
     try:
         name = psutil.Process(pid).name()
     except psutil.Error:
@@ -118,6 +118,8 @@ def read_sockets() -> list[Socket]:
 
 def socket_pids() -> dict[tuple[str, str, int], int]:
     """Return the process ids of sockets by protocol, address and port, as far as this user may read them."""
+    import psutil
+
     try:
         connections = psutil.net_connections("inet")
     except (psutil.AccessDenied, OSError):

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.docker.image_diff import ImageDifference, unpack_differences
 from rockonweb.core.status.updates import UpdateStatus
-from rockonweb.models.base import Base, NumberedBase, StoredEnum, StoredNumber, TranslatableString, UTCDateTime, utc_now
+from rockonweb.models.base import (
+    Base,
+    NumberedBase,
+    StoredEnum,
+    StoredNumber,
+    TranslatableString,
+    UTCDateTime,
+    db,
+    utc_now,
+)
 from rockonweb.models.container import Container
 
 
@@ -60,6 +69,12 @@ class ContainerImage(NumberedBase):
     def image_differences(self) -> list[ImageDifference]:
         """The differences between the running and the pulled image."""
         return unpack_differences(self.differences)
+
+
+def rockon_images(rockon_id: int) -> list[ContainerImage]:
+    """Return what the last check has found for a rock-on's containers, in their order."""
+    query = select(ContainerImage).join(ContainerImage.container).where(Container.installation_id == rockon_id)
+    return [*db.session.scalars(query.order_by(Container.position))]
 
 
 class PulledImage(Base):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.instance.notifications import NoticeChannel
 from rockonweb.core.packed import unpack_or
-from rockonweb.languages import ENGLISH
+from rockonweb.core.text import ENGLISH
 from rockonweb.models.base import EncryptedText, NumberedBase, TranslatableString, UTCDateTime, utc_now
+
+if TYPE_CHECKING:
+    from rockonweb.core.instance.notifications import NoticeChannel
 
 
 class NoticeTarget(NumberedBase):
@@ -37,6 +40,8 @@ class NoticeTarget(NumberedBase):
     @property
     def channel(self) -> NoticeChannel | None:
         """The way of the target; None where it or the address can't be read, so that nothing can be sent."""
+        from rockonweb.core.instance.notifications import NoticeChannel  # few commands send any
+
         return NoticeChannel(self.way) if self.way in [*NoticeChannel] and self.address_parts else None
 
 

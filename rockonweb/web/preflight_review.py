@@ -26,7 +26,8 @@ from rockonweb.web import error_pages
 from rockonweb.web.argv_diff import diff_argv
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work.collect_facts import other_users
-from rockonweb.work.review import Review, submit_review
+from rockonweb.work.review import Review
+from rockonweb.work.submission import submit_review
 
 SERIOUS_LEVELS = ("block", "warn")
 MAX_OPEN_NOTES = 1  # more notes are folded

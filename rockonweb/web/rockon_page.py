@@ -19,8 +19,9 @@ from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.labels import down_reason, status_age
 from rockonweb.web.partials import fingerprint_of, wants_partial
 from rockonweb.web.permissions import LOGS_ROLE, user_has_role
-from rockonweb.work import known_shares, operations
-from rockonweb.work.review import was_installed_before
+from rockonweb.work import known_shares
+from rockonweb.work.submission import was_installed_before
+from rockonweb.work.unreadable_rockons import find_unreadable
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
 # The kinds of operations that may have led to a status.
@@ -62,7 +63,7 @@ def head_context(installation: Installation) -> dict[str, Any]:
         "again": installation.state is State.AVAILABLE and was_answered_before(installation),
         "absent": known_shares.absent_share_findings(installation),
         "since": _state_since(installation, last),
-        "unreadable": operations.find_unreadable(installation, ChangeRequest()) if installation.is_installed else None,
+        "unreadable": find_unreadable(installation, ChangeRequest()) if installation.is_installed else None,
         "episode": db.session.scalar(
             select(Episode).where(Episode.installation_id == installation.id, Episode.ended.is_(None))
         ),

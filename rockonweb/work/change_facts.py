@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rockonweb.core.containers.host_ports import host_ports
 from rockonweb.core.definition.definition import Definition
@@ -11,10 +12,13 @@ from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.facts import HostFacts, VolumeMount
 from rockonweb.core.plan import plan
 from rockonweb.core.plan.change import DesiredState
-from rockonweb.host import Engine, get_host
+from rockonweb.host import get_host
 from rockonweb.models import Installation
 from rockonweb.work import image_facts
 from rockonweb.work.collect_facts import gather_facts, other_users
+
+if TYPE_CHECKING:
+    from rockonweb.host import Engine
 
 
 def pin_images(

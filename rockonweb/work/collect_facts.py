@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -17,11 +18,14 @@ from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, Volume
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.questions import wizard
 from rockonweb.core.text import t
-from rockonweb.host import Engine, get_host
+from rockonweb.host import get_host
 from rockonweb.models import Container, Installation, Network, Port, State, Volume, db
 from rockonweb.models.installation import in_state
 from rockonweb.models.repository import load_answers, port_suggester
 from rockonweb.work.known_shares import find_absent_shares
+
+if TYPE_CHECKING:
+    from rockonweb.host import Engine
 
 
 def gather_facts(

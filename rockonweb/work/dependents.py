@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -20,12 +21,15 @@ from rockonweb.core.plan.dependents import (
 )
 from rockonweb.core.plan.plan import Phases
 from rockonweb.core.preflight import Finding
-from rockonweb.host import Engine, get_host
+from rockonweb.host import get_host
 from rockonweb.models import Installation, db
 from rockonweb.models.installation import in_state
 from rockonweb.models.repository import load_answers
 from rockonweb.work.change_facts import gather_change_facts, pin_images
 from rockonweb.work.known_shares import absent_data_findings
+
+if TYPE_CHECKING:
+    from rockonweb.host import Engine
 
 Reference = tuple[str, ContainerReference]  # the container that refers, and to what
 

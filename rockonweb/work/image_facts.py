@@ -1,6 +1,7 @@
 """Registry lookups of images before an install: in parallel, with a time limit of seconds, and cached for minutes.
 
 A lookup that takes longer counts as unknown, and continues in the background: the next review finds its result cached.
+What asks registries is imported when one is asked: a plan without Docker does without.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from rockonweb.core.databases import image_versions
 from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.text import t
-from rockonweb.host import Engine
-from rockonweb.remote import registry
-from rockonweb.remote.registry import ImageNotFound, Logins, LookupFailed
-from rockonweb.work.registry_logins import load_logins
+
+if TYPE_CHECKING:
+    from rockonweb.host import Engine
+    from rockonweb.remote.registry import Logins
 
 CACHE_SECONDS = 300
 CACHE_SECONDS_UNKNOWN = 30  # for lookups that failed
@@ -80,6 +82,9 @@ def add_image_facts(facts: HostFacts, images: Collection[str], docker: Engine, s
     """
     if not images or not seconds:
         return facts
+    from rockonweb.remote import registry
+    from rockonweb.work.registry_logins import load_logins
+
     engine_info = docker.daemon_settings()
     candidates = [image for image in images if not (engine_info.mirrors and _from_default_registry(image))]
     facts_by_image = {
@@ -116,17 +121,21 @@ def add_new_databases(
 
 
 def _from_default_registry(image: str) -> bool:
+    from rockonweb.remote import registry
+
     try:
         return registry.parse_image_name(image).host == registry.DEFAULT_SERVER
-    except ImageNotFound:
+    except registry.ImageNotFound:
         return False
 
 
 def _fetch_image_facts(image: str, logins: Logins | None) -> ImageFacts:
+    from rockonweb.remote import registry
+
     try:
         remote = registry.lookup_image(image, logins=logins)
-    except ImageNotFound as error:
+    except registry.ImageNotFound as error:
         return ImageFacts(missing=error.sentence)
-    except LookupFailed as error:
+    except registry.LookupFailed as error:
         return ImageFacts(unknown=error.sentence)
     return ImageFacts(remote.platforms, remote.size, databases=remote.databases)

@@ -17,8 +17,8 @@ from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.formats import backup as core
-from rockonweb.core.formats.backup import Backup, SavedRockOn, SecretLocation
-from rockonweb.core.formats.restored import RestoredPart, RestoredRockOn
+from rockonweb.core.formats.backup import Backup, SavedRockOn
+from rockonweb.core.formats.restored import RestoredPart, RestoredRockOn, SecretLocation
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.text import join_texts, t
@@ -38,10 +38,8 @@ from rockonweb.models import (
 )
 from rockonweb.work import backup_encryption, network_operations, operations, queue
 from rockonweb.work.restore_plan import find_skip_reason, plan_parts, write_lost_volume_note
-from rockonweb.work.review import (
-    prepare_review,
-    submit_review,
-)
+from rockonweb.work.review import prepare_review
+from rockonweb.work.submission import submit_review
 
 MAX_RESTORES = 5  # restores that are stored
 

@@ -12,8 +12,8 @@ from rockonweb.config import Config, current_config
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.facts import HostFacts, VolumeMount
 from rockonweb.core.formats import backup as core
-from rockonweb.core.formats.backup import Backup, SavedRockOn, SecretLocation
-from rockonweb.core.formats.restored import RestoredPart
+from rockonweb.core.formats.backup import Backup, SavedRockOn
+from rockonweb.core.formats.restored import RestoredPart, SecretLocation
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.preflight.privileges import Privilege, find_privileges

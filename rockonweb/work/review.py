@@ -1,7 +1,7 @@
 """Prepares a review: what a request would do to a rock-on on this host, for a user to confirm.
 
 The pages, the JSON API, the command line, a restore and the job that runs the operation all use this module, so that
-they get the same result; and only a review can be submitted.
+they get the same result; and only a review can be submitted (work/submission.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -18,7 +18,6 @@ from rockonweb.config import current_config
 from rockonweb.core.answers.answers import Answers, split_share_path
 from rockonweb.core.containers.argv import resolve_host_ports, share_facts
 from rockonweb.core.containers.host_ports import host_ports
-from rockonweb.core.definition.comparison import compare_definitions
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import find_input_fault
 from rockonweb.core.errors import Conflict, EngineError
@@ -31,17 +30,21 @@ from rockonweb.core.plan.dependents import add_dependent, find_disturbance
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rollback import NO_ROLLBACK, RollbackTarget
 from rockonweb.core.preflight import Finding
-from rockonweb.core.preflight.privileges import added_privileges, find_privileges
 from rockonweb.core.preflight.unsaved_files import check_choices, check_unsaved_files, with_saved_folders
-from rockonweb.core.text import TranslatableText, fill_template, join_texts, t
-from rockonweb.host import Engine, get_host
-from rockonweb.models import Installation, Kind, Operation, Progress, RockOn, State, db, repository
-from rockonweb.work import image_facts, operations, rollback, updates
+from rockonweb.core.text import t
+from rockonweb.host import get_host
+from rockonweb.models import Installation, RockOn, State, db, repository
+from rockonweb.models.image import rockon_images
+from rockonweb.work import image_facts, rollback
 from rockonweb.work.change_facts import gather_change_facts, pin_images
 from rockonweb.work.collect_facts import collect_volumes, gather_facts
 from rockonweb.work.dependents import plan_dependents
 from rockonweb.work.known_shares import absent_data_findings
+from rockonweb.work.unreadable_rockons import refuse_unreadable
 from rockonweb.work.unsaved_files import inspect_layers, unsaved_warnings
+
+if TYPE_CHECKING:
+    from rockonweb.host import Engine
 
 CONFIRMATION_LENGTH = 16  # characters of a fingerprint that a script sends
 ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
@@ -113,87 +116,6 @@ def review_request(installation: Installation, request: ReviewableRequest) -> Re
         lambda docker: prepare_review(installation, request, docker, registry_seconds, preview=True)
     )
     return replace(review, trouble=trouble)
-
-
-def review_or_refuse(installation: Installation, request: ReviewableRequest, hint: str = "") -> Review:
-    """Return a review to submit without showing it. Raises EngineError where Docker does not answer, and Conflict with
-    the blocking findings and this `hint`.
-    """
-    operations.refuse_unreadable(installation, request)  # before Docker is asked
-    with get_host(installation).connect_docker() as docker:
-        review = prepare_review(installation, request, docker)
-    refuse_blocked(review, hint)
-    return review
-
-
-def refuse_blocked(review: Review, hint: str = "") -> None:
-    """Raise Conflict with the blocking findings, if there are any, and this `hint`."""
-    if review.blocking_findings:
-        raise Conflict(
-            join_texts(
-                "\n", (finding.sentence if hint else finding.full_message for finding in review.blocking_findings)
-            ),
-            hint,
-        )
-
-
-def has_changed_since(installation: Installation) -> bool:
-    """Whether an install now would use another definition than the last one, which somebody reviewed or asked for."""
-    return installation.last_source != installation.entry.source
-
-
-def last_definition(installation: Installation) -> Definition | None:
-    """Return the definition of the last install of a rock-on, None where it is unknown or no longer understood."""
-    if not installation.last_source:
-        return None
-    definition = installation.parse_definition(installation.last_source)
-    return None if definition.unreadable else definition
-
-
-def was_installed_before(installation: Installation) -> bool:
-    """Whether an install of a rock-on has succeeded."""
-    installs = select(Operation.id).where(
-        Operation.installation_id == installation.id,
-        Operation.kind == Kind.INSTALL,
-        Operation.progress == Progress.DONE,
-    )
-    return db.session.scalar(installs.limit(1)) is not None
-
-
-def refuse_unconfirmed(review: Review, confirmation: str, how: TranslatableText, *, as_last_time: bool) -> None:
-    """Raise Conflict with what an install does that the last one of this rock-on did not, unless it is confirmed.
-
-    New privileges have to be confirmed in any case, other differences only where the install is requested as it was
-    `as_last_time`. `confirmation` is what the user sent, `how` says how to send it, with a place for `code`.
-    """
-    installation = review.rockon
-    last = last_definition(installation)
-    is_news = has_changed_since(installation) if last else was_installed_before(installation)
-    if not is_news or confirmation == review.confirmation:
-        return
-    definition = installation.parse_definition(installation.entry.source)
-    new_privileges = added_privileges(last, definition) if last else find_privileges(definition)
-    differences = compare_definitions(last, definition) if last else ()
-    news = [part.sentence for part in (*new_privileges, *(differences if as_last_time else ()))]
-    if news or (as_last_time and not last):
-        raise Conflict(
-            join_texts(
-                "\n",
-                (
-                    t(
-                        "The definition of %(name)s has changed since it was last installed, so nothing was done.",
-                        name=installation.name,
-                    ),
-                    *news,
-                ),
-            ),
-            fill_template(how, code=review.confirmation),
-        )
-
-
-def submit_review(review: Review, user: str) -> int:
-    """Queue what was reviewed for a user (name); return the operation's id. Raises Conflict or QueueUnreachable."""
-    return operations.submit_operation(review.rockon, review.request, user, review.reviewed_lines)
 
 
 def prepare_review(
@@ -280,7 +202,7 @@ def _review_change(
 ) -> Review:
     """Prepare a change, an update or a start: all plan the difference to the rock-on as if newly installed."""
     change_request = request if isinstance(request, ChangeRequest) else ChangeRequest()
-    operations.refuse_unreadable(installation, change_request)  # of an update and a start too: they may recreate
+    refuse_unreadable(installation, change_request)  # of an update and a start too: they may recreate
     old = DesiredState(installation.current_definition, repository.load_answers(installation))
     name = _replacement_name(change_request.successor) if change_request.successor else installation.name
     definition = (
@@ -400,7 +322,7 @@ def _missing_shares(answers: Answers, new_shares: Collection[str]) -> tuple[str,
 
 def _updatable_containers(installation: Installation) -> list[str]:
     """Return the containers for which a newer image is known."""
-    return [image.container.name for image in updates.rockon_images(installation.id) if image.has_update]
+    return [image.container.name for image in rockon_images(installation.id) if image.has_update]
 
 
 def _outdated_containers(installation: Installation, docker: Engine | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -21,9 +22,12 @@ from rockonweb.core.plan.rollback import PreviousImage, RollbackTarget, restorab
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.unsaved_files import with_saved_folders
 from rockonweb.core.text import t
-from rockonweb.host import Engine, get_host
+from rockonweb.host import get_host
 from rockonweb.models import Installation, Operation, Progress, RollbackPoint, Status, db, repository, transaction
 from rockonweb.work import known_shares
+
+if TYPE_CHECKING:
+    from rockonweb.host import Engine
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rockonweb.config import current_config
@@ -38,6 +38,7 @@ from rockonweb.models import (
     transaction,
     utc_now,
 )
+from rockonweb.models.image import rockon_images
 from rockonweb.models.installation import in_state
 from rockonweb.remote import registry
 from rockonweb.work import operations, queue, registry_logins
@@ -155,7 +156,7 @@ def _store_results(images: Collection[LocalImage], answers: Mapping[str, Registr
             _record_images(row, image)
         session.flush()
         for installation in {installation for installation, _ in stored.values()}:
-            installation.newer_images = any(row.has_update for row in session.scalars(_image_query(installation.id)))
+            installation.newer_images = any(row.has_update for row in rockon_images(installation.id))
             if answers:
                 installation.images_looked = utc_now()
 
@@ -220,25 +221,11 @@ def _record_images(row: ContainerImage, image: LocalImage) -> None:
 def _delete_image_rows(rockon_id: int) -> None:
     """Delete the results of a rock-on without containers; its update settings stay."""
     with transaction() as session:
-        for row in session.scalars(_image_query(rockon_id)):
+        for row in rockon_images(rockon_id):
             session.delete(row)
         installation = session.get(Installation, rockon_id)
         if installation is not None:
             installation.newer_images, installation.images_looked, installation.auto_tried = False, None, ""
-
-
-def _image_query(rockon_id: int) -> Select[ContainerImage]:
-    return (
-        select(ContainerImage)
-        .join(ContainerImage.container)
-        .where(Container.installation_id == rockon_id)
-        .order_by(Container.position)
-    )
-
-
-def rockon_images(rockon_id: int) -> list[ContainerImage]:
-    """Return the stored results for a rock-on's containers, in their order."""
-    return list(db.session.scalars(_image_query(rockon_id)))
 
 
 # -- automatic updates --------------------------------------------------------------------------------------------

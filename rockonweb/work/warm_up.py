@@ -30,6 +30,7 @@ from rockonweb.models import (
     utc_now,
 )
 from rockonweb.models.base import db, transaction
+from rockonweb.models.image import rockon_images
 from rockonweb.work import (
     executor,
     notification_queue,
@@ -38,7 +39,6 @@ from rockonweb.work import (
     scheduler,
     step_actions,
     sync_status,
-    updates,
 )
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.dependents import find_dependents
@@ -117,7 +117,7 @@ def _simulate_operation(session: Session) -> None:
     sync_status.write_status(installation, {})
     session.add(ContainerImage(container_id=installation.containers[0].id, reference="box.example/rehearsal:latest"))
     _flush_and_expunge(session)
-    updates.rockon_images(installation.id)
+    rockon_images(installation.id)
     # These end the transaction, and so find nothing any more.
     notification_queue.is_operation_active(operation_id)
     runner.last_effective_operation(rockon_id, operation_id)

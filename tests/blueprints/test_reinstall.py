@@ -13,7 +13,7 @@ from rockonweb.accounts import tokens, users
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.models import Installation, Kind, Operation, Progress, State, db, repository, transaction
-from rockonweb.work.review import review_or_refuse, submit_review
+from rockonweb.work.submission import review_or_refuse, submit_review
 from tests.support.app import FormClient, add_rockon, installation_by_id
 from tests.support.command_line import CommandLine
 from tests.support.docker_stand_in import FakeDocker

@@ -14,6 +14,7 @@ from rockonweb.core.operations.requests import UpdateRequest
 from rockonweb.core.status.updates import UpdateStatus
 from rockonweb.host import engine
 from rockonweb.models import ContainerImage, Installation, Kind, Operation, Progress, State, db, transaction
+from rockonweb.models.image import rockon_images
 from rockonweb.remote import registry
 from rockonweb.work import operations, queue, updates
 from tests.support.app import HX, FormClient, add_rockon, mark_installed
@@ -230,7 +231,7 @@ def test_an_update_by_itself_begins_within_its_window_and_once_for_an_image(owne
     assert "The automatic update failed" in page
     assert "It did not hold." in page
     with transaction():
-        updates.rockon_images(rockon.id)[0].remote_digest = OLD.replace("a", "c")
+        rockon_images(rockon.id)[0].remote_digest = OLD.replace("a", "c")
     assert updates.due_updates(at) == [rockon.id]  # another image: worth a try
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from rockonweb import config
 from rockonweb.catalog import local, sources
 from rockonweb.core.containers.networks import NetworkSpec
-from rockonweb.core.formats.backup import SecretLocation
+from rockonweb.core.formats.restored import SecretLocation
 from rockonweb.core.plan import plan
 from rockonweb.host import engine as host_engine
 from rockonweb.models import Installation, Kind, Network, Operation, Progress, Restore, db

@@ -8,7 +8,8 @@ from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.models import Installation, repository
 from rockonweb.work import rollback
 from rockonweb.work.image_facts import CACHE
-from rockonweb.work.review import Review, review_request, submit_review
+from rockonweb.work.review import Review, review_request
+from rockonweb.work.submission import submit_review
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, describe_steps
 from tests.support.postgres_image import MAJORS, make_postgres_image

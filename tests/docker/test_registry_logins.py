@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from rockonweb.core.status.updates import UpdateStatus
 from rockonweb.models import db
+from rockonweb.models.image import rockon_images
 from rockonweb.work import operations, registry_logins, updates
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
@@ -33,7 +34,7 @@ def test_a_private_image_is_pulled_and_looked_up_with_its_login_alone(
     standin("logins/app:1", revision="2")
     updates.check_registries()
     db.session.rollback()
-    assert [image.outcome for image in updates.rockon_images(rockon.id)] == [UpdateStatus.NEWER]
+    assert [image.outcome for image in rockon_images(rockon.id)] == [UpdateStatus.NEWER]
     inspected = engine.run_docker("inspect", "private") + engine.run_docker("info")
     assert ODD_PASSWORD not in inspected
     assert not any(ODD_PASSWORD in str(step.output) for step in operation.steps)

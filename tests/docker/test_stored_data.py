@@ -20,7 +20,8 @@ from rockonweb.host import Engine
 from rockonweb.models import Installation, Kind, Operation, OperationStep, db, repository
 from rockonweb.work import operations, recovery, rollback, updates
 from rockonweb.work.image_facts import CACHE
-from rockonweb.work.review import review_or_refuse, review_request, submit_review
+from rockonweb.work.review import review_request
+from rockonweb.work.submission import review_or_refuse, submit_review
 from tests.docker.test_recovery import working
 from tests.support.app import PASSWORD, FakeQueueServer, FormClient, create_test_user
 from tests.support.apps import wait_for

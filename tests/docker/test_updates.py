@@ -20,6 +20,7 @@ from rockonweb.core.status.health import HealthLimits
 from rockonweb.core.status.updates import UpdateStatus
 from rockonweb.host import disks
 from rockonweb.models import ContainerImage, Installation, Operation, PulledImage, db, transaction
+from rockonweb.models.image import rockon_images
 from rockonweb.remote.registry import ARCHITECTURES
 from rockonweb.work import operations, updates
 from rockonweb.work.image_facts import CACHE
@@ -54,7 +55,7 @@ def add(instance: Instance, name: str, image: str, **keys: Any) -> Installation:
 def seen(rockon: Installation) -> ContainerImage:
     """What is known of the image of a rock-on with one container."""
     db.session.rollback()
-    (found,) = updates.rockon_images(rockon.id)
+    (found,) = rockon_images(rockon.id)
     return found
 
 

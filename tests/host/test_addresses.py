@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from rockonweb.host import addresses
@@ -38,7 +39,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ],
         "tun0": [known(socket.AF_INET, "10.9.0.2", "255.255.255.255")],
     }
-    monkeypatch.setattr(addresses.psutil, "net_if_addrs", lambda: found)
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: found)
     (tmp_path / "route").write_text(IPV4)
     (tmp_path / "ipv6_route").write_text(IPV6)
     monkeypatch.setattr(addresses, "IPV4_ROUTES", tmp_path / "route")

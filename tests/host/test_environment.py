@@ -11,7 +11,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.command_size import MAX_WORD_BYTES, command_bytes
-from rockonweb.core.questions.suggestions import FolderOwner
+from rockonweb.core.facts import FolderOwner
 from rockonweb.host import Host, environment
 
 

@@ -20,7 +20,8 @@ from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, bl
 from rockonweb.host import Host, engine
 from rockonweb.models import Installation, Kind, Operation, RockOn, db, port_suggestions, repository, transaction
 from rockonweb.work import operations, runner
-from rockonweb.work.review import Review, ReviewableRequest, prepare_review, submit_review
+from rockonweb.work.review import Review, ReviewableRequest, prepare_review
+from rockonweb.work.submission import submit_review
 from tests.support.app import installation_of
 
 from . import database

@@ -7,7 +7,8 @@ import pytest
 
 from rockonweb.core.errors import BadInput
 from rockonweb.core.formats import backup as core
-from rockonweb.core.formats.backup import Backup, SavedMetastore, SecretLocation
+from rockonweb.core.formats.backup import Backup, SavedMetastore
+from rockonweb.core.formats.restored import SecretLocation
 from rockonweb.work import backup_encryption
 
 PASSPHRASE = "a long enough passphrase"

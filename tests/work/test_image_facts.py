@@ -11,6 +11,7 @@ import pytest
 from rockonweb.core.docker.daemon_settings import DockerSettings
 from rockonweb.core.docker.disk_usage import Disk
 from rockonweb.core.facts import HostFacts, ImageFacts
+from rockonweb.remote import registry
 from rockonweb.remote.registry import ImageNotFound, LookupFailed, RemoteImage
 from rockonweb.work import image_facts
 
@@ -33,7 +34,7 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         assert isinstance(answer, RemoteImage)
         return answer
 
-    monkeypatch.setattr(image_facts.registry, "lookup_image", look)
+    monkeypatch.setattr(registry, "lookup_image", look)
     monkeypatch.setattr(image_facts, "CACHE", image_facts._ImageFactsCache())
     yield said
     for answer in said.values():

@@ -15,7 +15,7 @@ from rockonweb.core.text import t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, State, repository
 from rockonweb.work.collect_facts import free_port_suggester
-from rockonweb.work.review import refuse_unconfirmed, review_or_refuse, submit_review
+from rockonweb.work.submission import refuse_unconfirmed, review_or_refuse, submit_review
 
 CONFIRM_KEY = "confirm"
 UNSAVED_KEY = "unsaved"  # what becomes of folders that are in no share, as `ChangeRequest.unsaved`

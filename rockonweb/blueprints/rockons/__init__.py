@@ -24,7 +24,9 @@ from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import known_shares, operations, refresh_schedule
 from rockonweb.work.dependents import dependent_warnings
-from rockonweb.work.review import has_changed_since, refuse_blocked, review_or_refuse, review_request, submit_review
+from rockonweb.work.review import review_request
+from rockonweb.work.submission import has_changed_since, refuse_blocked, review_or_refuse, submit_review
+from rockonweb.work.unreadable_rockons import refuse_unreadable
 
 blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
 ICON_SECONDS = 30 * 24 * 3600  # the URLs of icons contain their version
@@ -149,7 +151,7 @@ def reinstall(rockon_id: int) -> ResponseReturnValue:
     """
     installation = rockon_page.rockon_or_404(rockon_id)
     if installation.is_installed:
-        operations.refuse_unreadable(installation, ChangeRequest())
+        refuse_unreadable(installation, ChangeRequest())
         rebuild_request = ChangeRequest(rebuild=True, unsaved=preflight_review.read_unsaved_choices())
         reviewed = review_request(installation, rebuild_request)
         before = preflight_review.preflight_review(reviewed.plan.findings, [], [], installation)

@@ -47,6 +47,7 @@ from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations, rocknets
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import Review, review_request
+from rockonweb.work.unreadable_rockons import refuse_unreadable
 
 blueprint = RoleBlueprint("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")
 
@@ -182,7 +183,7 @@ def _load_settings_context(rockon_id: int, page: str = settings.REVIEW_PAGE) -> 
     operations.refuse_unchangeable(
         installation, t("Install it first; you answer its questions during the installation.")
     )
-    operations.refuse_unreadable(installation, ChangeRequest())
+    refuse_unreadable(installation, ChangeRequest())
     return SettingsContext(installation, definition, page, pending_changes.load_pending(installation, current_user.id))
 
 

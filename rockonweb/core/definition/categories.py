@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
+from functools import cache
 
 MAX_CATEGORIES = 2  # categories of one rock-on
 
@@ -94,17 +95,25 @@ DESCRIPTION_WORDS: dict[Category, str] = {
     Category.DATABASES: "database* sql nosql",
     Category.GAMES: "game* gaming player* minecraft voxel",
 }
-_CATEGORIES_BY_APP = {
-    app: tuple(c for c in APP_NAMES if app in APP_NAMES[c].split())
-    for apps in APP_NAMES.values()
-    for app in apps.split()
-}
-_PATTERNS = {
-    category: re.compile(
-        rf"(?<![\w-])(?:{'|'.join(re.escape(word) for word in words.split())})(?![\w-])".replace(r"\*", r"\w*")
-    )
-    for category, words in DESCRIPTION_WORDS.items()
-}
+
+
+@cache
+def _categories_by_app() -> dict[str, set[Category]]:
+    categories: dict[str, set[Category]] = {}
+    for category, apps in APP_NAMES.items():
+        for app in apps.split():
+            categories.setdefault(app, set()).add(category)
+    return categories
+
+
+@cache
+def _word_patterns() -> dict[Category, re.Pattern[str]]:
+    return {
+        category: re.compile(
+            rf"(?<![\w-])(?:{'|'.join(re.escape(word) for word in words.split())})(?![\w-])".replace(r"\*", r"\w*")
+        )
+        for category, words in DESCRIPTION_WORDS.items()
+    }
 
 
 def categorize_rockon(name: str, text: str, images: Iterable[str]) -> tuple[Category, ...]:
@@ -113,10 +122,10 @@ def categorize_rockon(name: str, text: str, images: Iterable[str]) -> tuple[Cate
     `text` is the description without markup. At least one, at most MAX_CATEGORIES.
     """
     for names in (_name_words(name), set().union(*map(_image_words, without_helpers(list(images))))):
-        found = {category for app in names for category in _CATEGORIES_BY_APP.get(app, ())}
+        found = {category for app in names for category in _categories_by_app().get(app, ())}
         if found:
             return tuple(category for category in Category if category in found)[:MAX_CATEGORIES]
-    matches = {category: len(set(found.findall(text.casefold()))) for category, found in _PATTERNS.items()}
+    matches = {category: len(set(found.findall(text.casefold()))) for category, found in _word_patterns().items()}
     most_matches = max(matches.values())
     return (
         (next(category for category, count in matches.items() if count == most_matches),)

@@ -205,7 +205,7 @@ Entries = Annotated[dict[str, V], _at_most(MAX_ENTRIES), BeforeValidator(_defaul
 
 
 class _DefinitionModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 SecretChoices = Mapping[str, Mapping[str, bool]]  # by container (blank: the whole rock-on) and key

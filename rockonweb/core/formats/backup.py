@@ -32,7 +32,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -61,6 +61,7 @@ from rockonweb.core.definition.parser import (
     parse_definitions,
 )
 from rockonweb.core.errors import BadInput
+from rockonweb.core.formats.restored import SecretLocation
 from rockonweb.core.invisible import one_line
 from rockonweb.core.secret import without_password
 from rockonweb.core.text import join_texts, map_text_values, t
@@ -160,15 +161,6 @@ def _short_text(value: object) -> str:
 SavedNetwork = Annotated[NetworkSpec, _fault_validator(_network_spec_fault)]
 WholeNumber = Annotated[int, Strict()]
 OwnerId = Annotated[WholeNumber, Field(ge=0, le=MAX_ID)]
-
-
-class SecretLocation(NamedTuple):
-    """Where a secret belongs. Of a metastore, `part` is "metastores" and `key` its address without the password."""
-
-    rockon: str
-    part: str
-    container: str
-    key: str
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from rockonweb.core.formats.backup import SecretLocation
 from rockonweb.core.packed import StoredSentence
+
+
+class SecretLocation(NamedTuple):
+    """Where a secret belongs. Of a metastore, `part` is "metastores" and `key` its address without the password."""
+
+    rockon: str
+    part: str
+    container: str
+    key: str
 
 
 @dataclass(frozen=True)

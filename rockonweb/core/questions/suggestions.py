@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rockonweb.core.definition.definition import Definition
+from rockonweb.core.facts import FolderOwner
 from rockonweb.core.questions.wizard import FieldValues, Question, page_questions
 from rockonweb.core.text import TranslatableText, t
 
@@ -55,15 +56,6 @@ _TEMPLATE_BLANK = re.compile(r"<([^<>]*)>")
 
 
 @dataclass(frozen=True)
-class FolderOwner:
-    """The owner of a share or a folder, or the future one where it is `new`."""
-
-    uid: int
-    gid: int
-    new: bool = False
-
-
-@dataclass(frozen=True)
 class SuggestionContext:
     """Facts of the host for suggestions.
 
@@ -75,7 +67,7 @@ class SuggestionContext:
     address: str = ""
     groups: Mapping[str, int] = field(default_factory=dict)
     owners: Mapping[str, FolderOwner] = field(default_factory=dict)
-    default_owner: FolderOwner = FolderOwner(1000, 1000)
+    default_owner: FolderOwner = field(default=FolderOwner(1000, 1000))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from rockonweb.core.formats.backup import (
     SavedRockOn,
     SavedShare,
     SavedVolume,
-    SecretLocation,
 )
+from rockonweb.core.formats.restored import SecretLocation
 from tests.support import samples
 from tests.support.examples import example_settings
 

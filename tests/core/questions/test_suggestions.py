@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from rockonweb.core.definition.definition import Definition
+from rockonweb.core.facts import FolderOwner
 from rockonweb.core.questions import suggestions
-from rockonweb.core.questions.suggestions import FolderOwner, SuggestionContext
+from rockonweb.core.questions.suggestions import SuggestionContext
 from rockonweb.core.questions.wizard import page_questions
 from tests.support.samples import build_definition, label_questions
 

@@ -88,6 +88,11 @@ class Config:
         return runtime_folder / f"rockonweb-{os.getuid()}-{checksum:x}" / "redis.sock"
 
     @property
+    def wakeup_socket(self) -> Path:
+        """The Unix socket by which processes wake `up`."""
+        return self.redis_socket.with_name("up.sock")
+
+    @property
     def queue_url(self) -> str:
         """The URL of the Redis server: the configured one, or the one that `up` starts."""
         return self.redis_url or f"unix://{self.redis_socket}"

@@ -59,7 +59,7 @@ def list_mounts(table: Path = host_root.OWN_MOUNTS) -> list[MountPoint]:
 
 def _unescape_path(path: str) -> str:
     """Return a path from mountinfo or fstab with its octal escapes, of blanks for example, decoded."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path) if "\\" in path else path
 
 
 def list_fstab(table: str = "/etc/fstab") -> dict[Path, bool]:
@@ -85,8 +85,8 @@ def _is_remote(kind: str) -> bool:
 def find_mount(path: Path, mount_points: list[MountPoint]) -> MountPoint | None:
     """Return the mount that a path, existing or not, is on; the last one where several are on the same folder."""
     real = path.resolve()
-    candidates = [mount for mount in mount_points if real.is_relative_to(mount.path)]
-    return max(reversed(candidates), key=lambda mount: len(mount.path.parts), default=None)
+    last_mounts = {mount.path: mount for mount in mount_points}
+    return next((last_mounts[folder] for folder in (real, *real.parents) if folder in last_mounts), None)
 
 
 def find_uuid(source: str) -> str:

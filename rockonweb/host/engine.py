@@ -152,7 +152,7 @@ class Engine(Networks, Images, Layers, Leases):
         details = self._inspect_raw(name) or {}
         process = Path("/proc", str((details.get("State") or {}).get("Pid") or 0), "mountinfo")
         mount_points = disks.list_mounts(process)
-        if not mount_points or host_root.read_own_id(process) != details.get("Id"):  # one of another machine
+        if not mount_points or host_root.read_container_id(process) != details.get("Id"):  # one of another machine
             return None
         inside = {mount["Destination"] for mount in details["Mounts"] if mount.get("Source") == path}
         mounted = {(mount.device, mount.root) for mount in mount_points if str(mount.path) in inside}

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import struct
+from functools import cache
 from pathlib import Path
 
 OWN_MOUNTS = Path("/proc/self/mountinfo")
@@ -16,12 +17,20 @@ _MOUNTED_BY_DOCKER = re.compile(r" /\S*/([0-9a-f]{64})/(?:\S*/)?\S+ /etc/(?:host
 _CREDENTIALS = "3i"  # struct ucred: pid, uid, gid
 
 
-def read_own_id(mounts: Path | None = None) -> str:
-    """Return the id of the Docker container that this process runs in, or the one with these `mounts` (of /proc); blank
-    where it runs in none.
-    """
+def read_own_id() -> str:
+    """Return the id of the Docker container that this process runs in; blank where it runs in none."""
+    return _read_own_id(OWN_MOUNTS)
+
+
+@cache
+def _read_own_id(mounts: Path) -> str:  # it never changes, and is asked for dozens of times by each operation
+    return read_container_id(mounts)
+
+
+def read_container_id(mounts: Path) -> str:
+    """Return the id of the Docker container of the process with these mounts (a file of /proc); blank without one."""
     try:
-        found = _MOUNTED_BY_DOCKER.search((mounts or OWN_MOUNTS).read_text("utf-8", "surrogateescape"))
+        found = _MOUNTED_BY_DOCKER.search(mounts.read_text("utf-8", "surrogateescape"))
     except OSError:
         return ""
     return found[1] if found else ""

@@ -19,6 +19,7 @@ from rq import Queue
 from rockonweb.config import Config, current_config
 from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.text import t
+from rockonweb.work.wakeup import wake_supervisor
 
 NAME = "rockonweb"
 QUICK_NAME = "rockonweb-quick"  # of jobs that end soon
@@ -92,6 +93,7 @@ def enqueue_job(function: str, *ids: int, job_id: str, quick: bool = False) -> N
         )
     except RedisError as error:
         raise unreachable_error(error) from None
+    wake_supervisor(current_config())
 
 
 def waiting_jobs(connection: Redis | None = None) -> set[str]:

@@ -46,14 +46,17 @@ from rockonweb.work import (
     worker_pool,
 )
 from rockonweb.work.roles import FIRST_PAUSE, LONGEST_PAUSE, SETTLED_SECONDS, STEADY_SECONDS
+from rockonweb.work.wakeup import Sleep, wake_supervisor
 from rockonweb.work.worker_pool import WorkerState
 
 READY_SECONDS = 60
 QUEUE_SERVER = "queue server"  # a role's name
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 END_SECONDS = 10  # between SIGTERM and SIGKILL
 RELEASE_SECONDS = 2  # at the end, for each of Docker's answers
 MAX_REPORT_BYTES = 1_000_000  # of what a role writes about its end
-START_ROUND_SECONDS, ROUND_SECONDS = 0.05, 0.2  # between two looks at roles and queue, until all is ready and then
+START_ROUND_SECONDS = 0.05  # between two looks at roles and queue, until all is ready
+ROUND_SECONDS = 2  # and then, unless a signal or a job comes before
 PUBLISH_SECONDS = heartbeat.POOL_LIFETIME / 3
 
 
@@ -120,7 +123,8 @@ class _Supervisor:
         return next((role for role in self.roles if role.name == QUEUE_SERVER), None)
 
     def run_until_signal(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        sleep = Sleep(self.settings)
+        for number in (*END_SIGNALS, signal.SIGCHLD):
             signal.signal(number, self._handle_signal)
         announced, deadline = False, time.monotonic() + READY_SECONDS
         failing_roles.store_failing_roles(self.settings, {})  # of a supervisor that was killed
@@ -137,7 +141,7 @@ class _Supervisor:
             self._start_workers()
             if not announced and (announced := self._announce_ready(time.monotonic() > deadline)):
                 continue
-            time.sleep(ROUND_SECONDS if announced else START_ROUND_SECONDS)
+            sleep.sleep(self._next_round() if announced else START_ROUND_SECONDS)
         self._stop_all()
         failing_roles.store_failing_roles(self.settings, {})
         return 0
@@ -162,8 +166,12 @@ class _Supervisor:
             self.app,
             quick_only=place == self.settings.workers,
             idle_seconds=worker_pool.IDLE_SECONDS,
-            tell_busy=partial(self.busy.__setitem__, place),
+            tell_busy=partial(self._tell_busy, place),
         )
+
+    def _tell_busy(self, place: int, busy: bool) -> None:
+        self.busy[place] = busy
+        wake_supervisor(self.settings)  # another worker may be needed now
 
     def _worker_state(self, place: int) -> WorkerState:
         worker = self.workers[place]
@@ -173,8 +181,14 @@ class _Supervisor:
             return WorkerState.BUSY
         return WorkerState.LOST if _is_stopped(worker.pid) else WorkerState.FREE
 
-    def _handle_signal(self, _number: int, _frame: object) -> None:
-        self.ending = True
+    def _next_round(self) -> float:
+        """Return the seconds until the next look at roles and queue: until the next start of a role that ended."""
+        now = time.monotonic()
+        pauses = [role.due - now for role in self.processes if not role.pid and role.due > now]
+        return min([ROUND_SECONDS, *pauses])
+
+    def _handle_signal(self, number: int, _frame: object) -> None:
+        self.ending = self.ending or number in END_SIGNALS
 
     def _start_role(self, role: RoleProcess) -> None:
         role.started = time.monotonic()
@@ -348,7 +362,8 @@ def _fork_role(app: Flask, work: Callable[[], None], report: IO[bytes] | None = 
     def run_role() -> None:
         roles.end_with_parent(signal.SIGKILL)
         os.setpgid(0, 0)  # Ctrl-C in the terminal reaches the supervisor alone, which stops the roles in order
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.set_wakeup_fd(-1)
+        for number in (*END_SIGNALS, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         roles.forget_connections(app)
         work()

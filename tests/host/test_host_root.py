@@ -95,6 +95,7 @@ def test_in_a_container_that_shows_no_process_neither_the_system_disk_nor_that_o
 ) -> None:
     folder = Path("/opt")  # on the root of this process
     assert disks.disk_of(str(folder)) is not None
+    host_root._read_own_id.cache_clear()  # as another process
     mountinfo.write_text(f"1 1 0:1 /docker/containers/{ID}/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n")
     assert disks.find_system_mount(disks.list_mounts()) is None
     assert disks.disk_of(str(folder)) is None

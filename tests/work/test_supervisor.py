@@ -199,6 +199,15 @@ def test_at_the_end_all_roles_end_the_queues_server_last_and_the_deaf_are_killed
     assert ended == ["web", "deaf", "deaf", "queue server"]
 
 
+def test_the_next_look_is_when_a_role_that_ended_is_due(over: Callable[..., Any]) -> None:
+    one = over(RoleProcess("web", lambda: 0, due=time.monotonic() + 0.7))
+    assert 0 < one._next_round() <= 0.7
+    one.roles[0].due = time.monotonic() + 60
+    assert one._next_round() == supervisor.ROUND_SECONDS
+    one.roles[0].due = time.monotonic() - 1  # it is started in this round
+    assert one._next_round() == supervisor.ROUND_SECONDS
+
+
 def test_a_role_forgets_its_parents_signals_and_ends_with_it(tmp_path: Path) -> None:
     report = tmp_path / "pid"
     script = f"""

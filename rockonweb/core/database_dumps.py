@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rockonweb.core.databases import POSTGRESQL
+from rockonweb.core.databases import MARIADB, POSTGRESQL
 from rockonweb.core.packed import unpack_or
 from rockonweb.core.text import TranslatableText, t
 
@@ -85,6 +85,31 @@ _PG_TABLES = (
     # The tables of an extension are its own, and may be others in a newer version.
     " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
 )
+# Programs have their older names in images before 10.5.
+_MARIA = (
+    'export LC_ALL=C MYSQL_PWD="${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-$(cat'
+    ' "${MARIADB_ROOT_PASSWORD_FILE:-${MYSQL_ROOT_PASSWORD_FILE:-/dev/null}}")}}"; '
+    'run() { if command -v "$1" >/dev/null; then program=$1; else program=$2; fi; shift 2; "$program" -uroot "$@"; }; '
+    'ask() { run mariadb mysql -N -B -r -e "$1"; }; '
+)
+_MARIA_DATABASES = (
+    "information_schema.schemata s WHERE s.schema_name"
+    " NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
+)
+_MARIA_DUMP = (
+    f'databases=$(ask "SELECT s.schema_name FROM {_MARIA_DATABASES}") || exit 1; '  # noqa: S608 - constants
+    "versioned=$(ask \"SELECT count(*) FROM information_schema.tables WHERE table_type = 'SYSTEM VERSIONED'\")"
+    " || exit 1; "
+    'if [ "$versioned" = 0 ]; then set --; else set -- --dump-history; fi; '
+    "set -- mariadb-dump mysqldump --single-transaction --hex-blob --routines --events --triggers"
+    ' "$@" --databases; '
+    'while IFS= read -r name; do set -- "$@" "$name"; done <<END\n$databases\nEND\n'
+    'if [ "$databases" ]; then run "$@" || exit 1; fi; '
+    # The privileges need the tables and routines, and those not the users that defined them. The image has made a user
+    # of its own for its health check, with a password that is in the new folder.
+    "users=$(run mariadb-dump mysqldump --system=users --insert-ignore) || exit 1; "
+    "printf '%s\\n' \"$users\" | sed \"/[\\`']healthcheck[\\`']@/d\""
+)
 TOOLS_BY_WORD = {  # by the word of the server, with which steps are stored
     POSTGRESQL.word: DumpTools(
         # By TCP: while the image prepares a new server, that takes connections on its socket alone.
@@ -102,5 +127,18 @@ TOOLS_BY_WORD = {  # by the word of the server, with which steps are stored
         ),
         error=re.compile(r"(ERROR|FATAL|PANIC|\\connect)\b.*:"),
         harmless=re.compile(r"ERROR: +(42710|42P04): +(role|database) "),  # it exists already
+    ),
+    MARIADB.word: DumpTools(
+        # By TCP: while the image prepares a new server, that takes connections on its socket alone.
+        is_ready=_in_shell(_MARIA + "run mariadb-admin mysqladmin -h 127.0.0.1 --protocol=tcp --silent ping"),
+        dump=_in_shell(_MARIA + _MARIA_DUMP),
+        load=_in_shell(_MARIA + "run mariadb mysql"),
+        count=_in_shell(
+            _MARIA + 'ask "SELECT s.schema_name, (SELECT count(*) FROM information_schema.tables t'  # noqa: S608 - constants
+            " WHERE t.table_schema ="
+            f" s.schema_name AND t.table_type <> 'VIEW') FROM {_MARIA_DATABASES}\""
+        ),
+        error=re.compile(r"^ERROR \d+"),
+        harmless=re.compile(r"(?!)"),  # it ends at the first error
     ),
 }

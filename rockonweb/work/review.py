@@ -215,6 +215,7 @@ def _review_change(
     choices = {} if isinstance(request, StartRequest) else request.unsaved
     check_choices(definition, choices)
     moves = _plan_moves(installation, old, definition, docker) if change_request.move_data else []
+    new_shares = change_request.new_shares.union(move.new_share for move in moves if move.new_share)
     answers = apply_moves(with_saved_folders(change_request.answers or old.answers, choices), moves)
     new = DesiredState(definition, resolve_host_ports(definition, answers))
     facts = gather_change_facts(installation, old, new, docker)
@@ -259,7 +260,7 @@ def _review_change(
         facts,
         recreate=recreate_reasons,
         start_all=isinstance(request, StartRequest),
-        new_shares=change_request.new_shares,
+        new_shares=new_shares,
         ownership_changes=change_request.give,
         requested_shares=confirmed_shares,
         rollback_target=rollback_target,
@@ -299,7 +300,7 @@ def _review_change(
         stored_request,
         planned_change.plan,
         planned_change,
-        _missing_shares(new.answers, change_request.new_shares),
+        _missing_shares(new.answers, new_shares),
     )
 
 
@@ -368,7 +369,9 @@ def _plan_moves(
         for move in find_moves(new, old.answers, facts):
             container = docker.inspect_container(move.container)
             image_id = docker.image_id(new.containers[move.container].image_reference)
-            is_free = (path for path in move.possible_paths() if not host.files.exists(path))
+            shares = host.shares.shares_by_name() if move.fills_share else {}
+            paths = (path for path in move.possible_paths() if split_share_path(path)[0] not in shares)
+            is_free = (path for path in paths if not host.files.exists(path))
             moves.append(
                 replace(
                     move,
@@ -380,8 +383,8 @@ def _plan_moves(
         raise Conflict(
             t("%(name)s has no database whose data can be taken along now.", name=installation.name),
             t(
-                "It can where the newest image has another major version of PostgreSQL, and Docker and the registry "
-                "answer."
+                "It can where the newest image has another major version of PostgreSQL or MariaDB, and Docker and "
+                "the registry answer."
             ),
         )
     return moves

@@ -214,6 +214,36 @@ def test_a_dump_that_breaks_off_leaves_everything_as_it_was(
     assert repository.load_answers(rockon).shares == {"notes-db": {"/data": "pgdata"}}
 
 
+@pytest.mark.parametrize("exit_code", ["0", "3"])
+def test_mariadb_is_taken_along_to_a_share_of_its_own_which_goes_if_that_fails(
+    instance: Instance, standin: Make, visitor: FormClient, exit_code: str
+) -> None:
+    share = prepare_share(instance, mariadb_upgrade_info="10.11.6-MariaDB")
+    shares = share.parent
+    old = {"MARIADB_VERSION": "1:10.11.6+maria", "STANDIN_READY": "0", "STANDIN_DUMP": exit_code}
+    rockon = install_notes(instance, standin("stored/maria:1", kind="postgres", environment=old))
+    standin("stored/maria:1", revision=2, kind="postgres", environment={**old, "MARIADB_VERSION": "1:11.8.2+maria"})
+    updates.check_registries(rockon.id)
+    CACHE.clear_answers()
+    page = visitor.get(f"/rockons/{rockon.id}/updates/review").text
+    assert 'href="/rockons/1/updates/data"' in page  # beside the button that lets the new version convert it
+    assert page.count('type="submit" class="btn btn-outline-secondary btn-lg"') == 1
+    reviewed = review_or_refuse(rockon, ChangeRequest(move_data=True))
+    assert [step.title for step in reviewed.plan.steps][:2] == [
+        "create share pgdata-mariadb",
+        "create folder pgdata-mariadb/mariadb-11.8",
+    ]
+    operation = instance.run_operation(submit_review(reviewed, "tester"))
+    assert [path.name for path in share.iterdir()] == ["mariadb_upgrade_info"]
+    if exit_code == "0":
+        assert operation.progress == "done", describe_steps(operation)
+        assert repository.load_answers(rockon).shares == {"notes-db": {"/data": "pgdata-mariadb/mariadb-11.8"}}
+        assert (shares / "pgdata-mariadb" / "mariadb-11.8.sql").is_file()
+    else:
+        assert operation.error == "A command in notes-db broke off with exit code 1."
+        assert not (shares / "pgdata-mariadb").exists()
+
+
 def test_a_stopped_app_is_to_be_started_first(instance: Instance, standin: Make) -> None:
     rockon = install_database(instance, standin, old={}, new={})
     instance.perform(Kind.STOP, rockon)

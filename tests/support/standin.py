@@ -39,7 +39,7 @@ def make_image(
 
     `kind`: "server" stays; "openvpn" also knows `ovpn_genconfig`, and its server ends with status 1 before
     that has written /etc/openvpn/ovpn_env.sh, and the commands for keys and clients; "postgres" also has
-    `pg_isready`, which says yes after a while, `psql` and `pg_dumpall` (`standin.sh`); "ends" is a plain
+    the commands of PostgreSQL and MariaDB, to which it is ready after a while (`standin.sh`); "ends" is a plain
     busybox, which ends at once with status 0.
     """
     exposed = [str(port) if "/" in str(port) else f"{port}/tcp" for port in ports]
@@ -90,7 +90,8 @@ def _make_file_system(padding: int, kind: Kind) -> bytes:
         for applet in applets:
             if applet != "busybox":
                 _add_entry(tar, f"bin/{applet}", tarfile.SYMTYPE, link="busybox")
-        for name in ("pg_isready", "psql", "pg_dumpall") if kind == "postgres" else ():
+        commands = ("pg_isready", "psql", "pg_dumpall", "mariadb-admin", "mariadb", "mariadb-dump")
+        for name in commands if kind == "postgres" else ():
             _add_entry(tar, f"bin/{name}", tarfile.SYMTYPE, link="standin")
         _add_entry(tar, "etc/passwd", content=b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
         _add_entry(tar, "etc/group", content=b"root:x:0:\nnogroup:x:65534:\n")

@@ -8,17 +8,17 @@
 # An OpenVPN image has the commands of the real one, which work on files in /etc/openvpn; a PostgreSQL image has
 # `pg_isready`, which says yes when STANDIN_READY seconds (1) have gone by since the start.
 
-# As `pg_isready`, `psql` or `pg_dumpall`, by their links to this file; psql says STANDIN_PSQL_SAYS, and STANDIN_PSQL and
-# STANDIN_DUMP are what the last two end with.
+# As `pg_isready`, `psql` or `pg_dumpall`, or those of MariaDB, by their links to this file; psql says STANDIN_PSQL_SAYS,
+# and STANDIN_PSQL and STANDIN_DUMP are what the last two end with.
 case ${0##*/} in
-    pg_isready | psql | pg_dumpall)
+    pg_isready | psql | pg_dumpall | mariadb-admin | mariadb | mariadb-dump)
         if [ -e /tmp/accepts-connections ]; then
             case ${0##*/} in
-                psql)
+                psql | mariadb)
                     echo "${STANDIN_PSQL_SAYS:-}" >&2
                     exit "${STANDIN_PSQL:-0}"
                     ;;
-                pg_dumpall)
+                pg_dumpall | mariadb-dump)
                     echo "-- the beginning of a dump"
                     exit "${STANDIN_DUMP:-0}"
                     ;;

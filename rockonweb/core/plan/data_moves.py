@@ -1,7 +1,7 @@
 """Takes the data of databases along to another major version: the old container makes a dump, the new one loads it.
 
-The new container gets a new folder. The old one stays as it is, and so an older state of the app, with its image and
-its answers, has its data too.
+The new container gets a new folder, never one inside of the old data: MariaDB takes any folder there for a database.
+The old one stays as it is, and so an older state of the app, with its image and its answers, has its data too.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 
 from rockonweb.core.answers.answers import Answers, split_share_path
 from rockonweb.core.database_dumps import TOOLS_BY_WORD
-from rockonweb.core.databases import DatabaseServer
+from rockonweb.core.databases import MARIADB, DatabaseServer
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import UP_STATES, HostFacts
 from rockonweb.core.handlers import referenced_containers
 from rockonweb.core.operations.steps import (
     AwaitAnswer,
     CreateFolder,
+    CreateShare,
     DumpDatabase,
     LoadDatabase,
     PullImage,
@@ -27,7 +28,7 @@ from rockonweb.core.operations.steps import (
 )
 from rockonweb.core.plan.change import Change
 from rockonweb.core.preflight.finding import Finding
-from rockonweb.core.preflight.stored_data import find_new_version, is_unreadable_by
+from rockonweb.core.preflight.stored_data import find_new_version, is_older_than
 from rockonweb.core.text import t
 
 MAX_NUMBER = 100
@@ -37,7 +38,8 @@ MAX_NUMBER = 100
 class DataMove:
     """The data of a container's database in a share path, which is to go to a new folder for another version.
 
-    `is_pulled`: the image that has it is on this host, though the container still runs another one.
+    `fills_share`: the whole share is the data folder, and can have no other one in it. `is_pulled`: the image that has
+    the new version is on this host, though the container still runs another one.
     """
 
     container: str
@@ -45,6 +47,7 @@ class DataMove:
     server: DatabaseServer
     old_version: str
     new_version: str
+    fills_share: bool = False
     new_path: str = ""
     is_pulled: bool = False
 
@@ -55,16 +58,22 @@ class DataMove:
 
     def possible_paths(self) -> Iterator[str]:
         """Yield share paths for the new folder, to take the first one that does not exist: in the share, or beside the
-        folder of it that is used now.
+        folder of it that is used now, or in a new share.
         """
         share, folder = split_share_path(self.share_path)
         parent = "/".join((share, *folder.split("/")[:-1]))
         name = self.server.label(self.new_version).lower().replace(" ", "-")
-        yield from (f"{parent}/{name}{f'-{number}' if number > 1 else ''}" for number in range(1, MAX_NUMBER))
+        for suffix in ("", *(f"-{number}" for number in range(2, MAX_NUMBER))):
+            yield f"{share}-{self.server.word}{suffix}/{name}" if self.fills_share else f"{parent}/{name}{suffix}"
+
+    @property
+    def new_share(self) -> str | None:
+        """The share that is created for the new folder; None where it is in one that exists."""
+        return split_share_path(self.new_path)[0] if self.fills_share else None
 
 
 def find_moves(definition: Definition, answers: Answers, facts: HostFacts) -> list[DataMove]:
-    """Return the data that the new image of its container does not read, and that a dump takes along.
+    """Return the data of an older version than that of its container's new image, which a dump can take along.
 
     Not that of a container which needs another one of the app: it could not be started before that.
     """
@@ -76,10 +85,12 @@ def find_moves(definition: Definition, answers: Answers, facts: HostFacts) -> li
                 known
                 and known[0] is data.server
                 and data.server.word in TOOLS_BY_WORD
-                and is_unreadable_by(data, *known)
+                and is_older_than(data, *known)
                 and not any(referenced_containers(definition, name))
             ):
-                moves.setdefault(share_path, DataMove(name, share_path, data.server, data.version, known[1]))
+                fills_share = data.server is MARIADB and "/" not in share_path and not data.folder
+                move = DataMove(name, share_path, data.server, data.version, known[1], fills_share)
+                moves.setdefault(share_path, move)
     return list(moves.values())
 
 
@@ -109,16 +120,18 @@ def add_moves(change: Change, moves: Sequence[DataMove], definition: Definition,
     first = [step for step in build if getattr(step, "container", None) in moved]
     pulled = {step.image for step in phases.prepare if isinstance(step, PullImage)}
     images = {definition.containers[move.container].image_reference: move.is_pulled for move in moves}
+    new_shares = [step for step in phases.prepare if isinstance(step, CreateShare)]
     phases = replace(
         phases,
         prepare=(
+            *new_shares,
             *(
                 CreateFolder(
                     folder=move.new_path, like=move.share_path, why=t("the old one stays as it is, with its data")
                 )
                 for move in moves
             ),
-            *phases.prepare,
+            *(step for step in phases.prepare if step not in new_shares),
             *(
                 PullImage(image=image, required=not is_pulled, why=t("pull the newest image of this name"))
                 for image, is_pulled in images.items()

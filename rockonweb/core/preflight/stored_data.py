@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.databases import POSTGRESQL, DatabaseServer, StoredData, parse_version
+from rockonweb.core.database_dumps import TOOLS_BY_WORD
+from rockonweb.core.databases import MYSQL, DatabaseServer, StoredData, parse_version
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.finding import Finding
-from rockonweb.core.text import t
+from rockonweb.core.text import TranslatableText, t
 
 
 def check_stored_data(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
@@ -39,9 +40,9 @@ def find_new_version(data: StoredData, image: Mapping[DatabaseServer, str]) -> t
     return (server, image[server]) if server else None
 
 
-def is_unreadable_by(data: StoredData, server: DatabaseServer, version: str) -> bool:
-    """Whether this version of a server is newer than the data, and does not start with it."""
-    return bool(data.version) and server.generation(parse_version(version)) - _generation(data) > server.steps
+def is_older_than(data: StoredData, server: DatabaseServer, version: str) -> bool:
+    """Whether the data has an older format than that of this version of a server."""
+    return bool(data.version) and server.generation(parse_version(version)) > _generation(data)
 
 
 def _generation(data: StoredData) -> float:
@@ -93,7 +94,9 @@ def _compare_versions(
               **words),
             t("An installed app can take its data along: the review of its update offers that, and so does the command "
               "rockonweb update %(app)s --move-data. Else use an image with %(old)s, or an empty folder.", **words)
-            if server is POSTGRESQL
+            if server.word in TOOLS_BY_WORD
+            else _explain_dump(name)
+            if server is MYSQL
             else t("Go through each major version between them, one after another."),
             by_hand=True,
         )  # fmt: skip
@@ -102,6 +105,22 @@ def _compare_versions(
             "warn",
             t("%(name)s has data of %(old)s in %(place)s. Its image has %(new)s, which converts it: afterwards there "
               "is no way back to %(old)s.", **words),
-            t("Make a backup of it first."),
+            t("Make a backup of it first, or let the app take its data along, which keeps the old: the review of its "
+              "update offers that, and so does the command rockonweb update %(app)s --move-data.", **words)
+            if server.word in TOOLS_BY_WORD
+            else _explain_dump(name)
+            if server is MYSQL
+            else t("Make a backup of it first."),
             by_hand=True,
         )  # fmt: skip
+
+
+def _explain_dump(name: str) -> TranslatableText:
+    """Return by what commands a person takes the databases of MySQL along."""
+    return t(
+        "Take its databases along by hand, which keeps the old ones. While the old image runs: docker exec %(name)s "
+        "mysqldump -uroot -pPASSWORD --routines --events --databases NAME… > dump.sql. Then give the container the new "
+        "image and an empty folder, load the file: docker exec -i %(name)s mysql -uroot -pPASSWORD < dump.sql, and "
+        "create its users again.",
+        name=shlex.quote(name),
+    )

@@ -75,14 +75,22 @@ def test_each_server_reads_what_is_as_old_as_its_makers_say(
 
 
 def test_what_is_converted_has_no_way_back():
-    (finding,) = find(StoredData(MYSQL, "8.0.36"), {MYSQL: "8.4.0-1.el9"})
+    (finding,) = find(StoredData(MONGODB, "7.0.2"), {MONGODB: "8.0.1"})
     assert finding == Finding(
         "warn",
-        "db has data of MySQL 8.0 in notes. Its image has MySQL 8.4, which converts it: afterwards there is no way "
-        "back to MySQL 8.0.",
+        "db has data of MongoDB 7.0 in notes. Its image has MongoDB 8.0, which converts it: afterwards there is no way "
+        "back to MongoDB 7.0.",
         "Make a backup of it first.",
         by_hand=True,
     )
+
+
+def test_what_a_dump_takes_along_has_a_way_back_by_a_button_or_by_hand():
+    (finding,) = find(StoredData(MARIADB, "10.6.1"), {MARIADB: "11.4.2"})
+    assert "rockonweb update Sample --move-data" in finding.hint
+    for old in ("8.0.36", "5.7.44"):
+        (finding,) = find(StoredData(MYSQL, old), {MYSQL: "8.4.0-1.el9"})
+        assert "docker exec db mysqldump" in finding.hint
 
 
 def test_valkey_reads_what_redis_wrote_as_long_as_both_had_one_format():

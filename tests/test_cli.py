@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from rockonweb import config, create_app
 from rockonweb.cli import COMMANDS, register_commands
+from rockonweb.core.operations.requests import RehearseRequest
 from rockonweb.host import patience
 from rockonweb.models import Kind, Metastore, Network, Operation, Progress, db, transaction
 from tests.support.app import mark_installed
@@ -347,6 +348,18 @@ def test_a_full_disk_is_a_sentence(command_line: CommandLine, monkeypatch: pytes
 def test_a_worker_without_its_queue_is_a_sentence(command_line: CommandLine) -> None:
     done = command_line.run("worker")
     assert (done.returncode, "The job queue does not answer." in done.stderr) == (3, True)
+
+
+def test_an_update_is_only_rehearsed_where_that_is_asked_for(instance: Instance, tmp_path: Path) -> None:
+    mark_installed(instance.add_rockon("Notes", {"notes": {"image": "a"}}))
+    mark_installed(instance.add_rockon("Bound", {"bound": {"image": "a", "opts": [["--net", "host"]]}}))
+    command_line = CommandLine(tmp_path)
+    command_line.environ["REDIS_URL"] = instance.environ["REDIS_URL"]
+    assert "is queued" in command_line.run("update", "Notes", "--rehearse", "--copy").stdout
+    db.session.rollback()
+    assert db.session.query(Operation).one().request == RehearseRequest(copy=True)
+    refused = command_line.run("update", "Bound", "--rehearse")
+    assert (refused.returncode, "bound uses this host's network." in refused.stderr) == (1, True)
 
 
 # Rows that can't be read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -21,7 +23,7 @@ from rockonweb.web import catalogue_listing, preflight_review, rockon_page
 from rockonweb.web.partials import render_page
 from rockonweb.web.permissions import require_role, role_allows
 from rockonweb.web.responses import redirect_to_view
-from rockonweb.work import operations, registry_logins, updates
+from rockonweb.work import operations, registry_logins, rehearsal, updates
 from rockonweb.work.review import Review, review_request
 from rockonweb.work.unreadable_rockons import refuse_unreadable
 
@@ -82,7 +84,15 @@ def show(rockon_id: int) -> str:
     installation = rockon_page.installed_or_404(rockon_id)
     start, until = format_time_of_day(installation.auto_from), format_time_of_day(installation.auto_until)
     return _render_updates(
-        installation, AutoUpdateForm(data={"enabled": installation.auto_update, "start": start, "until": until})
+        installation,
+        AutoUpdateForm(
+            data={
+                "enabled": installation.auto_update,
+                "rehearse": installation.auto_rehearse,
+                "start": start,
+                "until": until,
+            }
+        ),
     )
 
 
@@ -108,6 +118,15 @@ def take(rockon_id: int) -> ResponseReturnValue:
     if reviewed.trouble or reviewed.blocking_findings:
         return _render_review(installation, reviewed), 503 if reviewed.trouble else 422
     operation = operations.submit_operation(installation, update_request, current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/updates/rehearse")
+@require_role(Role.OPERATOR)
+def rehearse(rockon_id: int) -> ResponseReturnValue:
+    """Submit the rehearsal of an update; with `copy` in the form, shares that can't be cloned are copied."""
+    installation = _get_updatable(rockon_id)
+    operation = rehearsal.rehearse_update(installation, current_user.name, copy="copy" in request.form)
     return redirect_to_view("operations.show", operation_id=operation)
 
 
@@ -153,7 +172,7 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
         return _render_updates(installation, form), 422
     with transaction() as session:
         row = session.get_one(Installation, rockon_id)
-        row.auto_update = form.enabled.data
+        row.auto_update, row.auto_rehearse = form.enabled.data, form.rehearse.data
         row.auto_from, row.auto_until = form.minutes_window
     flash(_("Saved."), "success")
     return redirect_to_view("updates.show", rockon_id=rockon_id)
@@ -165,6 +184,7 @@ def _render_review(installation: Installation, reviewed: Review) -> str:
         rockon=installation,
         trouble=reviewed.trouble,
         before=preflight_review.preflight_review(reviewed.plan.findings, [], [], installation),
+        **_rehearsal_context(installation),
         **preflight_review.change_context(reviewed, installation),
     )
 
@@ -181,7 +201,18 @@ def _render_updates(installation: Installation, form: AutoUpdateForm) -> str:
         last=updates.last_automatic(installation.id),
         tried=updates.was_tried(installation),
         hours=current_config().update_hours,
+        **_rehearsal_context(installation),
     )
+
+
+def _rehearsal_context(installation: Installation) -> dict[str, Any]:
+    """Return the last rehearsal, why none is possible, and whether one is where shares are copied."""
+    obstacles = rehearsal.find_obstacles(installation)
+    return {
+        "rehearsed": rehearsal.last_rehearsal(installation),
+        "obstacles": obstacles,
+        "by_copy": bool(obstacles) and not rehearsal.find_obstacles(installation, may_copy=True),
+    }
 
 
 def _get_movable(rockon_id: int) -> Review:

@@ -16,7 +16,7 @@ from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Up
 from rockonweb.core.preflight.unsaved_files import check_choices
 from rockonweb.core.text import join_texts, t
 from rockonweb.models import Kind, Operation, Progress, db, repository
-from rockonweb.work import heartbeat, operations
+from rockonweb.work import heartbeat, operations, rehearsal
 from rockonweb.work.submission import refuse_unconfirmed, review_or_refuse, submit_review
 
 POLL_SECONDS = 0.3
@@ -73,11 +73,24 @@ uninstall = _lifecycle_command(Kind.UNINSTALL, "Remove a rock-on's containers; s
 )
 @click.option("--lose", "lost", multiple=True, metavar="CONTAINER:FOLDER", help="Agree that its files are lost.")
 @click.option("--move-data", is_flag=True, help="Take a database along to another major version, by a dump.")
+@click.option("--rehearse", is_flag=True, help="Only start a copy of it with the newest images, in a closed room.")
+@click.option("--copy", is_flag=True, help="For a rehearsal: copy shares that can't be cloned.")
 @click.option("--wait", is_flag=True, help=WAIT_HELP)
 @instance.with_instance
-def update(name: str, saved: tuple[str, ...], lost: tuple[str, ...], move_data: bool, wait: bool) -> None:
+def update(
+    name: str,
+    saved: tuple[str, ...],
+    lost: tuple[str, ...],
+    move_data: bool,
+    rehearse: bool,
+    copy: bool,
+    wait: bool,
+) -> None:
     """Pull the newest images, and recreate the containers that have a newer image."""
     installation = instance.find_rockon(name)
+    if rehearse:
+        _report_operation(rehearsal.rehearse_update(installation, audit.current_actor(), copy=copy), wait)
+        return
     parts = [choice.rpartition("=") for choice in saved]
     if not all(key and share for key, _, share in parts):
         raise BadInput("--save needs CONTAINER:FOLDER=SHARE or CONTAINER:FOLDER=SHARE/FOLDER.")

@@ -22,6 +22,12 @@ class AutoUpdateForm(FlaskForm):  # type: ignore[misc]
             "afterwards, the update is rolled back."
         ),
     )
+    rehearse = BooleanField(
+        _l("Rehearse it first"),
+        description=_l(
+            "Updates only after a copy of the app was healthy with the newer images; else it is passed over."
+        ),
+    )
     start = StringField(_l("From"), filters=[strip_blanks], render_kw=TIME_INPUT)
     until = StringField(
         _l("Until"),

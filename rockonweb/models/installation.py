@@ -59,6 +59,7 @@ class Installation(NumberedBase):
     newer_images: Mapped[bool] = mapped_column(default=False)
     images_looked: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the registries were last queried
     auto_update: Mapped[bool] = mapped_column(default=False)
+    auto_rehearse: Mapped[bool] = mapped_column(default=False)  # whether an automatic one is rehearsed before
     auto_from: Mapped[int] = mapped_column(default=3 * 60)  # minute of the day, this machine's time
     auto_until: Mapped[int] = mapped_column(default=5 * 60)
     auto_tried: Mapped[str] = mapped_column(Text, default="")  # fingerprint of the last automatic update's images

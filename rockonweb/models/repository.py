@@ -181,6 +181,7 @@ def blank_installation(entry: RockOn) -> Installation:
         problem=Problem.NONE,
         newer_images=False,
         auto_update=False,
+        auto_rehearse=False,
         mend=False,
         ask_page=True,
     )

@@ -40,7 +40,7 @@ from rockonweb.models import (
     Status,
     utc_now,
 )
-from rockonweb.work import heartbeat, labels
+from rockonweb.work import heartbeat, labels, rehearsal
 
 
 @dataclass(frozen=True)
@@ -226,6 +226,11 @@ def episode_pill(episode: Episode) -> StatusPill:
     return PROBLEM_PILLS.get(episode.problem, StatusPill(_l("Ended"), "bad", "exclamation-triangle"))
 
 
+def rehearsal_result(operation: Operation) -> str:
+    """Return what a rehearsal that has ended has proved."""
+    return translate(rehearsal.describe_result(operation))
+
+
 def title_of(operation: Operation) -> str:
     """Return an operation's title: `Install: Immich`."""
     return translate(labels.describe_operation(operation))
@@ -348,7 +353,8 @@ FILTERS: dict[str, Any] = {
     **{
         one.__name__: one
         for one in (
-            masked_answer, episode_pill, title_of, state_title, ended_title, mark_of, percent_words, translate, moment,
+            masked_answer, episode_pill, rehearsal_result,
+            title_of, state_title, ended_title, mark_of, percent_words, translate, moment,
             duration, size, count_words, report_words, starter_words, ago, hint_markup,
         )
     },

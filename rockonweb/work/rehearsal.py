@@ -15,7 +15,15 @@ from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.lifecycle import Kind
 from rockonweb.core.operations.requests import RehearseRequest
-from rockonweb.core.operations.steps import CloneMethod, CompareCopy
+from rockonweb.core.operations.steps import (
+    AwaitAnswer,
+    AwaitEnd,
+    AwaitRehearsal,
+    CloneMethod,
+    CompareCopy,
+    RunOnce,
+    StartContainer,
+)
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.plan.rehearsal import (
     ClosedRoom,
@@ -29,21 +37,23 @@ from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.mounts import absent_share_finding
 from rockonweb.core.text import TranslatableText, format_size, join_texts, t
 from rockonweb.host import Host, get_host
-from rockonweb.models import Installation, Operation, db
+from rockonweb.models import Installation, Operation, Progress, db
 from rockonweb.models.repository import load_answers
 from rockonweb.work import operations
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.known_shares import find_absent_shares
 
+# What fails in these is due to the app.
+APP_STEPS = (AwaitRehearsal.kind, StartContainer.kind, AwaitAnswer.kind, AwaitEnd.kind, RunOnce.kind)
 COPY_HINT = t("It can be copied instead, which takes time and as much space as it has data.")
 
 
-def rehearse_update(installation: Installation, user: str, *, copy: bool = False, images: str = "") -> int:
+def rehearse_update(installation: Installation, user: str, *, copy: bool = False) -> int:
     """Queue the rehearsal of an update and return the operation's id; with `copy`, shares that can't be cloned are
-    copied. `images` identifies the images for an automatic update. Raises Conflict where the app can't be rehearsed.
+    copied. Raises Conflict where the app can't be rehearsed.
     """
     refuse_obstacles(installation, may_copy=copy)
-    return operations.submit_operation(installation, RehearseRequest(copy=copy, images=images), user)
+    return operations.submit_operation(installation, RehearseRequest(copy=copy), user)
 
 
 def rehearse_copy(installation: Installation, folders: Mapping[str, Path], taken: datetime, user: str) -> int:
@@ -63,11 +73,28 @@ def last_rehearsal(installation: Installation) -> Operation | None:
     """
     query = select(Operation).where(Operation.installation_id == installation.id, Operation.kind == Kind.REHEARSE)
     rehearsals = db.session.scalars(query.order_by(Operation.id.desc()))
-    return next((operation for operation in rehearsals if _is_of_update(operation)), None)
+    return next((operation for operation in rehearsals if rehearsal_request(operation).folders is None), None)
 
 
-def _is_of_update(operation: Operation) -> bool:
-    return isinstance(operation.request, RehearseRequest) and operation.request.folders is None
+def rehearsal_request(operation: Operation) -> RehearseRequest:
+    """Return the request of a rehearsal; a blank one where it can't be read."""
+    return operation.request if isinstance(operation.request, RehearseRequest) else RehearseRequest()
+
+
+def describe_result(operation: Operation) -> str:
+    """Return what a rehearsal that has ended has proved, or why it has proved nothing; blank for a cancelled one."""
+    of_update, name = rehearsal_request(operation).folders is None, operation.subject
+    if operation.progress is Progress.DONE:
+        if all(step.kind != AwaitRehearsal.kind for step in operation.steps):
+            return t("The files of the copy are right. %(name)s was not started with them.", name=name)
+        if of_update:
+            return t("It would hold: a copy of %(name)s was healthy with the newest images.", name=name)
+        return t("%(name)s was started with the copy of its data, and was healthy.", name=name)
+    if any(step.kind in APP_STEPS and step.progress is Progress.FAILED for step in operation.steps):
+        if of_update:
+            return t("It would not hold: %(why)s", why=operation.error)
+        return t("%(name)s does not run with the copy of its data: %(why)s", name=name, why=operation.error)
+    return operation.error
 
 
 def find_obstacles(installation: Installation, *, may_copy: bool = False) -> list[Finding]:

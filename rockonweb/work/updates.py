@@ -22,7 +22,7 @@ from rockonweb.config import current_config
 from rockonweb.core.docker import image_diff
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
-from rockonweb.core.operations.requests import UpdateRequest
+from rockonweb.core.operations.requests import RehearseRequest, UpdateRequest
 from rockonweb.core.status.updates import UpdateStatus, compare_digests, in_window, is_check_due
 from rockonweb.core.text import t
 from rockonweb.host import InspectedImage, get_host
@@ -41,7 +41,7 @@ from rockonweb.models import (
 from rockonweb.models.image import rockon_images
 from rockonweb.models.installation import in_state
 from rockonweb.remote import registry
-from rockonweb.work import operations, queue, registry_logins
+from rockonweb.work import operations, queue, registry_logins, rehearsal
 
 JOB = "rockonweb.jobs.look_for_updates"
 ALL_ROCKONS = 0  # instead of a rock-on's id
@@ -295,8 +295,20 @@ def _update_fingerprint(images: Iterable[ContainerImage]) -> str:
 
 
 def _submit_automatic(rockon_id: int) -> None:
+    """Submit an automatic update, or first its rehearsal where a user wants one; pass it over where that has failed."""
     installation = db.session.get_one(Installation, rockon_id)
+    request = RehearseRequest(images=_update_fingerprint(rockon_images(rockon_id)))
     with suppress(Conflict):  # busy: tried again later
+        if installation.auto_rehearse:
+            last = rehearsal.last_rehearsal(installation)
+            if not last or last.request != request or last.progress is Progress.INTERRUPTED:
+                operations.submit_operation(installation, request, AUTOMATIC)
+                return
+            if last.is_active:
+                return
+            if last.progress is not Progress.DONE:
+                _mark_tried(rockon_id)
+                return
         operations.submit_operation(installation, UpdateRequest(), AUTOMATIC)
         _mark_tried(rockon_id)
 
@@ -308,7 +320,7 @@ def _mark_tried(rockon_id: int) -> None:
 
 
 def last_automatic(rockon_id: int) -> Operation | None:
-    """Return the rock-on's last automatic update; None where there is none."""
+    """Return the rock-on's last automatic update, or its rehearsal; None where there is none."""
     query = select(Operation).where(Operation.installation_id == rockon_id, Operation.user == AUTOMATIC)
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 

@@ -29,6 +29,7 @@ LEAST: dict[str, str] = {
         account.change_step account.enable account.end_others account.end_session account.index account.key
         account.make_token account.password account.prepare account.revoke_token
         api.containers api.guide api.index api.networks api.pools api.settings api.shares api.show api.show_maintenance
+        api.show_rehearsal
         dashboard.index health.banner networks.index
         operations.index operations.line operations.log operations.running operations.show
         rockon.definition rockon.definition_file rockon.head rockon.history rockon.resources
@@ -36,9 +37,9 @@ LEAST: dict[str, str] = {
         shares.index updates.index updates.show
     """,
     Role.OPERATOR: """
-        api.act docker.index docker.usage images.index operations.cancel operations.retry
+        api.act api.rehearse docker.index docker.usage images.index operations.cancel operations.retry
         rockon.log_file rockon.logs rockons.act updates.get updates.look updates.look_at updates.review updates.take
-        updates.take_all
+        updates.rehearse updates.take_all
     """,
     Role.OWNER: """
         api.check_registry_login api.confirm_share api.install api.maintain api.refresh api.registries

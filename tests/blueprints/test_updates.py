@@ -10,15 +10,28 @@ from rq.job import Job
 from rockonweb.core.docker import image_diff
 from rockonweb.core.docker.image_diff import ImageDifference
 from rockonweb.core.errors import EngineUnreachable
-from rockonweb.core.operations.requests import UpdateRequest
+from rockonweb.core.operations.requests import Notes, RehearseRequest, UpdateRequest
+from rockonweb.core.operations.steps import CloneMethod
 from rockonweb.core.status.updates import UpdateStatus
 from rockonweb.host import engine
-from rockonweb.models import ContainerImage, Installation, Kind, Operation, Progress, State, db, transaction
+from rockonweb.host.clones import ShareClones
+from rockonweb.models import (
+    ContainerImage,
+    Installation,
+    Kind,
+    Operation,
+    OperationStep,
+    Progress,
+    State,
+    db,
+    transaction,
+)
 from rockonweb.models.image import rockon_images
 from rockonweb.remote import registry
 from rockonweb.work import operations, queue, updates
 from tests.support.app import HX, FormClient, add_rockon, mark_installed
 from tests.support.docker_stand_in import FakeDocker
+from tests.support.samples import label_questions
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -314,3 +327,113 @@ def test_shares_that_were_ticked_go_with_the_update(owner_client: FormClient, mo
         rockon.state = State.INSTALLED
     again = db.session.get_one(Operation, operations.retry_operation(operation.id, "ada"))
     assert again.request == operation.request
+
+
+def clone_by(monkeypatch: pytest.MonkeyPatch, method: CloneMethod | None) -> None:
+    monkeypatch.setattr(ShareClones, "find_method", lambda *_: method)
+
+
+def rehearsed(rockon: Installation, progress: Progress, error: str = "", **columns: Any) -> Operation:
+    """A rehearsal that has ended, with the step that counts."""
+    with transaction() as session:
+        made = Operation(kind=Kind.REHEARSE, installation_id=rockon.id, user="ada", **columns)
+        made.steps.append(OperationStep(position=0, kind="await_rehearsal", title="wait", progress=progress))
+        made.mark_finished(progress, error)
+        session.add(made)
+    return made
+
+
+def test_a_rehearsal_is_begun_on_the_review_and_its_result_stands_there(
+    owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeDocker().replace_engine(monkeypatch)
+    clone_by(monkeypatch, CloneMethod.SNAPSHOT)
+    rockon = know(mark_installed(add_rockon("Syncer")))
+    path = f"/rockons/{rockon.id}/updates/rehearse"
+    for page in (f"/rockons/{rockon.id}/updates", f"/rockons/{rockon.id}/updates/review"):
+        assert f'action="{path}"' in owner_client.get(page).text
+    assert owner_client.submit_form(path).status_code == 303
+    operation = db.session.query(Operation).one()
+    assert operation.request == RehearseRequest()
+    assert (rockon.state, rockon.status) == ("installed", "started")
+    assert "It is being rehearsed." in owner_client.get(f"/rockons/{rockon.id}/updates").text
+    with transaction():
+        operation.mark_finished(Progress.FAILED, "Docker does not answer.")
+    assert "Docker does not answer." in owner_client.get(f"/rockons/{rockon.id}/updates").text
+    notes = Notes(warnings=(("Left out of syncer: the network proxy.", ""),))
+    held = rehearsed(rockon, Progress.DONE, notes=notes)
+    words = "It would hold: a copy of Syncer was healthy with the newest images."
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    assert words in page
+    assert "Left out of syncer: the network proxy." in page
+    assert words in owner_client.get(f"/operations/{held.id}").text
+    failed = rehearsed(rockon, Progress.FAILED, "syncer ended with exit code 3.")
+    words = "It would not hold: syncer ended with exit code 3."
+    assert words in owner_client.get(f"/rockons/{rockon.id}/updates/review").text
+    assert words in owner_client.get(f"/operations/{failed.id}").text
+    assert owner_client.get(f"/api/rockons/{rockon.id}/rehearsal").get_json() == {
+        "operation": failed.id,
+        "progress": "failed",
+        "finished": failed.finished and failed.finished.isoformat(timespec="seconds"),
+        "result": words,
+        "left_out": [],
+    }
+
+
+def test_shares_that_can_not_be_cloned_are_copied_only_where_that_is_asked_for(
+    owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone_by(monkeypatch, None)
+    rockon = know(mark_installed(add_rockon("Syncer", {"syncer": {"volumes": label_questions({"/data": "Data"})}})))
+    with transaction():
+        rockon.containers[0].volumes[0].share = "notes"
+    path = f"/rockons/{rockon.id}/updates/rehearse"
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    assert "notes can&#39;t be cloned" in page
+    assert "Copy and rehearse" in page
+    assert owner_client.submit_form(path).status_code == 409
+    assert owner_client.submit_form(path, {"copy": "1"}).status_code == 303
+    assert db.session.query(Operation).one().request == RehearseRequest(copy=True)
+    assert owner_client.post(f"/api/rockons/{rockon.id}/rehearse", json={"copy": 1}).status_code == 400
+
+
+def test_an_app_that_no_room_can_have_is_told_and_has_no_button(owner_client: FormClient) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer", {"syncer": {"opts": [["--net", "host"]]}})))
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    assert "syncer uses this host&#39;s network." in page
+    assert "updates/rehearse" not in page
+    assert owner_client.submit_form(f"/rockons/{rockon.id}/updates/rehearse").status_code == 409
+
+
+def test_an_automatic_update_waits_for_its_rehearsal_and_is_passed_over_where_that_fails(
+    owner_client: FormClient,
+) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer")))
+    owner_client.submit_form(
+        f"/rockons/{rockon.id}/updates/automatic",
+        {"enabled": "y", "rehearse": "y", "start": "00:00", "until": "00:00"},
+    )
+    assert (rockon.auto_update, rockon.auto_rehearse) == (True, True)
+
+    def go_on() -> list[tuple[str, str]]:
+        updates._submit_automatic(rockon.id)
+        db.session.rollback()
+        return [(one.kind, one.progress) for one in db.session.query(Operation).order_by(Operation.id)]
+
+    assert go_on() == go_on() == [("rehearse", "queued")]
+    assert not updates.was_tried(rockon)
+    first = db.session.query(Operation).one()
+    with transaction():
+        first.mark_finished(Progress.INTERRUPTED, "It was interrupted.")
+    assert go_on()[1:] == [("rehearse", "queued")]
+    second = db.session.get_one(Operation, first.id + 1)
+    with transaction():
+        second.mark_finished(Progress.FAILED, "It does not start.")
+    assert go_on()[2:] == []
+    assert updates.was_tried(rockon)
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    assert "The automatic update was passed over, as its rehearsal failed. The app runs as before." in page
+    assert "It does not start." in page
+    with transaction():
+        second.mark_finished(Progress.DONE)
+    assert go_on()[2:] == [("update", "queued")]

@@ -33,6 +33,7 @@ from rockonweb.web.permissions import require_role
 from rockonweb.work import known_shares, operations, registry_logins
 from rockonweb.work.episodes import set_watching
 from rockonweb.work.maintenance import set_maintenance
+from rockonweb.work.rehearsal import rehearse_update
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 csrf.exempt(blueprint)  # `login.require_api_role` checks the CSRF token where a browser's session is used
@@ -100,6 +101,22 @@ def act(account: User, rockon_id: int, kind: str) -> ResponseReturnValue:
     """Submit a start, stop or restart; the body is ignored, as in Rockstor."""
     operations.submit_operation(_get_installation(rockon_id), blank_request(Kind(kind)), account.name)
     return _rockon_response(rockon_id)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/rehearse", strict_slashes=False)
+@login.require_api_role(Role.OPERATOR)
+def rehearse(account: User, rockon_id: int) -> ResponseReturnValue:
+    """Submit the rehearsal of an update, with "copy" in the body true also where shares have to be copied."""
+    installation = _get_installation(rockon_id)
+    rehearse_update(installation, account.name, **actions.read_switches(request.get_data(), "copy"))
+    return show_rehearsal(rockon_id)
+
+
+@blueprint.get("/rockons/<int:rockon_id>/rehearsal", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
+def show_rehearsal(_account: User, rockon_id: int) -> ResponseReturnValue:
+    """Show the last rehearsal of an update; null where there is none."""
+    return jsonify(fields.rehearsal_fields(_get_installation(rockon_id)))
 
 
 @blueprint.post("/rockons/<int:rockon_id>/uninstall", strict_slashes=False)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import raiseload
 from rockonweb.blueprints.api.envelope import PageSlice
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.errors import UnreadableDefinition
+from rockonweb.languages import translate
 from rockonweb.models import (
     Container,
     CustomConfig,
@@ -33,8 +34,9 @@ from rockonweb.models import (
 )
 from rockonweb.models.rockon import SuggestedPort
 from rockonweb.web import catalogue_listing, ui_link
-from rockonweb.web.labels import masked_answer
+from rockonweb.web.labels import masked_answer, rehearsal_result
 from rockonweb.work.collect_facts import free_port_suggester
+from rockonweb.work.rehearsal import last_rehearsal
 
 Fields = dict[str, Any]
 VISIBLE_ROCKONS = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)
@@ -45,6 +47,22 @@ LOADED_COLUMNS = (
     Installation.auto_obstacle,
 )  # fmt: skip
 UiPort = Port | SuggestedPort
+
+
+def rehearsal_fields(installation: Installation) -> Fields | None:
+    """Return the last rehearsal of an update: its operation and progress, what it has proved, and what was left out;
+    None where there is none.
+    """
+    operation = last_rehearsal(installation)
+    if operation is None:
+        return None
+    return {
+        "operation": operation.id,
+        "progress": operation.progress,
+        "finished": operation.finished.isoformat(timespec="seconds") if operation.finished else None,
+        "result": "" if operation.is_active else rehearsal_result(operation),
+        "left_out": [translate(sentence) for sentence, _ in operation.notes.warnings],
+    }
 
 
 def count_rockons() -> int:

@@ -261,7 +261,7 @@ class Host:
     time_zone = staticmethod(time_zone)
 
     def await_health(
-        self, docker: Engine, pages: dict[str, UiPage | None], limits: HealthLimits
+        self, docker: Engine, pages: dict[str, UiPage | None], limits: HealthLimits, network: str = ""
     ) -> Iterator[HealthProgress]:
         """Wait until containers are healthy, as `health_gate.await_health` does; pages that can't be reached from
         Rockonweb's own container are not asked.
@@ -270,7 +270,7 @@ class Host:
 
         if "ports" in self.blind_spots:
             pages = dict.fromkeys(pages)
-        return health_gate.await_health(docker, pages, limits)
+        return health_gate.await_health(docker, pages, limits, network)
 
     def ask_pages(self, pages: Mapping[int, UiPage]) -> dict[int, bool]:
         """Return which of these pages answer, by their keys; nothing where they can't be reached from Rockonweb's own

@@ -39,8 +39,11 @@ class _WatchedContainer:
     observations: list[ContainerObservation] = field(default_factory=list)
 
 
-def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: HealthLimits) -> Iterator[HealthProgress]:
-    """Wait until all containers are healthy. `pages` is by container name: the page that must answer, None for no page.
+def await_health(
+    engine: Engine, pages: dict[str, UiPage | None], limits: HealthLimits, network: str = ""
+) -> Iterator[HealthProgress]:
+    """Wait until all containers are healthy. `pages` is by container name: the page that must answer, None for no page;
+    with a `network`, at the container's address there.
 
     Yields after each poll. Raises Unhealthy, with the end of its log, for an unhealthy container.
     """
@@ -48,7 +51,10 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
     pause = FIRST_PAUSE
     while pending:
         waiting = []
-        places = [(watched.page, _find_address(engine, watched)) for watched in pending]
+        places = [
+            (watched.page, engine.container_address(network, watched.name) if network else LOOPBACK)
+            for watched in pending
+        ]
         answers = engine.waiter.call(partial(_request_pages, places))
         for watched, answered in zip(pending, answers, strict=True):
             watched.observations.append(
@@ -70,15 +76,8 @@ def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: Health
             pause = min(pause * 2, MAX_PAUSE)
 
 
-def _find_address(engine: Engine, watched: _WatchedContainer) -> str:
-    """Return the address at which a container's page is asked; blank where it has none yet."""
-    if watched.page and watched.page.network:
-        return engine.container_address(watched.page.network, watched.name)
-    return LOOPBACK
-
-
 def _request_pages(places: list[tuple[UiPage | None, str]]) -> list[bool | None]:
-    """Return which pages answer at their addresses; None where there is no page."""
+    """Return which pages answer at their addresses, of which one may be blank; None where there is no page."""
     with ThreadPoolExecutor(max_workers=len(places)) as pool:
         return list(pool.map(lambda place: bool(place[1]) and answers_http(*place) if place[0] else None, places))
 

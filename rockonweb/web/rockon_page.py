@@ -11,6 +11,7 @@ from sqlalchemy import Select, select
 
 from rockonweb.catalog import icons, replacements
 from rockonweb.core.instance.attention import describe_down
+from rockonweb.core.operations.lifecycle import CLOSED_ROOM_KINDS
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.questions import migrate_answers
 from rockonweb.models import Container, Episode, Installation, Kind, Operation, Progress, State, Status, db, repository
@@ -134,7 +135,12 @@ def was_answered_before(installation: Installation) -> bool:
 
 
 def _last_ended_operation(installation: Installation) -> Operation | None:
-    query = select(Operation).where(Operation.installation_id == installation.id, Operation.finished.is_not(None))
+    """Return the operation that ended last; a rehearsal does nothing to the rock-on."""
+    query = select(Operation).where(
+        Operation.installation_id == installation.id,
+        Operation.finished.is_not(None),
+        Operation.kind.not_in(CLOSED_ROOM_KINDS),
+    )
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 

@@ -16,6 +16,7 @@ from rockonweb.core.instance import notifications
 from rockonweb.core.instance.diagnosis import CRITICAL_BYTES, SHARE_HINT
 from rockonweb.core.instance.notifications import DownApp, NoticeContent, NoticeEvent
 from rockonweb.core.invisible import strip_terminal_codes
+from rockonweb.core.operations.lifecycle import CLOSED_ROOM_KINDS
 from rockonweb.core.operations.requests import RestartRequest, StartRequest
 from rockonweb.core.secret import redact_secrets
 from rockonweb.core.status.episodes import (
@@ -131,7 +132,7 @@ def _load_apps() -> list[_WatchedApp]:
     is_down = and_(Installation.state == State.INSTALLED, or_(and_(runs, down), waits))
     open_episode = and_(Episode.installation_id == Installation.id, Episode.ended.is_(None))
     members = select(OperationMember.installation_id).join(Operation, Operation.id == OperationMember.operation_id)
-    active = Operation.progress.in_(ACTIVE_PROGRESS)
+    active = and_(Operation.progress.in_(ACTIVE_PROGRESS), Operation.kind.not_in(CLOSED_ROOM_KINDS))
     busy = select(Operation.installation_id).where(active, Operation.installation_id.is_not(None))
     culprit = (
         select(Container.name)

@@ -143,7 +143,7 @@ class RunningKeeper:
             installation = db.session.get(Installation, installation_id)
             if installation is None or installation_id not in wanted or not self._has_fallen(installation):
                 del self.fallen[installation_id]
-            elif scheduler.unfinished_operations(installation_id):
+            elif scheduler.is_changing(installation_id):
                 self.fallen[installation_id] = now + GRACE_SECONDS
             else:
                 down.append(installation)

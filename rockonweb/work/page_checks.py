@@ -12,6 +12,7 @@ from functools import lru_cache
 from sqlalchemy import select
 
 from rockonweb.core.definition.parser import definition_from_source
+from rockonweb.core.operations.lifecycle import CLOSED_ROOM_KINDS
 from rockonweb.core.operations.steps import UiPage
 from rockonweb.host import get_host
 from rockonweb.models import (
@@ -31,7 +32,9 @@ ASK_SECONDS = 60  # between two rounds
 CONFIRM_SECONDS = 10  # until a page that did not answer is asked once more
 
 _BUSY = select(Operation.installation_id).where(
-    Operation.progress.in_(ACTIVE_PROGRESS), Operation.installation_id.is_not(None)
+    Operation.progress.in_(ACTIVE_PROGRESS),
+    Operation.kind.not_in(CLOSED_ROOM_KINDS),
+    Operation.installation_id.is_not(None),
 )
 Answers = Mapping[int, bool]  # by app
 

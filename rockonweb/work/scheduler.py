@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.operations import conflicts
-from rockonweb.core.operations.lifecycle import QUICK_KINDS, STATE_LABELS, Kind, Progress
+from rockonweb.core.operations.lifecycle import CLOSED_ROOM_KINDS, QUICK_KINDS, STATE_LABELS, Kind, Progress
 from rockonweb.core.operations.requests import BackupDataRequest, ChangeRequest, RestoreDataRequest
 from rockonweb.core.text import t
 from rockonweb.models import (
@@ -36,6 +36,11 @@ def unfinished_operations(rockon_id: int) -> list[Operation]:
     """Return the queued and running operations of a rock-on, in the order of submission."""
     query = select(Operation).where(Operation.installation_id == rockon_id, Operation.progress.in_(ACTIVE_PROGRESS))
     return [*db.session.scalars(query.order_by(Operation.id))]
+
+
+def is_changing(rockon_id: int) -> bool:
+    """Whether an operation that may change a rock-on is queued or runs."""
+    return any(operation.kind not in CLOSED_ROOM_KINDS for operation in unfinished_operations(rockon_id))
 
 
 def is_rockon_busy(rockon_id: int) -> bool:

@@ -54,7 +54,7 @@ class ShareGuard:
         for installation in db.session.scalars(query).all():
             own = [container for container in containers if container.rockon == installation.name]
             names = shares.names_of(path for container in own for path in container.bind_mounts)
-            if scheduler.unfinished_operations(installation.id):
+            if scheduler.is_changing(installation.id):
                 is_complete = False
                 continue
             try:

@@ -78,7 +78,7 @@ from rockonweb.core.operations.steps import (
     StopContainer,
     TakeSnapshot,
 )
-from rockonweb.core.text import AppOutput, TranslatableText, format_size, t
+from rockonweb.core.text import AppOutput, TranslatableText, format_size, map_text_values, t
 from rockonweb.host import SHARED_MODE, Engine, Host
 from rockonweb.models import (
     Installation,
@@ -687,25 +687,25 @@ class _CompareCopyAction(StepAction[CompareCopy]):
 @_register_for(AwaitRehearsal)
 class _AwaitRehearsalAction(StepAction[AwaitRehearsal]):
     def do(self, context: StepContext, step: AwaitRehearsal, row_id: int) -> str:
-        limits = current_config().health
+        pages, limits = dict(step.pages), current_config().health
         for pause in (*REHEARSAL_PAUSES, None):
             try:
-                for progress in context.host.await_health(context.engine, dict(step.pages), limits):
-                    context.report_wait(row_id, progress.awaited)
+                for progress in context.host.await_health(context.engine, pages, limits, step.network):
+                    context.report_wait(row_id, _without_prefix(step, progress.awaited))
                 break
             except Unhealthy as error:
                 ended = [name for name in step.containers if _has_failed(context.engine, name)]
                 if pause is None or not ended:
                     raise Unhealthy(
-                        error.sentence,
+                        _without_prefix(step, error.sentence),
                         t("The app itself was not touched. The ends of the logs are shown at the step."),
-                        output=_read_log_ends(context.engine, step.containers),
+                        output=_read_log_ends(context.engine, step),
                     ) from None
                 time.sleep(pause)
                 for name in ended:  # as Docker would: it may have waited for another one
                     context.engine.start_container(name)
         context.report_wait(row_id, "")
-        return _read_log_ends(context.engine, step.containers)
+        return _read_log_ends(context.engine, step)
 
 
 def _has_failed(engine: Engine, name: str) -> bool:
@@ -713,8 +713,14 @@ def _has_failed(engine: Engine, name: str) -> bool:
     return facts is not None and facts.state == "exited" and facts.exit_code != 0
 
 
-def _read_log_ends(engine: Engine, names: Sequence[str]) -> AppOutput:
-    return AppOutput("\n".join(f"{name}:\n{engine.read_logs(name, REHEARSAL_LOG_LINES)}" for name in names))
+def _read_log_ends(engine: Engine, step: AwaitRehearsal) -> AppOutput:
+    logs = {name: engine.read_logs(name, REHEARSAL_LOG_LINES) for name in step.containers}
+    return AppOutput("\n".join(f"{_without_prefix(step, name)}:\n{log}" for name, log in logs.items()))
+
+
+def _without_prefix(step: AwaitRehearsal, text: str) -> str:
+    """Return a text with the names that the containers have outside of the room."""
+    return map_text_values(text, lambda value: value.replace(f"{step.network}-", ""))
 
 
 @_register_for(CloseRoom)

@@ -26,7 +26,7 @@ def sync_status(rockon_id: int, docker: Engine | None = None, signals: Mapping[s
 
     Returns False in the latter case: the caller should sync again later, as the operation may have read older facts.
     """
-    if _is_changing(rockon_id):
+    if scheduler.is_changing(rockon_id):
         db.session.rollback()
         return False
     facts = inspect_containers(rockon_id, docker)
@@ -34,16 +34,11 @@ def sync_status(rockon_id: int, docker: Engine | None = None, signals: Mapping[s
         return True
     with transaction(durable=False) as session:
         installation = session.get(Installation, rockon_id)
-        if installation is not None and _is_changing(rockon_id):
+        if installation is not None and scheduler.is_changing(rockon_id):
             return False
         if installation is not None:
             write_status(installation, facts, signals)
     return True
-
-
-def _is_changing(rockon_id: int) -> bool:
-    """Whether an operation that may change a rock-on is queued or runs."""
-    return any(not operation.transition.in_closed_room for operation in scheduler.unfinished_operations(rockon_id))
 
 
 def inspect_containers(rockon_id: int, docker: Engine | None = None) -> FactsByContainer | None:

@@ -59,8 +59,10 @@ def test_a_failure_is_told_until_something_made_up_for_it(app: Flask, owner_clie
     assert "Notes could not be updated." in page
     assert "There is no such image." in page
     assert f'id="attend-operation-{failed}" href="/operations/{failed}"' in page
-    with transaction() as session:
-        session.add(Operation(installation_id=notes.id, kind=Kind.UPDATE, progress=Progress.DONE, finished=utc_now()))
+    for kind, progress in ((Kind.REHEARSE, Progress.FAILED), (Kind.UPDATE, Progress.DONE)):
+        assert "could not be updated" in owner_client.get("/").text
+        with transaction() as session:
+            session.add(Operation(installation_id=notes.id, kind=kind, progress=progress, finished=utc_now()))
     assert "could not be updated" not in owner_client.get("/").text
 
 

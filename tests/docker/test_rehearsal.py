@@ -100,8 +100,9 @@ def test_an_update_that_would_not_hold_is_told_with_its_log_and_touches_nothing(
     standin("rehearsal/breaks:1", revision=2, environment={"STANDIN_EXIT": "3"})
     operation = instance.run_operation(rehearsal.rehearse_update(rockon, "tester"))
     assert operation.progress is Progress.FAILED, describe_steps(operation)
-    assert "ended with exit code 3" in operation.error
+    assert operation.error in ("stage-db ended with exit code 3.", "stage-app ended with exit code 3.")
     [health] = [step for step in operation.steps if step.kind == "await_rehearsal"]
+    assert health.app_output.startswith("stage-db:\n")
     assert "ending with status 3" in health.app_output
     assert leftovers(engine, instance) == []
     assert ids(engine) == before

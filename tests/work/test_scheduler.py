@@ -109,6 +109,24 @@ def test_rock_ons_that_share_nothing_run_side_by_side(instance: Instance) -> Non
     assert [scheduler.claim_operation(one) for one in ids] == [True, True]
 
 
+def test_a_rehearsal_leaves_the_state_of_its_app_and_everything_else_of_it_as_it_is(instance: Instance) -> None:
+    rockon = installed(instance, "App", ["--net", "lan"])
+    with transaction():
+        rockon.status, rockon.error = Status.STARTED, "It failed before."
+    rehearsal = operations.submit_operation(rockon, blank_request(Kind.REHEARSE), "me")
+    assert scheduler.claim_operation(rehearsal)
+    assert (rockon.state, rockon.status, rockon.error) == ("installed", "started", "It failed before.")
+    assert not scheduler.is_changing(rockon.id)
+    other = operations.submit_operation(installed(instance, "Other", ["--net", "lan"]), blank_request(Kind.STOP), "me")
+    assert scheduler.claim_operation(other)
+    stop = operations.submit_operation(rockon, blank_request(Kind.STOP), "me")
+    assert not scheduler.claim_operation(stop)
+    assert scheduler.is_changing(rockon.id)
+    end(rehearsal)
+    end(other)
+    assert scheduler.claim_operation(stop)
+
+
 @pytest.mark.both_databases
 def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance: Instance) -> None:
     rockon = installed(instance, "App")

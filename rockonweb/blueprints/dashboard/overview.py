@@ -25,6 +25,7 @@ from rockonweb.core.instance.attention import (
     ProgramFacts,
     collect_alerts,
 )
+from rockonweb.core.operations.lifecycle import CLOSED_ROOM_KINDS
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade
 from rockonweb.models import (
@@ -158,8 +159,9 @@ def _installed_app(card: catalogue_listing.RockonCard, *, wanted: bool) -> Insta
 
 def _recent_failures() -> list[FailedOperation]:
     """Return recent failed operations, each only where it is the last that ended on its rock-on or network."""
-    # A refresh by schedule that failed is told on the page of the catalogue.
+    # A refresh by schedule that failed is told on the page of the catalogue, a rehearsal on that of the app's updates.
     counts = (Operation.user != AUTOMATIC_REFRESH) | (Operation.progress == Progress.DONE)
+    counts &= Operation.kind.not_in(CLOSED_ROOM_KINDS)
     last_ids = select(func.max(Operation.id)).where(Operation.finished.is_not(None), counts)
     last_ids = last_ids.group_by(Operation.installation_id, Operation.network)
     query = select(Operation).where(

@@ -180,8 +180,9 @@ TRANSITIONS = {
     Kind.UNREADABLE: Transition(tuple(State)),  # it is run to fail with a sentence
 }
 QUICK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.is_quick)
+CLOSED_ROOM_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.in_closed_room)
 ROLLBACK_KINDS = tuple(
-    kind for kind, transition in TRANSITIONS.items() if transition.rolls_back and not transition.in_closed_room
+    kind for kind, transition in TRANSITIONS.items() if transition.rolls_back and kind not in CLOSED_ROOM_KINDS
 )
 
 

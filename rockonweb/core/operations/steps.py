@@ -213,12 +213,11 @@ class AwaitAnswer(Step, kind="await_answer"):
 
 @dataclass(frozen=True)
 class UiPage:
-    """An app's own page on a port of this host; with a `network`, on a port of the container at its address there."""
+    """An app's own page on a port of this host; in a closed room, on a port of its container."""
 
     port: int
     https: bool = False
     path: str = "/"
-    network: str = ""
 
 
 class AwaitHealth(Step, kind="await_health"):
@@ -291,6 +290,7 @@ class AwaitRehearsal(Step, kind="await_rehearsal"):
     """Wait until the containers in a closed room are healthy, and keep the end of the log of each of `containers`."""
 
     does = t("wait until the copy of the app is healthy")
+    network: str
     pages: tuple[tuple[str, UiPage | None], ...]
     containers: tuple[str, ...]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from rockonweb.core import handlers
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.containers.argv import OPERATION_LABEL, Argv, share_facts
+from rockonweb.core.containers.argv import OPERATION_LABEL, Argv, host_port, share_facts
 from rockonweb.core.definition.definition import ContainerSpec, Definition
 from rockonweb.core.docker.run_options import (
     BUILT_IN_NETWORKS,
@@ -118,9 +118,9 @@ def plan_rehearsal(
     ending = {step.container for step in app_steps if isinstance(step, AwaitEnd)}
     started = [step.container for step in app_steps if isinstance(step, StartContainer)]
     page_by_container = {}
-    if definition.ui_port:
+    if definition.ui_port and host_port(definition, *definition.ui_port, answers) is not None:
         container, port = definition.ui_port
-        page_by_container = {room.rename(container): UiPage(port, definition.ui.https, network=room.network)}
+        page_by_container = {room.rename(container): UiPage(port, definition.ui.https)}
     steps: list[Step] = [
         OpenRoom(
             network=room.network, volumes=tuple(closer.new_volumes), why=t("from it, only the copy itself is reached")
@@ -128,6 +128,7 @@ def plan_rehearsal(
         *copies,
         *app_steps,
         AwaitRehearsal(
+            network=room.network,
             pages=tuple((name, page_by_container.get(name)) for name in started if name not in ending),
             containers=tuple(dict.fromkeys(started)),
             why=t("this is what is to be proved"),

@@ -89,7 +89,7 @@ def test_the_containers_find_each_other_under_their_names_and_publish_nothing() 
     assert left_out == []
     assert steps[-2].to_data()["pages"] == [
         [f"{ROOM}-db", None],
-        [f"{ROOM}-web", {"port": 80, "https": False, "path": "/", "network": ROOM}],
+        [f"{ROOM}-web", {"port": 80, "https": False, "path": "/"}],
     ]
 
 

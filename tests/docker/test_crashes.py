@@ -25,12 +25,17 @@ from tests.support.house import HomeServer
 from tests.support.instance import Instance, chosen_port, describe_steps
 from tests.support.stack import Stack
 
-STEPS = {"install": 14, "change": 20, "uninstall": 8}
+STEPS = {"install": 14, "change": 20, "rehearse": 11, "uninstall": 8}
 VICTIMS = ("work process", "worker", "up", "queue server", "dockerd")
 FAULTS = ("database locked", "database full")
 HANGING = "hangs for {} seconds"  # by SIGSTOP, instead of being killed
 HANG_SECONDS, LONG_SECONDS = 30, 150
-FAULTY_STEPS = {"install": (0, 3, 6, 10, 13), "change": (0, 1, 4, 6, 9, 13, 16, 17, 19), "uninstall": (1, 4)}
+FAULTY_STEPS = {
+    "install": (0, 3, 6, 10, 13),
+    "change": (0, 1, 4, 6, 9, 13, 16, 17, 19),
+    "rehearse": (1, 4, 9),
+    "uninstall": (1, 4),
+}
 RESTART_AFTER = 3  # deaths: what dies again and again is started again more and more slowly
 LATER = 0.05  # seconds after the beginning of a step, at most
 LOCKED_SECONDS = 20  # longer than the product waits for the database
@@ -49,7 +54,7 @@ class Case:
 
 
 # A Docker that is killed while it removes a network does not start any more (20.10).
-DEADLY = [Case("dockerd", "uninstall", step) for step in (6, 7)]
+DEADLY = [Case("dockerd", "uninstall", step) for step in (6, 7)] + [Case("dockerd", "rehearse", 10)]
 KILLS = [
     case
     for victim in VICTIMS
@@ -70,6 +75,8 @@ ALWAYS = {  # in an order in which each finds the app as it needs it
     Case("worker", "change", 12): "start",
     Case("queue server", "change", 16): "wait until",
     Case("work process", "change", 18): "remove the old container",
+    Case("work process", "rehearse", 8): "start",
+    Case("up", "rehearse", 9): "wait until",
     Case("worker", "uninstall", 4): "remove container",
     Case("dockerd", "install", 10): "create container",
     Case(f"dockerd {HANGING.format(HANG_SECONDS)}", "change", 12): "start",
@@ -154,6 +161,8 @@ def test_the_matrix_goes_through_each_step(shelter: Shelter) -> None:
         house.write_data()
         done["change"] = house.begin_change(f"colour-{house.newest_operation()}")
         assert house.await_end(done["change"]).progress == "DONE", house.describe_steps(done["change"])
+        done["rehearse"] = house.begin_rehearsal()
+        assert house.await_end(done["rehearse"]).progress == "DONE", house.describe_steps(done["rehearse"])
         house.uninstall_app()
         done["uninstall"] = house.newest_operation()
         steps = {kind: house.describe_steps(number).splitlines() for kind, number in done.items()}
@@ -167,9 +176,12 @@ def test_the_matrix_goes_through_each_step(shelter: Shelter) -> None:
 def test_after_a_crash(shelter: Shelter, case: Case) -> None:
     moment = random.Random(str(case)).uniform(0, LATER)
     with shelter.borrow(case.victim) as house:
-        {"install": crash_in_install, "change": crash_in_change, "uninstall": crash_in_uninstall}[case.kind](
-            house, case, moment
-        )
+        {
+            "install": crash_in_install,
+            "change": crash_in_change,
+            "rehearse": crash_in_rehearsal,
+            "uninstall": crash_in_uninstall,
+        }[case.kind](house, case, moment)
         shelter.slowest_page = max(shelter.slowest_page, house.slowest_page)
 
 
@@ -210,6 +222,23 @@ def crash_in_change(house: HomeServer, case: Case, moment: float) -> None:
         assert house.await_end(operation_id).progress == "DONE", house.describe_steps(operation_id)
         house.assert_healthy(works=True)
     assert house.has_colour(colour)
+
+
+def crash_in_rehearsal(house: HomeServer, case: Case, moment: float) -> None:
+    """Whatever happens, the app is the same as before, nothing is left of the copy, and a retry proves the update."""
+    if house.read_state()[0] != "installed":
+        assert house.await_end(house.begin_install()).progress == "DONE"
+        house.write_data()
+    house.assert_healthy(works=True)
+    before = house.container_ids()
+    operation_id = house.begin_rehearsal()
+    crash(house, case, operation_id, moment)
+    house.assert_healthy(works=True)
+    if house.await_end(operation_id).progress != "DONE":
+        operation_id = house.retry_operation(operation_id)
+        assert house.await_end(operation_id).progress == "DONE", house.describe_steps(operation_id)
+        house.assert_healthy(works=True)
+    assert house.container_ids() == before
 
 
 def crash_in_uninstall(house: HomeServer, case: Case, moment: float) -> None:

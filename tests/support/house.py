@@ -100,6 +100,11 @@ class HomeServer:
         self.post_api(f"/api/rockons/{self.id}/update", {"labels": labels})
         return self.newest_operation()
 
+    def begin_rehearsal(self) -> int:
+        """Ask for the rehearsal of an update, with a copy of the share; returns the id of the operation."""
+        self.post_api(f"/api/rockons/{self.id}/rehearse", {"copy": True})
+        return self.newest_operation()
+
     def begin_uninstall(self) -> int:
         """Ask for the uninstall; returns the id of the operation."""
         self.post_api(f"/api/rockons/{self.id}/uninstall")
@@ -301,7 +306,10 @@ class HomeServer:
         faults += [f"{name} is missing" for name in expected_containers - set(self._own_containers())]
         faults += [f"network {name}" for name in set(networks) ^ expected_networks]
         names = self.engine.run_docker("ps", "-a", "--format", "{{.Names}}").split()
-        return faults + [f"{name} is left aside" for name in names if name.endswith(RENAMED_SUFFIX)]
+        faults += [f"{name} is left aside" for name in names if name.endswith(RENAMED_SUFFIX)]
+        volumes = self.engine.run_docker("volume", "ls", "-q").split()
+        copies = self.stack.shares.glob(".rockonweb/rehearsals/*/*")
+        return faults + [f"{item} is left of a rehearsal" for item in (*volumes, *copies) if "rehearsal" in str(item)]
 
     def _inspect_strangers(self) -> dict[str, str]:
         template = "{{.Id}} {{.State.Running}} {{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
@@ -324,6 +332,10 @@ class HomeServer:
             return requests.get(f"http://127.0.0.1:{self.port}/", timeout=5).ok
         except requests.RequestException:
             return False
+
+    def container_ids(self) -> list[str]:
+        """The ids of the app's containers."""
+        return [self.engine.run_docker("inspect", "-f", "{{.Id}}", name) for name in CONTAINERS]
 
     def has_colour(self, colour: str) -> bool:
         """Whether all containers are those that a change has made."""

@@ -358,6 +358,8 @@ def test_an_update_is_only_rehearsed_where_that_is_asked_for(instance: Instance,
     assert "is queued" in command_line.run("update", "Notes", "--rehearse", "--copy").stdout
     db.session.rollback()
     assert db.session.query(Operation).one().request == RehearseRequest(copy=True)
+    assert command_line.run("update", "Notes", "--copy").returncode == 2
+    assert command_line.run("update", "Notes", "--rehearse", "--move-data").returncode == 2
     refused = command_line.run("update", "Bound", "--rehearse")
     assert (refused.returncode, "bound uses this host's network." in refused.stderr) == (1, True)
 

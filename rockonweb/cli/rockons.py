@@ -88,6 +88,8 @@ def update(
 ) -> None:
     """Pull the newest images, and recreate the containers that have a newer image."""
     installation = instance.find_rockon(name)
+    if (copy and not rehearse) or (rehearse and (saved or lost or move_data)):
+        raise BadInput("--rehearse changes nothing, so only --copy goes with it; --copy is for a rehearsal.")
     if rehearse:
         _report_operation(rehearsal.rehearse_update(installation, audit.current_actor(), copy=copy), wait)
         return
@@ -135,8 +137,13 @@ def _report_operation(operation_id: int, wait: bool) -> None:
         failed = next((step for step in operation.steps if step.progress is Progress.FAILED), None)
         output = join_texts("\n", (failed.output, failed.app_output)) if failed else ""
         error_class = EngineUnreachable if operation.notes.unreachable else EngineError
-        raise error_class(operation.error or str(operation.progress), operation.hint, output)
-    click.echo("done")
+        raise error_class(_describe_end(operation) or str(operation.progress), operation.hint, output)
+    click.echo(_describe_end(operation) or "done")
+
+
+def _describe_end(operation: Operation) -> str:
+    """Return the error of an operation that has failed, and what a rehearsal has proved."""
+    return rehearsal.describe_result(operation) if operation.kind is Kind.REHEARSE else operation.error
 
 
 def await_end(operation_id: int) -> Operation:

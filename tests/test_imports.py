@@ -46,7 +46,7 @@ ARROWS = {
     "migrations": "core config models",
     # what does it
     "work": LOWER,
-    "jobs": "catalog work",
+    "jobs": "core/data_backup catalog work",
     # what people and programs see
     "forms": WORK,
     "web": f"{WORK} forms",

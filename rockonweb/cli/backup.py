@@ -70,7 +70,7 @@ def restore_backup(file: Path, confirm: str, wait: bool) -> None:
     except OSError as error:
         raise BadInput(f"The file {file} can't be read: {error.strerror or error}.") from None
     sealed = core.read_backup(content).sealed
-    passphrase = _read_passphrase("Passphrase (blank: without the secrets): ") if sealed else ""
+    passphrase = read_passphrase("Passphrase (blank: without the secrets): ") if sealed else ""
     restore_id = restore.create_restore(content, passphrase, audit.current_actor())
     restore_plan = plan_restore(restore.stored_backup(db.session.get_one(Restore, restore_id)))
     _refuse_unconfirmed(restore_plan, confirm)
@@ -157,7 +157,7 @@ def _print_outcome(status: restore.RestoreStatus, address: str) -> None:
     click.echo(f"See {address}")
 
 
-def _read_passphrase(prompt: str) -> str:
+def read_passphrase(prompt: str) -> str:
     """Return the passphrase from the environment, a prompt, or the first line of standard input."""
     if PASSPHRASE_VARIABLE in os.environ:
         return os.environ[PASSPHRASE_VARIABLE]
@@ -165,7 +165,7 @@ def _read_passphrase(prompt: str) -> str:
 
 
 def _new_passphrase() -> str:
-    passphrase = _read_passphrase("Passphrase: ")
+    passphrase = read_passphrase("Passphrase: ")
     if (
         PASSPHRASE_VARIABLE not in os.environ
         and sys.stdin.isatty()

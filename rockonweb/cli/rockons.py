@@ -40,7 +40,7 @@ def install(name: str, file: Path | None, confirm: str, wait: bool) -> None:
         if finding.level == "warn" or finding.confirm:
             click.echo(f"{finding.level}: {finding}", err=True)
     operation_id = submit_review(review, audit.current_actor())
-    _report_operation(operation_id, wait)
+    report_operation(operation_id, wait)
 
 
 def _lifecycle_command(kind: Kind, sentence: str) -> click.Command:
@@ -49,7 +49,7 @@ def _lifecycle_command(kind: Kind, sentence: str) -> click.Command:
     @click.option("--wait", is_flag=True, help=WAIT_HELP)
     @instance.with_instance
     def command(name: str, wait: bool) -> None:
-        _report_operation(
+        report_operation(
             operations.submit_operation(instance.find_rockon(name), blank_request(kind), audit.current_actor()), wait
         )
 
@@ -91,7 +91,7 @@ def update(
     if (copy and not rehearse) or (rehearse and (saved or lost or move_data)):
         raise BadInput("--rehearse changes nothing, so only --copy goes with it; --copy is for a rehearsal.")
     if rehearse:
-        _report_operation(rehearsal.rehearse_update(installation, audit.current_actor(), copy=copy), wait)
+        report_operation(rehearsal.rehearse_update(installation, audit.current_actor(), copy=copy), wait)
         return
     parts = [choice.rpartition("=") for choice in saved]
     if not all(key and share for key, _, share in parts):
@@ -103,7 +103,7 @@ def update(
         operation_id = submit_review(reviewed, audit.current_actor())
     else:
         operation_id = operations.submit_operation(installation, UpdateRequest(unsaved=unsaved), audit.current_actor())
-    _report_operation(operation_id, wait)
+    report_operation(operation_id, wait)
 
 
 @click.command()
@@ -119,7 +119,7 @@ def answers(name: str) -> None:
 # -- helpers -----------------------------------------------------------------------------------------------------------
 
 
-def _report_operation(operation_id: int, wait: bool) -> None:
+def report_operation(operation_id: int, wait: bool) -> None:
     """Print the operation's id, or wait for its end and print its outcome.
 
     Raises EngineError where it failed, EngineUnreachable where it did because Docker is away, QueueUnreachable where

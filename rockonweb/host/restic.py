@@ -126,6 +126,10 @@ class ResticRepository:
             raise restic_output.explain_failure(status, "\n".join(errors))
         return lines
 
+    def read_file(self, snapshot: str, path: str) -> str:
+        """Return the text of a file of a snapshot. Raises RepositoryFailed."""
+        return self._read("dump", "--no-lock", "--", snapshot, f"/{path}", seconds=BRIEF_SECONDS)
+
     def restored_size(self, snapshot: str) -> int:
         """Return how many bytes a snapshot has when it is restored. Raises RepositoryFailed."""
         size = restic_output.read_json(self._read(*restic_argv.size_argv(snapshot))).get("total_size", 0)

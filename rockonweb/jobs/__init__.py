@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from rockonweb.catalog import icons as pictures
-from rockonweb.work import icon_downloads, notification_queue, registry_logins, runner, update_obstacles, updates
+from rockonweb.core.data_backup.restic_output import RepositoryFailed
+from rockonweb.work import (
+    data_repositories,
+    icon_downloads,
+    notification_queue,
+    registry_logins,
+    runner,
+    update_obstacles,
+    updates,
+)
 
 
 def run(operation_id: int) -> None:
@@ -33,6 +44,12 @@ def look_for_updates(rockon_id: int) -> None:
 def send_notice(message_id: int) -> None:
     """Send a queued notice."""
     notification_queue.send_message(message_id)
+
+
+def check_data_repository(repository_id: int) -> None:
+    """Check each byte of a data repository; its row says what was found."""
+    with suppress(RepositoryFailed):
+        data_repositories.check_repository(repository_id)
 
 
 def fetch_icons() -> None:

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
+from rockonweb.core.data_backup.restic_output import RepositoryFailed
 from rockonweb.core.errors import (
     BadInput,
     Conflict,
@@ -45,7 +46,7 @@ ERROR_SENTENCES = {
     500: (_l("Something went wrong in Rockonweb itself."), _l("Try again. The reason is in Rockonweb's log.")),
 }
 DATABASE_STATUS = {DiskFull: 507, DatabaseOutdated: 500, DatabaseUnusable: 503}
-ERROR_STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnreachable: 503}
+ERROR_STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnreachable: 503, RepositoryFailed: 503}
 
 
 def register_error_handlers(app: Flask) -> None:

@@ -29,7 +29,7 @@ from rockonweb.core.plan.plan import Phases, Plan
 from rockonweb.core.preflight import Finding
 from rockonweb.core.text import format_size, t
 from rockonweb.host import Engine, get_host
-from rockonweb.models import DataBackup, DataRepository, Installation, Operation, db, repository, transaction, utc_now
+from rockonweb.models import DataBackup, DataRepository, Installation, Operation, db, transaction, utc_now
 from rockonweb.work import backup, data_repositories, known_shares, rollback
 from rockonweb.work.collect_facts import other_users
 from rockonweb.work.dependents import plan_dependents
@@ -47,8 +47,8 @@ def plan_data_backup(
 ) -> Plan:
     """Plan a backup of an app's data. Raises Conflict where there is nothing to save, or a share of it is absent."""
     row = _get_repository(request.repository)
-    answers, host = repository.load_answers(installation), get_host(installation)
-    paths = data_paths(answers)
+    host = get_host(installation)
+    paths = data_paths(known_shares.used_share_paths(db.session()).get(installation.id, ()))
     if not paths:
         raise Conflict(t("%(name)s uses no share, so there is no data to back up.", name=installation.name))
     for finding in known_shares.absent_share_findings(installation):
@@ -83,17 +83,24 @@ def plan_data_restore(
     row = _get_repository(request.repository)
     running = _running_containers(installation, docker)
     host = get_host(installation)
+    shares = host.shares.shares_by_name()
     for source, target in request.places.items():
         share, folder = split_share_path(target)
         if source == target:
             for finding in rollback.find_share_conflicts([target], running, docker):
                 raise RockonwebError(finding.sentence, finding.hint)
-        elif folder or host.files.exists(share) or share in host.shares.shares_by_name():
+        elif folder or share in shares or host.data_folders.exists(share):
             raise Conflict(t('A share or file "%(name)s" already exists.', name=target), t("Choose another name."))
-        if share not in host.shares.shares_by_name() and (refusal := host.shares.new_share_constraints().refusal):
+        if share not in shares and (refusal := host.shares.new_share_constraints().refusal):
             raise Conflict(refusal, host.shares.new_share_constraints().hint)
+    inside = {split_share_path(target)[0] for target in request.places.values() if split_share_path(target)[1]}
     phases = plan_restore(
-        RepositoryName(row.id, row.name), request.snapshot, request.places, running, host.data_folders.find_own_disks()
+        RepositoryName(row.id, row.name),
+        request.snapshot,
+        request.places,
+        running,
+        host.data_folders.find_own_disks(),
+        sorted(inside - shares.keys()),
     )
     return _with_dependents(installation, phases, running if phases.stop else (), docker, ())
 
@@ -101,6 +108,11 @@ def plan_data_restore(
 def live_warning(name: str) -> str:
     """Return what to say of a backup that is taken while the app runs."""
     return t("%(name)s goes on running while it is backed up: what it writes then may be incomplete in it.", name=name)
+
+
+def live_remark(name: str) -> str:
+    """Return what to say of a backup that was taken while the app ran."""
+    return t("%(name)s went on running meanwhile: what it wrote then may be incomplete in it.", name=name)
 
 
 def _with_dependents(

@@ -161,24 +161,24 @@ def opened(repository_id: int, waiter: Waiter | None = None) -> Iterator[ResticR
 
 def list_snapshots(row: DataRepository, app: str = "") -> list[DataSnapshot]:
     """Return the snapshots of apps in a repository, the newest first. Raises RepositoryFailed."""
-    with opened(row.id) as repository:
-        found = repository.snapshots((OWN_TAG,))
+    repository = open_row(row)
+    db.session.rollback()
+    found = repository.snapshots((OWN_TAG,))
     return [snapshot for snapshot in found if snapshot.app and app in ("", snapshot.app)]
 
 
 def list_folder(row: DataRepository, snapshot: str, folder: str) -> list[SavedFile]:
     """Return the first MAX_ENTRIES files of a folder of a snapshot, folders first. Raises RepositoryFailed."""
-    with opened(row.id) as repository:
-        files = repository.list_folder(snapshot, folder, MAX_ENTRIES)
+    repository = open_row(row)
+    db.session.rollback()
+    files = repository.list_folder(snapshot, folder, MAX_ENTRIES)
     return sorted(files, key=lambda file: (file.kind != "dir", file.name.lower()))
 
 
-def check_repository(row: DataRepository, *, read_data: bool) -> None:
-    """Check a whole repository, with `read_data` each byte of it. Raises RepositoryFailed where it is damaged."""
-    repository_id, name = row.id, row.name
-    audit.record("data_backups.check", name)
+def check_repository(repository_id: int) -> None:
+    """Check each byte of a repository, and note what was found. Raises RepositoryFailed where it is damaged."""
     with opened(repository_id) as repository:
-        repository.check(read_data=read_data)
+        repository.check(read_data=True)
     with transaction() as session:
         session.get_one(DataRepository, repository_id).checked = utc_now()
 

@@ -161,8 +161,8 @@ def _store_identity(shares: Shares, name: str) -> bool:
     return True
 
 
-def _used_shares(session: Session) -> dict[int, set[str]]:
-    """Return the names of the shares of each app that has data."""
+def used_share_paths(session: Session) -> dict[int, set[str]]:
+    """Return the share paths that each app with data has mounted, by its id."""
     query = select(Container.installation_id, Volume.share).join(Container, Volume.container_id == Container.id)
     rows = session.execute(
         query.join(Installation, Container.installation_id == Installation.id).where(
@@ -170,6 +170,13 @@ def _used_shares(session: Session) -> dict[int, set[str]]:
         )
     )
     used: dict[int, set[str]] = {}
-    for rockon_id, share in rows:
-        used.setdefault(rockon_id, set()).add(split_share_path(share or "")[0])
+    for rockon_id, share_path in rows:
+        used.setdefault(rockon_id, set()).add(share_path or "")
     return used
+
+
+def _used_shares(session: Session) -> dict[int, set[str]]:
+    return {
+        rockon_id: {split_share_path(share_path)[0] for share_path in share_paths}
+        for rockon_id, share_paths in used_share_paths(session).items()
+    }

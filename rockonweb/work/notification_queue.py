@@ -35,6 +35,7 @@ from rockonweb.models import (
     ACTIVE_PROGRESS,
     Episode,
     Installation,
+    Kind,
     NoticeMessage,
     NoticeTarget,
     Operation,
@@ -82,6 +83,8 @@ def notify_operation_ended(operation_id: int) -> None:
             return
         if operation.user == AUTOMATIC_REFRESH:
             return  # nobody waits for it, and a machine without a network is no alarm
+        if operation.kind is Kind.BACKUP_DATA and operation.progress is Progress.DONE:
+            return  # each night of each app: what is told is that one is missing
         if operation.user == operations.KEEPER and _has_episode(operation.installation_id):
             return  # it is told of already
         good_end = GOOD_ENDS.get(operation.progress)
@@ -121,6 +124,12 @@ def notify_refused_logins(registries: Collection[str]) -> None:
             notify_targets(
                 NoticeEvent.TROUBLE, notifications.refused_logins_notice(registries, public_link("/registries"))
             )
+
+
+def notify_overdue_backups(names: Collection[str]) -> None:
+    """Send a notice that the data of these apps has not been backed up for too long."""
+    with _log_failures():
+        notify_targets(NoticeEvent.TROUBLE, notifications.overdue_backups_notice(names, public_link("/data-backups")))
 
 
 @contextmanager

@@ -104,9 +104,17 @@ class RestoreStatus:
 
 def create_restore(content: bytes, passphrase: str, user: str) -> int:
     """Store an uploaded backup as a restore that is not started, and return its id. Raises BadInput."""
+    return store_restore(read_backup(content, passphrase), user)
+
+
+def read_backup(content: bytes | str, passphrase: str) -> Backup:
+    """Return a backup; with its passphrase, it has its secrets in plain text. Raises BadInput."""
     uploaded = core.read_backup(content)
-    if passphrase:
-        uploaded = backup_encryption.unseal_secrets(uploaded, passphrase)
+    return backup_encryption.unseal_secrets(uploaded, passphrase) if passphrase else uploaded
+
+
+def store_restore(uploaded: Backup, user: str) -> int:
+    """Store a backup as a restore that is not started, and return its id."""
     with transaction() as session:
         session.execute(delete(Restore).where(Restore.begun.is_(None)))
         newest = select(Restore.id).order_by(Restore.id.desc()).limit(MAX_RESTORES - 1)
@@ -229,7 +237,7 @@ def _submit_rockon(saved: SavedRockOn, docker: Engine, volumes: set[str], user: 
     notes = [write_lost_volume_note(volume) for volume in saved.volumes if volume not in present_volumes]
     try:
         request = InstallRequest(saved.parse_answers(), source=saved.source, stopped=not saved.running)
-        review = prepare_review(_ensure_installation(saved, present_volumes), request, docker)
+        review = prepare_review(ensure_installation(saved, present_volumes), request, docker)
         if review.blocking_findings:
             return RestoredRockOn(told=(*(finding.full_message for finding in review.blocking_findings), *notes))
         operation = submit_review(review, user)
@@ -243,7 +251,7 @@ def _error_sentences(error: RockonwebError) -> list[str]:
     return error.faults if isinstance(error, BadInput) else [error.message_with_hint]
 
 
-def _ensure_installation(saved: SavedRockOn, volumes: Iterable[core.SavedVolume]) -> Installation:
+def ensure_installation(saved: SavedRockOn, volumes: Iterable[core.SavedVolume]) -> Installation:
     """Return the rock-on's row, created from the backup's definition where the catalogue does not have it, with the
     existing volumes that its containers will mount.
     """

@@ -21,6 +21,7 @@ from rockonweb.core.status.status import track_signals
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, State, db
 from rockonweb.work import (
+    data_schedule,
     episodes,
     history,
     mastership,
@@ -142,6 +143,8 @@ class _Watcher:
 def _submit_due_work(docker: Engine | None) -> None:
     with _log_errors("the refresh of the catalogue has to wait"):
         refresh_schedule.submit_due_refresh()
+    with _log_errors("backups of data have to wait"):
+        data_schedule.submit_due_backups()
     if docker:
         with _log_errors("newer images have to wait"):
             updates.submit_due_jobs()

@@ -276,14 +276,14 @@ def test_a_damaged_repository_is_found_by_the_check(instance: Instance, app_imag
     rockon = notes(instance, app_image)
     repository, _ = add_repository(tmp_path)
     back_up(instance, rockon, repository)
-    data_repositories.check_repository(db.session.get_one(DataRepository, repository), read_data=True)
+    data_repositories.check_repository(repository)
     pack = max((tmp_path / "repository" / "data").rglob("*"), key=lambda path: path.is_file() and path.stat().st_size)
     data = bytearray(pack.read_bytes())
     data[len(data) // 2] ^= 1
     pack.chmod(0o600)
     pack.write_bytes(data)
     with pytest.raises(RepositoryFailed, match="The repository is damaged"):
-        data_repositories.check_repository(db.session.get_one(DataRepository, repository), read_data=True)
+        data_repositories.check_repository(repository)
     assert "damaged" in db.session.get_one(DataRepository, repository).error
 
 

@@ -9,12 +9,13 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rockonweb.blueprints.api import actions, envelope, fields, host_fields, login
+from rockonweb.blueprints.api import actions, data_bodies, envelope, fields, host_fields, login
 from rockonweb.blueprints.api.registry_fields import registry_fields, save_from_body
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.operations.requests import UninstallRequest, blank_request
 from rockonweb.host import get_host
 from rockonweb.models import (
+    DataRepository,
     Installation,
     Kind,
     Operation,
@@ -30,7 +31,8 @@ from rockonweb.models import (
 from rockonweb.web import api_errors, error_pages
 from rockonweb.web.extensions import csrf
 from rockonweb.web.permissions import require_role
-from rockonweb.work import known_shares, operations, registry_logins
+from rockonweb.work import data_repositories, data_restores, data_schedule, known_shares, operations, registry_logins
+from rockonweb.work.data_descriptions import describe_repository, describe_snapshot, describe_status
 from rockonweb.work.episodes import set_watching
 from rockonweb.work.maintenance import set_maintenance
 from rockonweb.work.rehearsal import rehearse_update
@@ -225,6 +227,55 @@ def check_registry_login(_account: User, login_id: int) -> ResponseReturnValue:
 def remove_registry_login(_account: User, login_id: int) -> ResponseReturnValue:
     """Remove a login for a registry."""
     return jsonify(host=registry_logins.remove_login(db.get_or_404(RegistryLogin, login_id)))
+
+
+@blueprint.get("/data-backups", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
+def data_backups(_account: User) -> ResponseReturnValue:
+    """List how the data of each installed app is backed up."""
+    return envelope.paginate_list([describe_status(status) for status in data_schedule.list_statuses()])
+
+
+@blueprint.get("/data-repositories", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def list_data_repositories(_account: User) -> ResponseReturnValue:
+    """List the data repositories."""
+    return envelope.paginate_list([describe_repository(row) for row in data_repositories.list_repositories()])
+
+
+@blueprint.post("/data-repositories", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def add_data_repository(_account: User) -> ResponseReturnValue:
+    """Add a data repository; the answer has its passphrase, which is told nowhere else."""
+    row, passphrase = data_repositories.add_repository(data_bodies.read_repository(request.get_data()))
+    return jsonify(describe_repository(row) | {"passphrase": passphrase})
+
+
+@blueprint.get("/data-repositories/<int:repository_id>/snapshots", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def data_snapshots(_account: User, repository_id: int) -> ResponseReturnValue:
+    """List the snapshots of apps in a data repository, the newest first."""
+    snapshots = data_repositories.list_snapshots(db.get_or_404(DataRepository, repository_id))
+    return envelope.paginate_list([describe_snapshot(snapshot) for snapshot in snapshots])
+
+
+@blueprint.post("/rockons/<int:rockon_id>/data-backup", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def back_up_data(account: User, rockon_id: int) -> ResponseReturnValue:
+    """Submit a backup of an app's data."""
+    repository_id, live = data_bodies.read_backup_choices(request.get_data())
+    operation_id = data_schedule.submit_backup(_get_installation(rockon_id), account.name, repository_id, live)
+    return jsonify(operation=operation_id)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/data-restore", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def restore_data(account: User, rockon_id: int) -> ResponseReturnValue:
+    """Submit a restore of an app's data."""
+    repository_id, snapshot, paths, to = data_bodies.read_restore_choices(request.get_data())
+    row = db.get_or_404(DataRepository, repository_id)
+    app = _get_installation(rockon_id)
+    return jsonify(operation=data_restores.submit_restore(app, row, snapshot, account.name, paths, to))
 
 
 @blueprint.after_request

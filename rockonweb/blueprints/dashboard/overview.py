@@ -44,7 +44,7 @@ from rockonweb.models.operation import AUTOMATIC_REFRESH
 from rockonweb.web import catalogue_listing
 from rockonweb.web.labels import down_reason, ended_title, status_age
 from rockonweb.web.partials import fingerprint_of
-from rockonweb.work import heartbeat, keep_running
+from rockonweb.work import data_schedule, heartbeat, keep_running
 from rockonweb.work.heartbeat import EngineStatus
 
 OUTAGE_DAYS = 7
@@ -99,6 +99,7 @@ def build_home_page(hostname: str) -> HomePage:
         _memory_capacity(),
     )
     wanted = keep_running.should_run_ids()
+    data = data_schedule.list_statuses()
     facts = AlertFacts(
         workers=heartbeat.count_workers(),
         shares=shares,
@@ -110,6 +111,8 @@ def build_home_page(hostname: str) -> HomePage:
         program=_program_facts(),
         maintenance_minutes=_maintenance_minutes(),
         blind_spots=get_host().blind_spots.values(),
+        unsaved_apps=[status.app.name for status in data if status.paths and status.taken is None],
+        overdue_apps=[status.app.name for status in data if status.is_overdue and status.taken],
     )
     recent = db.session.scalars(
         select(Operation).options(*_LOAD_OPTIONS).order_by(Operation.id.desc()).limit(MAX_RECENT)

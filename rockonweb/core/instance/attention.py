@@ -34,6 +34,7 @@ class AlertTarget(enum.StrEnum):
     DEFINITION = "definition"
     IMAGES = "images"
     SHARES = "shares"
+    DATA_BACKUPS = "data_backups"
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,15 @@ class AlertFacts:
     program: ProgramFacts | None = None
     maintenance_minutes: int = 0  # for which it lasts
     blind_spots: Iterable[BlindSpot] = ()
+    unsaved_apps: Sequence[str] = ()  # whose data is in no backup
+    overdue_apps: Sequence[str] = ()  # of which there should be a newer one
 
 
 def collect_alerts(facts: AlertFacts) -> list[Alert]:
     """Return the alerts, the most urgent first. That the queue or Docker is down, each page reports itself."""
     program = _program_alerts(facts.program) if facts.program else ()
-    alerts = [*program, *_host_alerts(facts), *_app_alerts(facts), *_failure_alerts(facts), *_update_alerts(facts.apps)]
+    alerts = [*program, *_host_alerts(facts), *_app_alerts(facts), *_failure_alerts(facts), *_update_alerts(facts.apps),
+              *_backup_alerts(facts)]  # fmt: skip
     return sorted(alerts, key=lambda alert: list(Severity).index(alert.severity))
 
 
@@ -209,6 +213,25 @@ def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
             hint = t("Docker or another program stopped it. Start it again.")
             sentence = t("%(name)s should be running, but is stopped.", name=app.name)
             yield Alert(Severity.WARNING, sentence, hint, AlertTarget.ROCKON, app.id)
+
+
+def _backup_alerts(facts: AlertFacts) -> Iterable[Alert]:
+    if facts.overdue_apps:
+        names = _shorten_names(facts.overdue_apps)
+        yield Alert(
+            Severity.WARNING,
+            t("There should have been a data backup by now of: %(names)s.", names=names),
+            t("Check the repository and its disk."),
+            AlertTarget.DATA_BACKUPS,
+        )
+    if facts.unsaved_apps:
+        names = _shorten_names(facts.unsaved_apps)
+        yield Alert(
+            Severity.INFO,
+            t("The data of these apps is not backed up: %(names)s.", names=names),
+            t("When a disk fails, what is only on it is lost."),
+            AlertTarget.DATA_BACKUPS,
+        )
 
 
 def _update_alerts(apps: Sequence[InstalledApp]) -> Iterable[Alert]:

@@ -124,6 +124,12 @@ def newer_images_notice(names: Collection[str], link: str) -> NoticeContent:
     return NoticeContent(title, (sentence, t("Check what changed, and update when it suits you.")), link)
 
 
+def overdue_backups_notice(names: Collection[str], link: str) -> NoticeContent:
+    """Return the notification that data has not been backed up for too long."""
+    sentence = t("There should have been a data backup by now of: %(names)s.", names=_list_names(names))
+    return NoticeContent(t("Data backups are overdue"), (sentence, t("Check the repository and its disk.")), link)
+
+
 def newer_definitions_notice(names: Collection[str], link: str) -> NoticeContent:
     """Return the notification of newer definitions that a refresh of the catalogue brought."""
     sentence = t("The catalogue has newer definitions of: %(names)s.", names=_list_names(names))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rockonweb.core.answers.answers import Answers, split_share_path
+from rockonweb.core.answers.answers import split_share_path
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.steps import (
     BackUpData,
+    CreateShare,
     FetchData,
     PlaceData,
     PruneData,
@@ -29,9 +30,9 @@ class RepositoryName:
     name: str
 
 
-def data_paths(answers: Answers) -> tuple[str, ...]:
-    """Return the share paths that an app's containers mount, without those inside others."""
-    paths = sorted({share_path for _, share_path in answers.share_mounts if share_path})
+def data_paths(share_paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the share paths of an app's data, of those that it mounts: without those inside others."""
+    paths = sorted({*share_paths})
     return tuple(path for path in paths if not any(path.startswith(f"{other}/") for other in paths))
 
 
@@ -75,10 +76,12 @@ def plan_restore(
     places: Mapping[str, str],
     running: Sequence[str],
     own_disks: Collection[str],
+    missing_shares: Iterable[str] = (),
 ) -> Phases:
     """Plan a restore of a snapshot: `places` are those of a request, `running` the app's containers that run, in launch
     order. They are stopped only where data goes to the place of theirs, and when all of it is there; before that where
-    it has to be written into a share of the app's, as that is one of the `own_disks`.
+    it has to be written into a share of the app's, as that is one of the `own_disks`. The `missing_shares` are created:
+    folders of them are restored.
     """
     stopped = tuple(running) if any(source == target for source, target in places.items()) else ()
     numbered = [*enumerate(places.items())]
@@ -101,7 +104,10 @@ def plan_restore(
     stop = _stop_all(stopped, t("its data is about to be replaced"))
     inside = any(split_share_path(target)[0] in own_disks for target in places.values())
     return Phases(
-        prepare=() if inside else fetch,
+        prepare=(
+            *(CreateShare(share=share, why=t("data of it is restored")) for share in missing_shares),
+            *(() if inside else fetch),
+        ),
         stop=(*stop, *fetch) if inside else stop,
         replace=place,
         build=_start_all(stopped),

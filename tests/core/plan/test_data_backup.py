@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from rockonweb.core.answers.answers import Answers
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.operations.steps import Step
 from rockonweb.core.plan.data_backup import RepositoryName, data_paths, find_uncovered, plan_backup, plan_restore
@@ -59,8 +58,7 @@ def test_data_that_is_restored_inside_a_share_is_written_while_the_app_is_stoppe
 
 
 def test_a_folder_of_a_share_that_is_saved_whole_is_not_saved_twice() -> None:
-    answers = Answers(shares={"web": {"/a": "notes", "/b": "notes/inner", "/c": "notes-b"}, "db": {"/a": "media/db"}})
-    assert data_paths(answers) == ("media/db", "notes", "notes-b")
+    assert data_paths(["notes", "notes/inner", "notes-b", "media/db", "notes"]) == ("media/db", "notes", "notes-b")
 
 
 def test_what_no_backup_has_is_told() -> None:

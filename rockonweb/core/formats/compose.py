@@ -18,6 +18,16 @@ import yaml
 from rockonweb.core.containers.argv import Argv, without_management_labels
 from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.docker import run_options
+from rockonweb.core.docker.compose_keys import (
+    HEALTH_KEYS,
+    LIST_KEYS,
+    MAP_KEYS,
+    MOUNT_PATHS,
+    NETWORK_KEYS,
+    NUMBER_KEYS,
+    SWITCH_KEYS,
+    TEXT_KEYS,
+)
 from rockonweb.core.docker.run_options import (
     BUILT_IN_NETWORKS,
     FALSE_VALUES,
@@ -42,41 +52,7 @@ COMPOSE_KEY = re.compile(r"[a-zA-Z0-9._-]+")  # what Compose accepts as the name
 ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")  # the name of an anonymous volume
 PLAIN_SCALAR = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that needs no quotes in any YAML version
 
-SWITCH_KEYS = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
-SWITCH_KEYS |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
 IGNORED_FLAGS = frozenset(("detach", "detach-keys", "name", "quiet", "sig-proxy"))  # have no meaning in Compose
-
-
-def _underscore_names(*flags: str) -> dict[str, str]:
-    """Return flags with their keys in Compose, which differ only in the dashes."""
-    return {flag: flag.replace("-", "_") for flag in flags}
-
-
-TEXT_KEYS = {
-    "cgroupns": "cgroup",
-    "cpuset-cpus": "cpuset",
-    "memory": "mem_limit",
-    "memory-reservation": "mem_reservation",
-}
-TEXT_KEYS |= {"memory-swap": "memswap_limit", "pull": "pull_policy", "userns": "userns_mode", "workdir": "working_dir"}
-TEXT_KEYS |= _underscore_names(
-    "cgroup-parent", "domainname", "hostname", "isolation", "mac-address", "platform", "restart"
-)
-TEXT_KEYS |= _underscore_names("runtime", "shm-size", "stop-signal", "user", "uts")
-NUMBER_KEYS = _underscore_names(
-    "cpu-count", "cpu-percent", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime"
-)
-NUMBER_KEYS |= _underscore_names("cpu-shares", "oom-score-adj", "pids-limit") | {"memory-swappiness": "mem_swappiness"}
-LIST_KEYS = {"add-host": "extra_hosts", "device": "devices", "device-cgroup-rule": "device_cgroup_rules"}
-LIST_KEYS |= {"dns-option": "dns_opt", "publish": "ports"}
-LIST_KEYS |= _underscore_names(
-    "cap-add", "cap-drop", "dns", "dns-search", "env-file", "expose", "group-add", "security-opt"
-)
-LIST_KEYS |= _underscore_names("tmpfs")
-MAP_KEYS = {"annotation": "annotations", "storage-opt": "storage_opt", "sysctl": "sysctls"}
-HEALTH_KEYS = _underscore_names("interval", "start-interval", "start-period", "timeout")
-NETWORK_KEYS = {"ip": "ipv4_address", "ip6": "ipv6_address", "network-alias": "aliases"}
-NETWORK_KEYS |= {"link-local-ip": "link_local_ips", "driver-opt": ""}
 
 
 @dataclass(frozen=True)
@@ -290,11 +266,9 @@ class _ComposeDocument:
     def _add_mount(self, service: _Service, value: str) -> None:
         entry: dict[str, Any] = {"type": "volume"}
         for key, text in run_options.mount_fields(value):
-            target = MOUNT_FIELDS.get(key)
-            if target is None:
+            if key not in MOUNT_PATHS:
                 raise ValueError(key)
-            *path, parse = target
-            _set_nested(entry, path, parse(text))
+            _set_nested(entry, MOUNT_PATHS[key], MOUNT_PARSERS.get(key, str)(text))
         if entry["type"] == "volume" and "source" in entry:
             self._declare_volume(entry["source"])
         service.append_unique("volumes", entry)
@@ -514,18 +488,12 @@ GPU_FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "count": ("count", lambda value: value if value == "all" else int(value)),
     "driver": ("driver", str),
 }
-# The parts of --mount: the path of each in Compose, and how its value is parsed.
-MOUNT_FIELDS: dict[str, tuple[Any, ...]] = {
-    "type": ("type", str.lower),
-    "source": ("source", str),
-    "target": ("target", str),
-    "readonly": ("read_only", _parse_switch),
-    "consistency": ("consistency", str),
-    "bind-propagation": ("bind", "propagation", str),
-    "volume-nocopy": ("volume", "nocopy", _parse_switch),
-    "volume-subpath": ("volume", "subpath", str),
-    "tmpfs-size": ("tmpfs", "size", str),
-    "tmpfs-mode": ("tmpfs", "mode", lambda value: int(value, 8)),
+# How the values of fields of --mount are parsed that are not texts.
+MOUNT_PARSERS: dict[str, Callable[[str], Any]] = {
+    "type": str.lower,
+    "readonly": _parse_switch,
+    "volume-nocopy": _parse_switch,
+    "tmpfs-mode": lambda value: int(value, 8),
 }
 
 

@@ -84,7 +84,8 @@ def convert_app(app: SourceApp, facts: ImportFacts, name: str = "") -> ImportedA
         raise BadInput(t("%(name)s can't be imported.", name=name), faults=faults)
     answers = Answers(
         **{part: {c.container.name: getattr(c, part) for c in converters if getattr(c, part)}
-           for part in ("shares", "ports", "devices", "environment")}
+           for part in ("shares", "ports", "devices", "environment")},
+        networks={container.name: [*container.joins] for container in app.containers if container.joins},
     )  # fmt: skip
     report = (*app.report, *(entry for converter in converters for entry in converter.report))
     return ImportedApp(name, source, answers, report, frozenset(answers.used_shares()) - {*facts.shares})

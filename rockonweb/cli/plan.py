@@ -14,9 +14,10 @@ import click
 
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
-from rockonweb.core.answers.answers import Answers, parse_answers_json, read_answers
+from rockonweb.core.answers.answers import Answers, flatten_answers, parse_answers_json, read_answers
 from rockonweb.core.errors import BadInput
 from rockonweb.core.operations.requests import InstallRequest
+from rockonweb.core.questions.wizard import all_questions
 from rockonweb.core.secret import reveal_argv
 from rockonweb.host import get_host
 from rockonweb.models import Installation, repository
@@ -58,19 +59,27 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 def read_answers_file(installation: Installation, file: Path | None) -> Answers:
     """Return the answers of a file (`-`: standard input), or without one the stored ones. Raises BadInput."""
     if file is None:
-        if not installation.installed_source:
+        stored_answers = repository.load_answers(installation)
+        if installation.installed_source:
+            return stored_answers
+        definition, answered = installation.current_definition, flatten_answers(stored_answers).values()
+        if all_questions(definition) and not any(value is not None for value in answered):
             raise BadInput(
                 f"{installation.name} is not installed, so it has no answers yet.", "Give them by --answers FILE."
             )
-        return repository.load_answers(installation)
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"The answers file {file} can't be read: {error}.") from None
-    content: Any = parse_answers_json(text)
+        content: Any = stored_answers.to_dict()  # of an import, or of an earlier install
+    else:
+        content = parse_answers_json(_read_text(file))
     return read_answers(
         installation.current_definition,
         content,
         free_port_suggester(installation),
         get_host().shares.shares_by_name(),
     )
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The answers file {file} can't be read: {error}.") from None

@@ -213,8 +213,11 @@ class _ContainerConverter:
         key, equals, value = flag.value.partition("=")
         if not VARIABLE_NAME.fullmatch(key) or not key.isprintable():
             return self._keep(flag)
-        self._ask("environment", key, key)
-        self.environment[key] = value
+        question = self._ask("environment", key, key)
+        if equals:
+            self.environment[key] = value
+        if equals and not value:  # else the wizard wants an answer
+            question["description"] += " (optional)"
         self._note(*(
             (taken, f"--env {key}", t("It is asked; the answer is filled in.")) if equals
             else (changed, f"--env {key}", t("It has no value here: it is asked."))
@@ -263,13 +266,12 @@ class _ContainerConverter:
 
     def _mount_project_path(self, flag: Flag, folder: str, *, plain: bool) -> None:
         mount = run_options.options_from_pairs(((f"--{flag.name}", flag.value),)).mounts[0]
+        folder = folder.removeprefix(f"{self.share_base}/")
         share_path = f"{self.share_base}/{folder}".rstrip("/.")
         is_file = bool(_FILE.search(folder)) and bool(_FILE.search(mount.target))
         what = f"--{flag.name} {flag.value}"
         if plain and not is_file and self._ask_share(mount.target, share_path):
-            message = t(
-                'The folder was relative: it is asked, and the share "%(share)s" is suggested.', share=share_path
-            )
+            message = t('Its folder on this machine is asked; the share "%(share)s" is suggested.', share=share_path)
             return self._note(changed, what, message)
         path = posixpath.join(self.facts.shares_root, share_path)
         value = flag.value.replace(mount.source, path, 1) if flag.name == "mount" else f"{path}:{mount.target}" + (
@@ -279,8 +281,8 @@ class _ContainerConverter:
             value = f"type=bind,source={path},target={mount.target}" + (",readonly" if mount.read_only else "")
         self.body["opts"].append([f"--{'mount' if is_file else flag.name}", value])
         return self._note(
-            changed, what, t("It was relative: put it at %(path)s before the install.", path=path)
-            if is_file else t("The folder was relative: it is %(path)s.", path=path),
+            changed, what, t("Put this file at %(path)s before the install.", path=path)
+            if is_file else t("Its folder on this machine is %(path)s.", path=path),
         )  # fmt: skip
 
     def _ask_share(self, target: str, share_path: str) -> bool:

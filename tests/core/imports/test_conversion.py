@@ -10,6 +10,7 @@ from rockonweb.core.errors import BadInput
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.imports.conversion import ImportFacts, container_name, convert_app
 from rockonweb.core.imports.source import Outcome, SourceApp, SourceContainer, SourcePage, join_project_path
+from rockonweb.core.questions.wizard import all_questions
 from rockonweb.core.secret import reveal_argv
 
 FACTS = ImportFacts("/mnt2", ("music",))
@@ -34,6 +35,7 @@ def line(imported):
         (["--volume /mnt2/music:/music"], "-v /mnt2/music:/music IMAGE"),
         (["--volume /mnt2/music/new:/music:ro"], "--volume /mnt2/music/new:/music:ro IMAGE"),
         (["--volume ./data:/data"], "-v /mnt2/my-notes/data:/data IMAGE"),
+        (["--volume ./my-notes/data:/data"], "-v /mnt2/my-notes/data:/data IMAGE"),
         (["--volume ./:/data"], "-v /mnt2/my-notes:/data IMAGE"),
         (["--volume ./a.conf:/b.conf"], "--mount type=bind,source=/mnt2/my-notes/a.conf,target=/b.conf IMAGE"),
         (["--volume named:/data"], "--volume named:/data IMAGE"),
@@ -48,6 +50,7 @@ def line(imported):
         (["--network host", "--publish 8080:80"], "--network host IMAGE"),
         (["--env A=b=c", "--env TOKEN=x y"], "-e A=b=c -e TOKEN=x y IMAGE"),
         (["--env A=1", "--env A=2"], "-e A=2 IMAGE"),
+        (["--env A", "--env B="], "-e B= IMAGE"),
         (["--user 1000:100"], "-u 1000:100 IMAGE"),
         (["--user web"], "--user web IMAGE"),
         (["--device /dev/dri:/dev/dri:rw"], "--device /dev/dri:/dev/dri:rw IMAGE"),
@@ -61,6 +64,13 @@ def line(imported):
 )  # fmt: skip
 def test_an_option_becomes_a_question_or_stays_an_option(options, expected):
     assert line(convert(*options)) == expected
+
+
+def test_a_variable_without_a_value_is_asked_and_a_blank_one_may_stay_blank():
+    imported = convert("--env A", "--env B=")
+    [parsed] = parse_definitions(imported.source)
+    assert {question.key: question.optional for question in all_questions(parsed.definition)} == {"A": False, "B": True}
+    assert imported.answers.environment == {"notes": {"B": ""}}
 
 
 def test_the_command_comes_in_word_by_word():

@@ -56,7 +56,7 @@ def refresh_catalogue(
     known_sources = list_sources(settings)
     stored = _stored_contents()
     enabled_sources = [source for source in known_sources if source.enabled]
-    metastores = wait(partial(_load_metastores, enabled_sources, stored))
+    metastores = wait(partial(_load_metastores, enabled_sources, stored, str(settings.shares_root)))
     loaded_keys = [key for metastore in metastores for key in metastore.loaded_keys]
     base = [] if had_remote_rockon([*stored, *loaded_keys]) else [load_starter_metastore()]
     offers = merge_offers([*base, *metastores], _rockon_origins())
@@ -108,12 +108,14 @@ def _stored_contents() -> dict[str, FileContent]:
     return contents
 
 
-def _load_metastores(sources: Sequence[Source], stored: Mapping[str, FileContent]) -> list[LoadedMetastore]:
+def _load_metastores(
+    sources: Sequence[Source], stored: Mapping[str, FileContent], shares_root: str
+) -> list[LoadedMetastore]:
     """Load the metastores, several in parallel, so that a slow one does not delay the others."""
     if sum(source.remote for source in sources) < 2:
-        return [load_metastore(source, stored) for source in sources]
+        return [load_metastore(source, stored, shares_root) for source in sources]
     with ThreadPoolExecutor(MAX_PARALLEL, "metastores") as pool:
-        return list(pool.map(lambda source: load_metastore(source, stored), sources))
+        return list(pool.map(lambda source: load_metastore(source, stored, shares_root), sources))
 
 
 def _rockon_origins() -> dict[str, str]:

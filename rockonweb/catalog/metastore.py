@@ -15,6 +15,7 @@ from rockonweb.core.definition.parser import MAX_BYTES
 from rockonweb.core.text import format_size, t
 
 ROOT = "root.json"
+TEMPLATES = "templates.json"  # stands for a list of Portainer's templates, whatever its own name
 MAX_ROOT_BYTES = 1_000_000
 MAX_FILES = 20_000
 MAX_NAME = 200

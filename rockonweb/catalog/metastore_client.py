@@ -19,6 +19,7 @@ from rockonweb.catalog.metastore import (
     MAX_NAME,
     MAX_ROOT_BYTES,
     ROOT,
+    TEMPLATES,
     FetchedFile,
     FileContent,
     UnusableFile,
@@ -38,10 +39,14 @@ MAX_URL = 500  # the length of the column
 
 
 class RemoteMetastore:
-    """A metastore at the URL `base`, for one refresh. `stored` are the files of earlier refreshes, by URL."""
+    """A metastore at the URL `base`, for one refresh. `stored` are the files of earlier refreshes, by URL.
+
+    `base` is a folder with a root.json, or a list of Portainer's templates, which ends in .json.
+    """
 
     def __init__(self, base: str, stored: Mapping[str, FileContent]) -> None:
         self.base = base.rstrip("/")
+        self.root = TEMPLATES if self.base.endswith(".json") else ROOT
         self._stored = stored
         self._until = time.monotonic() + REFRESH_SECONDS
         self._left = MAX_TOTAL_BYTES
@@ -52,11 +57,11 @@ class RemoteMetastore:
         return f"{without_password(self.base)}/{quote(file)}"
 
     def fetch_root(self) -> FetchedFile:
-        """Fetch root.json."""
+        """Fetch the file that says what it has."""
         if not http_client.is_web_url(self.base):
-            return FetchedFile(ROOT, None, t("the metastore's address must start with http:// or https://"))
+            return FetchedFile(self.root, None, t("the metastore's address must start with http:// or https://"))
         with http_client.new_http_session(self._permit) as session:
-            return self._fetch_file(session, ROOT, MAX_ROOT_BYTES)
+            return self._fetch_file(session, self.root, MAX_ROOT_BYTES)
 
     def fetch_files(self, names: Sequence[str]) -> Iterator[FetchedFile]:
         """Fetch files in parallel and yield each when it is complete, in any order.
@@ -101,7 +106,8 @@ class RemoteMetastore:
         stored = self._stored.get(self.file_key(file))
         validators = {"If-None-Match": stored.etag, "If-Modified-Since": stored.last_modified} if stored else {}
         headers = {key: value for key, value in validators.items() if value}
-        answer, body = http_client.fetch_limited(session, f"{self.base}/{quote(file)}", limit, until, headers)
+        url = self.base if file == self.root == TEMPLATES else f"{self.base}/{quote(file)}"
+        answer, body = http_client.fetch_limited(session, url, limit, until, headers)
         status = answer.status_code
         self._left -= len(body)
         if self._left < 0:

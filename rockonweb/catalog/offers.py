@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rockonweb.catalog.metastore import (
     ROOT,
+    TEMPLATES,
     FetchedFile,
     FileContent,
     UnusableFile,
@@ -18,7 +19,10 @@ from rockonweb.catalog.metastore import (
 from rockonweb.catalog.metastore_client import RemoteMetastore
 from rockonweb.catalog.sources import LOCAL_PREFIX, Source, prefix_of_key
 from rockonweb.core.definition.parser import InvalidDefinition, ParsedDefinition, parse_definitions
-from rockonweb.core.text import map_text_values, t
+from rockonweb.core.errors import BadInput
+from rockonweb.core.imports.conversion import ImportFacts, convert_app
+from rockonweb.core.imports.portainer import parse_templates
+from rockonweb.core.text import join_texts, map_text_values, t
 
 STARTER_FOLDER = Path(__file__).with_name("starter")
 
@@ -91,12 +95,12 @@ def had_remote_rockon(keys: Iterable[str]) -> bool:
     return any(not file_key.startswith(LOCAL_PREFIX) and not file_key.endswith(f"/{ROOT}") for file_key in keys)
 
 
-def load_metastore(source: Source, stored: Mapping[str, FileContent]) -> LoadedMetastore:
+def load_metastore(source: Source, stored: Mapping[str, FileContent], shares_root: str) -> LoadedMetastore:
     """Fetch or read a metastore. `stored` are the files of earlier refreshes of all metastores, by key."""
-    return load_remote(source, stored) if source.remote else load_folder(source, stored)
+    return load_remote(source, stored, shares_root) if source.remote else load_folder(source, stored)
 
 
-def load_remote(source: Source, stored: Mapping[str, FileContent]) -> LoadedMetastore:
+def load_remote(source: Source, stored: Mapping[str, FileContent], shares_root: str) -> LoadedMetastore:
     """Fetch a remote metastore; a blank address gives an empty one."""
     metastore = LoadedMetastore(source.origin)
     if source.unreadable:
@@ -106,13 +110,17 @@ def load_remote(source: Source, stored: Mapping[str, FileContent]) -> LoadedMeta
         return metastore  # none is configured: its earlier rock-ons are removed
     remote = RemoteMetastore(source.place, stored)
     root = remote.fetch_root()
+    metastore.keys = {key for key in stored if prefix_of_key(key) == source.key_prefix}
     try:
         if root.content is None:
             raise UnusableFile(root.fault)
+        if remote.root == TEMPLATES:
+            rockons, metastore.faults = _convert_templates(root.content.body, shares_root)
+            metastore.files = [OfferedFile(TEMPLATES, remote.file_key(TEMPLATES), rockons, root.content)]
+            return metastore
         root_listing = parse_root(root.content.body)
     except UnusableFile as error:
-        metastore.complete, metastore.faults[ROOT] = False, error.args[0]
-        return metastore
+        return LoadedMetastore(source.origin, faults={remote.root: error.args[0]}, complete=False)
     # Parsed while the other files are still being fetched.
     files = {
         fetched.file: _parse_file(fetched, remote.file_key(fetched.file), stored)
@@ -123,8 +131,27 @@ def load_remote(source: Source, stored: Mapping[str, FileContent]) -> LoadedMeta
         *(files[name] for name in root_listing.files),
     ]
     metastore.faults = root_listing.faults
-    metastore.keys = {key for key in stored if prefix_of_key(key) == source.key_prefix}
     return metastore
+
+
+def _convert_templates(text: str, shares_root: str) -> tuple[list[ParsedDefinition], dict[str, str]]:
+    """Return the rock-ons of a list of Portainer's templates, and by title why others are none. Raises UnusableFile."""
+    rockons: dict[str, ParsedDefinition] = {}
+    faults: dict[str, str] = {}
+    try:
+        templates = parse_templates(t("The list"), text)
+    except BadInput as error:
+        raise UnusableFile(error.message_with_hint) from None
+    for template in templates:
+        try:
+            if template.app is None:
+                raise BadInput(template.fault)
+            if template.title in rockons:
+                raise BadInput(t("There are two templates of this name."))
+            [rockons[template.title]] = parse_definitions(convert_app(template.app, ImportFacts(shares_root)).source)
+        except BadInput as error:
+            faults[clean_text(template.title)] = map_text_values(join_texts(" ", error.faults), clean_text)
+    return list(rockons.values()), faults
 
 
 def load_folder(source: Source, stored: Mapping[str, FileContent]) -> LoadedMetastore:

@@ -17,8 +17,9 @@ class MetastoreForm(FlaskForm):  # type: ignore[misc]
         _l("Address or folder"),
         [InputRequired(_l("Enter an address or a folder."))],
         description=_l(
-            "The address of the folder that contains root.json, such as https://example.org/rockons, or the absolute "
-            "path of a folder of definition files on this machine."
+            "The address of the folder that contains root.json, such as https://example.org/rockons, that of a list of "
+            "Portainer's app templates (templates.json), or the absolute path of a folder of definition files on this "
+            "machine."
         ),
     )
     submit = SubmitField(_l("Add metastore"))

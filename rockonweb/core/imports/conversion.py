@@ -211,7 +211,7 @@ class _ContainerConverter:
 
     def _env(self, flag: Flag) -> None:
         key, equals, value = flag.value.partition("=")
-        if not VARIABLE_NAME.fullmatch(key) or not key.isprintable():
+        if not VARIABLE_NAME.fullmatch(key) or not key.isprintable() or key in self.container.fixed:
             return self._keep(flag)
         question = self._ask("environment", key, key)
         if equals:
@@ -274,9 +274,7 @@ class _ContainerConverter:
             message = t('Its folder on this machine is asked; the share "%(share)s" is suggested.', share=share_path)
             return self._note(changed, what, message)
         path = posixpath.join(self.facts.shares_root, share_path)
-        value = flag.value.replace(mount.source, path, 1) if flag.name == "mount" else f"{path}:{mount.target}" + (
-            ":ro" if mount.read_only else ""
-        )  # fmt: skip
+        value = flag.value.replace(mount.source, path, 1)
         if is_file and flag.name == "volume":  # a mount of this kind refuses a missing file, instead of making a folder
             value = f"type=bind,source={path},target={mount.target}" + (",readonly" if mount.read_only else "")
         self.body["opts"].append([f"--{'mount' if is_file else flag.name}", value])

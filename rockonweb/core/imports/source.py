@@ -57,7 +57,8 @@ class SourceContainer:
     `options` are pairs of a long flag of `docker run` and its value, a switch has a blank one; none names the container
     or detaches it. A host path that begins with `PROJECT_FOLDER` becomes a folder of a share. A variable without `=`
     has no value: it is asked. `questions` are keyed by part of the definition (`ports`, `volumes`, `environment`,
-    `devices`) and key. `joins` are networks that it is connected to besides the one of its options.
+    `devices`) and key. The variables in `fixed` are no questions. `joins` are networks that it is connected to besides
+    the one of its options.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SourceContainer:
     command: tuple[str, ...] = ()
     questions: Mapping[tuple[str, str], SourceQuestion] = field(default_factory=dict)
     joins: tuple[str, ...] = ()
+    fixed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def line(imported):
         (["--volume ./data:/data"], "-v /mnt2/my-notes/data:/data IMAGE"),
         (["--volume ./my-notes/data:/data"], "-v /mnt2/my-notes/data:/data IMAGE"),
         (["--volume ./:/data"], "-v /mnt2/my-notes:/data IMAGE"),
+        (["--volume ./data:/data:rw,slave"], "--volume /mnt2/my-notes/data:/data:rw,slave IMAGE"),
         (["--volume ./a.conf:/b.conf"], "--mount type=bind,source=/mnt2/my-notes/a.conf,target=/b.conf IMAGE"),
         (["--volume named:/data"], "--volume named:/data IMAGE"),
         (["--volume /opt/x:/x"], "--volume /opt/x:/x IMAGE"),

@@ -66,8 +66,8 @@ class SourceContainer:
     options: tuple[tuple[str, str], ...] = ()
     command: tuple[str, ...] = ()
     questions: Mapping[tuple[str, str], SourceQuestion] = field(default_factory=dict)
-    joins: tuple[str, ...] = ()
     fixed: frozenset[str] = frozenset()
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,14 @@ def refresh_catalogue(
     loaded_keys = [key for metastore in metastores for key in metastore.loaded_keys]
     base = [] if had_remote_rockon([*stored, *loaded_keys]) else [load_starter_metastore()]
     offers = merge_offers([*base, *metastores], _rockon_origins())
+    loaded_pairs = [*zip(enabled_sources, metastores, strict=True)]
+    on_network = [metastore for source, metastore in loaded_pairs if source.remote and source.place]
     report = CatalogueReport(
         loaded=any(offer.origin != "starter" and not offer.file.stale for offer in offers),
+        offline=bool(on_network) and not any(metastore.complete for metastore in on_network),
         metastores=[
             MetastoreReport(origin=source.origin, place=source.shown, rockons=len(metastore.rockon_names))
-            for source, metastore in zip(enabled_sources, metastores, strict=True)
+            for source, metastore in loaded_pairs
             if source.place
         ],
     )

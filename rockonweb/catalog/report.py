@@ -65,12 +65,14 @@ class MetastoreReport(CatalogueChanges):
 
 @dataclass
 class CatalogueReport(CatalogueChanges):
-    """The whole refresh. `loaded` is false when no metastore gave any rock-on; `metastores` are the metastores, in
-    order. Of the starter catalogue, which gives way to the first one that is loaded, some rock-ons have been replaced
-    by those of the same name, and others are gone.
+    """The whole refresh. `loaded` is false when no metastore gave any rock-on, `offline` true when none of those on the
+    network could be loaded, though there is one; `metastores` are the metastores, in order. Of the starter catalogue,
+    which gives way to the first one that is loaded, some rock-ons have been replaced by those of the same name, and
+    others are gone.
     """
 
     loaded: bool = False
+    offline: bool = False
     starters_replaced: list[str] = field(default_factory=list)
     starters_gone: list[str] = field(default_factory=list)
     metastores: list[MetastoreReport] = field(default_factory=list)

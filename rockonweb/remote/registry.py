@@ -60,7 +60,8 @@ DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+|/)[a-z0-9]+)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
-_HOST = re.compile(r"[\w.-]+(:[0-9]{1,5})?", re.ASCII)
+_HOST = re.compile(r"[\w.-]+(?::([0-9]{1,5}))?", re.ASCII)
+_SCHEME = re.compile(r"^https?://", re.IGNORECASE)
 _CHALLENGE = re.compile(r'(?:^|,)\s*(\w+)\s+(?=\w+\s*=)|(\w+)\s*=\s*"([^"]*)"')
 
 PAUSES: dict[str, float] = {}  # by `_pause_key`: until when (Unix seconds) a registry is not asked, as it wants
@@ -159,7 +160,7 @@ def parse_image_name(image: str) -> ImageName:
     if host in DEFAULT_HOSTS:
         host, path = DEFAULT_SERVER, path if "/" in path else OFFICIAL_PREFIX + path
     usable = (
-        _HOST.fullmatch(host)
+        _is_host_with_port(host)
         and _PATH.fullmatch(path)
         and (not colon or _TAG.fullmatch(tag))
         and ("@" not in image or _DIGEST.fullmatch(digest))
@@ -174,11 +175,11 @@ def parse_registry(typed: str) -> str:
 
     An address such as https://index.docker.io/v1/ is accepted too. Raises BadInput.
     """
-    host, _, path = typed.strip().removeprefix("https://").removeprefix("http://").partition("/")
+    host, _, path = _SCHEME.sub("", typed.strip()).partition("/")
     host = host.lower()
     if host in DEFAULT_ALIASES:
         return DEFAULT_HOSTS[0]
-    if not _HOST.fullmatch(host) or path.strip("/") not in ("", "v1", "v2") or not _is_host(host):
+    if not _is_host_with_port(host) or path.strip("/") not in ("", "v1", "v2") or not _is_host(host):
         raise BadInput(
             t("This is not the name of a registry."),
             t("Enter its host, such as ghcr.io or registry.example.org:5000, or docker.io for Docker Hub."),
@@ -199,6 +200,12 @@ def parse_credentials(user: str, password: str) -> Credentials:
             t("Copy it again, without anything around it."),
         )
     return Credentials(user, password)
+
+
+def _is_host_with_port(text: str) -> bool:
+    """Whether a text is a host, perhaps with a port from 1 to 65535."""
+    match = _HOST.fullmatch(text)
+    return bool(match) and (match[1] is None or 1 <= int(match[1]) <= 65535)
 
 
 def _is_host(name: str) -> bool:
@@ -419,7 +426,7 @@ class _RegistryClient:
     def _fetch_token(self, challenge: Mapping[str, str]) -> str:
         """Return a token, from the realm that a challenge names. Raises LookupFailed."""
         realm, credentials = challenge["realm"], self._credentials
-        if credentials and not realm.startswith("https://") and not is_loopback(urlsplit(realm).netloc):
+        if credentials and not realm.lower().startswith("https://") and not is_loopback(urlsplit(realm).netloc):
             raise LookupFailed(t("%(host)s wants the login unencrypted, so it was not sent", host=self._name.host))
         scope = challenge.get("scope") or (f"repository:{self._name.path}:pull" if self._name.path else "")
         query = {key: value for key, value in (("scope", scope), ("service", challenge.get("service"))) if value}

@@ -1,7 +1,8 @@
 """The refresh of the catalogue by itself: when it is due, and how often it was chosen to be.
 
 It is the operation that the button submits. One that fails is no alarm, as a machine may be without a network for days:
-the page of the catalogue says so, and it is tried again with growing pauses.
+the page of the catalogue says so, and it is tried again with growing pauses. So is one that only loaded what needs no
+network.
 """
 
 from __future__ import annotations
@@ -45,11 +46,14 @@ def last_failed_refresh(report: RefreshReport | None) -> Operation | None:
 
 def submit_due_refresh() -> None:
     """Submit a refresh if one is due. Called by the watcher. Raises QueueUnreachable."""
-    query = select(Operation.progress, Operation.created).where(Operation.kind == Kind.REFRESH)
+    query = select(Operation.progress, Operation.notes, Operation.created).where(Operation.kind == Kind.REFRESH)
     tries = db.session.execute(query.order_by(Operation.id.desc()).limit(MAX_FAILURES)).all()
-    failures = next((number for number, (progress, _) in enumerate(tries) if progress not in FAILED), len(tries))
+    successes = (
+        number for number, (progress, notes, _) in enumerate(tries) if not (progress in FAILED or notes.offline)
+    )
+    failures = next(successes, len(tries))
     instance = int(instance_id(current_config()), 16) % 1000
-    if is_refresh_due(_seconds_since_try([created for _, created in tries]), refresh_hours(), failures, instance):
+    if is_refresh_due(_seconds_since_try([created for *_, created in tries]), refresh_hours(), failures, instance):
         operations.submit_refresh(AUTOMATIC_REFRESH)
 
 

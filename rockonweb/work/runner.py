@@ -350,6 +350,8 @@ def _refresh_catalogue(operation_id: int) -> None:
         report = catalog.refresh_catalogue(waiter.call)
     with transaction() as session:
         session.get_one(OperationStep, step_id).output = str(report)
+    if report.offline:
+        _update_notes(operation_id, offline=True)
     if not report.loaded:
         raise RockonwebError(
             t("No catalogue could be loaded."), t("The previous catalogue is kept. Check that this machine is online.")

@@ -8,7 +8,7 @@ import pwd
 import subprocess
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,21 @@ from urllib3.exceptions import InsecureRequestWarning
 from rockonweb import program
 from rockonweb.config import ROCKSTOR_SHARES_ROOT, Config, make_private_folder, temporary_file
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.instance.systemd_unit import MARK, UNIT_NAME, ServiceFacts, format_docker_dropin, format_unit
+from rockonweb.core.instance.systemd_unit import (
+    MARK,
+    UNIT_NAME,
+    ServiceFacts,
+    find_protected,
+    format_docker_dropin,
+    format_unit,
+)
 from rockonweb.host import Shares
 from rockonweb.work import instance_files, supervisor
 
 SYSTEMD_FOLDER = Path("/run/systemd/system")  # exists where systemd runs the machine
 READY_SECONDS = 60
+# Run where nobody else sees that a disk is unmounted. What is below it may be immutable since a start without it.
+_MAKE_WRITABLE = 'while mountpoint -q "$0"; do umount --lazy "$0" || exit; done; chattr -i "$0"'
 # Settings of a call and not of the instance, or in the unit itself.
 _NOT_KEPT = ("ROCKONWEB_INSTANCE", "ROCKONWEB_PASSPHRASE", "ROCKONWEB_SYSTEM_PACKAGES")
 
@@ -104,22 +113,43 @@ def install_service(settings: Config, plan: ServicePlan) -> None:
     for path in made:
         os.chown(path, account.pw_uid, account.pw_gid)
     _write_unit(program.UNIT_FILE, plan.unit)
+    protected = _find_protected()
     _write_unit(program.DOCKER_DROPIN_FILE, plan.docker_dropin)
+    _make_writable(protected - _find_protected())
     _run_systemctl("daemon-reload")
     _run_systemctl("enable", UNIT_NAME)
     _run_systemctl("restart", UNIT_NAME)
 
 
 def remove_service() -> None:
-    """Stop the service, and remove its unit. The instance stays. Raises BadInput, or Conflict where there is none."""
+    """Stop the service, and remove its unit and what came with it. The instance stays.
+
+    Raises BadInput, or Conflict where there is none.
+    """
     _require_systemd(f"{program.command_path()} service remove")
     if not program.UNIT_FILE.exists():
         raise Conflict(f"There is no service of Rockonweb: {program.UNIT_FILE} does not exist.")
     _refuse_foreign_unit()
     _run_systemctl("disable", "--now", UNIT_NAME)
     program.UNIT_FILE.unlink()
+    _make_writable(_find_protected())
     program.DOCKER_DROPIN_FILE.unlink(missing_ok=True)
     _run_systemctl("daemon-reload")
+
+
+def _find_protected() -> set[str]:
+    """Return the folders that Docker's start makes immutable where their disk is absent."""
+    try:
+        return {*find_protected(program.DOCKER_DROPIN_FILE.read_text())}
+    except FileNotFoundError:
+        return set()
+
+
+def _make_writable(folders: Iterable[str]) -> None:
+    """Let folders be written to again that Docker's start may have made immutable; not where that fails."""
+    command = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _MAKE_WRITABLE)
+    for folder in folders:
+        subprocess.run([*command, folder], capture_output=True, check=False)  # noqa: S603
 
 
 def _write_unit(path: Path, text: str) -> None:

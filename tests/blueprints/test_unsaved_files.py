@@ -65,6 +65,7 @@ def test_the_page_of_an_update_offers_a_share_and_submits_what_was_chosen(owner_
     ):
         assert words in text
     assert f'name="save-{KEY}" value="notes/data"' in page
+    assert 'href="/rockons/1/updates">Cancel</a>' in page
     assert "disabled" not in page
     assert "--lose" not in text
     refused = owner_client.submit_form(path, {f"save-{KEY}": ""})
@@ -108,6 +109,7 @@ def test_a_reinstall_asks_too(owner_client: FormClient) -> None:
     refused = owner_client.submit_form("/rockons/1/reinstall")
     assert refused.status_code == 422
     assert "Decide below" in refused.text
+    assert 'href="/rockons/1">Cancel</a>' in refused.text
     assert SENTENCE in visible_text(refused.text)
     assert requested() is None
     owner_client.submit_form("/rockons/1/reinstall", {"lose": KEY, f"save-{KEY}": "notes/data"})

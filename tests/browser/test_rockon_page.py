@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import select
 
 from rockonweb.core.instance.resources import Sample
+from rockonweb.models import Port, db, transaction
 from rockonweb.work import metrics, queue
 from tests.browser.conftest import Product
 from tests.browser.notes import APP, DATABASE, SECRET, await_done, notes
@@ -180,3 +182,24 @@ def test_resources_are_drawn_and_told(site: ServedApp, javascript: bool) -> None
         page.get_by_text(f"{APP} as a table").click()
         expect(page.get_by_role("table").first).to_contain_text(re.compile(r"\d+:\d\d"))
         assert heard == []
+
+
+BROKEN_WORDS = """root => {
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT), range = document.createRange(), broken = [];
+    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/[\\p{L}]+/gu)) {
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1) broken.push(word[0]);
+    }
+    return broken;
+}"""
+
+
+def test_no_word_of_the_connections_is_broken_on_a_phone(site: ServedApp) -> None:
+    with transaction():
+        for port in db.session.scalars(select(Port)):
+            port.host = None
+    with site.open_page("/rockons/1", locale="de-DE", viewport={"width": 360, "height": 800}) as page:
+        connections = page.locator("[aria-labelledby=mapping]")
+        expect(connections).to_contain_text("nicht veröffentlicht")
+        assert connections.evaluate(BROKEN_WORDS) == []

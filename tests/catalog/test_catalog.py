@@ -305,7 +305,7 @@ def test_the_local_metastore_loads_also_when_the_remote_one_is_out_of_reach(app,
     (local / "own.json").unlink()
     (local / "other.json").write_text(json.dumps(app_of("Other")))
     report = refresh_catalogue()
-    assert report.loaded
+    assert (report.loaded, report.offline) == (True, True)
     assert (report.added, report.removed) == (["Other"], ["Own"])
     assert list(rockons()) == ["A", "B", "Other"]
 
@@ -329,7 +329,7 @@ def test_without_a_remote_metastore_only_the_local_one_counts(app, store, local)
     assert list(rockons()) == ["A"]
     (local / "own.json").write_text(json.dumps(app_of("Own")))
     report = refresh_catalogue()
-    assert (report.added, report.removed) == (["Own"], ["A"])
+    assert (report.added, report.removed, report.offline) == (["Own"], ["A"], False)
 
 
 # -- the local metastore -----------------------------------------------------------------------------------------------

@@ -353,6 +353,7 @@ ADA = Credentials(USER, ODD_PASSWORD)
         (" GHCR.io/ ", "ghcr.io"),
         ("box.example:5000", "box.example:5000"),
         ("http://localhost", "localhost"),
+        ("HTTPS://Box.example:65535/v2", "box.example:65535"),
     ],
 )
 def test_a_registry_is_known_by_its_host(typed: str, name: str) -> None:
@@ -360,7 +361,11 @@ def test_a_registry_is_known_by_its_host(typed: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "ghcr", "ghcr.io/ada", "a b.c", "ada:s3cret@box.example", "böx.example", "x\n.y"]
+    "typed",
+    [
+        *("", "ghcr", "ghcr.io/ada", "a b.c", "ada:s3cret@box.example", "böx.example", "x\n.y"),
+        *("box.example:99999", "box.example:0", "box.example:", "a.b/https://box.example"),
+    ],
 )
 def test_what_is_no_host_of_a_registry_is_refused_and_not_repeated(typed: str) -> None:
     with pytest.raises(BadInput, match="not the name of a registry") as refused:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from rockonweb.blueprints.dashboard import overview
 from rockonweb.config import current_config
+from rockonweb.core.operations.requests import Notes
 from rockonweb.models import (
     Installation,
     Kind,
@@ -38,10 +39,10 @@ def _instance_of_yesterday(app: Flask) -> None:
     os.utime(current_config().key_file, (yesterday, yesterday))
 
 
-def end_refresh(hours_ago: float, progress: Progress, user: str = AUTOMATIC_REFRESH) -> int:
+def end_refresh(hours_ago: float, progress: Progress, user: str = AUTOMATIC_REFRESH, *, offline: bool = False) -> int:
     moment = utc_now() - timedelta(hours=hours_ago)
     with transaction() as session:
-        operation = Operation(kind=Kind.REFRESH, user=user, created=moment)
+        operation = Operation(kind=Kind.REFRESH, user=user, created=moment, notes=Notes(offline=offline))
         operation.mark_finished(progress, "No catalogue could be loaded." if progress is Progress.FAILED else "")
         operation.finished = moment
         session.add(operation)
@@ -93,6 +94,12 @@ def test_a_failed_one_is_tried_again_with_growing_pauses(app: Flask) -> None:
         session.query(Operation).filter_by(progress=Progress.QUEUED).delete()
     end_refresh(1.2, Progress.FAILED)
     assert submitted() == []
+
+
+def test_one_that_got_nothing_from_the_network_is_tried_again_as_soon(app: Flask) -> None:
+    end_refresh(30, Progress.DONE)
+    end_refresh(1.2, Progress.DONE, offline=True)
+    assert submitted() == [AUTOMATIC_REFRESH]
 
 
 def test_a_failed_one_is_told_in_the_catalogue_and_is_no_alarm(app: Flask, owner_client: FormClient) -> None:

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,36 @@ def test_docker_waits_for_the_disks_of_shares_while_the_service_is_there(
     terminal.run("service", "install", ROCKONWEB_SHARES_ROOT=str(shares))
     assert terminal.run("service", "remove").returncode == 0
     assert not machine.docker_dropin.exists()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A mounted disk; the folder below it is immutable since a start without the disk."""
+    folder = tmp_path / 'my "disk" $0'
+    folder.mkdir()
+    if subprocess.run(["chattr", "+i", folder], capture_output=True).returncode:
+        pytest.skip("this file system knows no immutable folders")
+    subprocess.run(["mount", "-t", "tmpfs", "disk-of-a-test", folder], check=True)
+    yield folder
+    if folder.is_mount():
+        subprocess.run(["umount", folder], check=True)
+    subprocess.run(["chattr", "-i", folder], check=True)
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("command", ["remove", "install"])
+def test_what_docker_protected_for_it_is_writable_again_below_its_disk_too(
+    terminal: CommandLine, machine: Machine, disk: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(service, "await_service", lambda _: True)
+    machine.fstab = {disk: True}
+    environ = {"ROCKONWEB_SHARES_ROOT": str(disk.parent)}
+    assert terminal.run("service", "install", **environ).returncode == 0
+    machine.fstab = {}
+    assert terminal.run("service", command, **environ).returncode == 0
+    assert disk.is_mount()
+    subprocess.run(["umount", disk], check=True)
+    (disk / "written").touch()
 
 
 @ROOT_ONLY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ ROOT_CAPABILITIES = (
     *("CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"),
 )
 
-_PROTECT = """'mountpoint -q "$$0" || chattr +i "$$0"'"""  # a shell's $0 is the path
+_PROTECT_LINE = """ExecStartPre=-/bin/sh -c 'mountpoint -q "$$0" || chattr +i "$$0"' """  # a shell's $0 is the path
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,17 @@ def format_docker_dropin(mount_points: Sequence[str]) -> str:
             f"After={units}",
             "",
             "[Service]",
-            *(f"ExecStartPre=-/bin/sh -c {_PROTECT} {_quote(path).replace('$', '$$')}" for path in mount_points),
+            *(f"{_PROTECT_LINE}{_quote(path).replace('$', '$$')}" for path in mount_points),
             "",
         )
     )
+
+
+def find_protected(dropin: str) -> list[str]:
+    """Return the folders that Docker's start makes immutable by the text of this drop-in."""
+    quoted = [line.removeprefix(_PROTECT_LINE)[1:-1] for line in dropin.splitlines() if line.startswith(_PROTECT_LINE)]
+    plain = [word.replace("$$", "$").replace("%%", "%") for word in quoted]
+    return [re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], word) for word in plain]
 
 
 def is_awaited(mount_point: str, dropin: str) -> bool:

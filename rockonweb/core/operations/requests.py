@@ -193,7 +193,8 @@ class Notes:
     step, None until then. `owes`: its rollback is still pending, because Docker was unreachable. `warnings` are the
     findings that did not block it when it started: sentences with their hints. `stays`: the install is kept, as it is
     complete but unhealthy. `page_answers`: the app's own page has answered since its containers were started.
-    `unreachable`: it failed because Docker did not answer.
+    `unreachable`: it failed because Docker did not answer. `offline`: it refreshed the catalogue, but none of the
+    metastores on the network could be loaded.
     """
 
     state: State | None = None
@@ -204,3 +205,4 @@ class Notes:
     stays: bool = False
     page_answers: bool = False
     unreachable: bool = False
+    offline: bool = False

@@ -9,6 +9,7 @@ import pytest
 
 from rockonweb.core.instance.systemd_unit import (
     ServiceFacts,
+    find_protected,
     format_docker_dropin,
     format_mount_unit,
     format_unit,
@@ -135,6 +136,12 @@ ExecStartPre=-/bin/sh -c 'mountpoint -q "$$0" || chattr +i "$$0"' "/mnt/usb"
 ExecStartPre=-/bin/sh -c 'mountpoint -q "$$0" || chattr +i "$$0"' "/srv/my \\"apps\\"/50%%-$$x"
 """
     )
+
+
+def test_the_folders_that_a_drop_in_protects_are_read_back():
+    paths = ["/mnt/usb", '/srv/my "apps"/50%-$x', "/a\\nb\nc"]
+    assert find_protected(format_docker_dropin(paths)) == paths
+    assert find_protected("[Service]\nExecStartPre=/bin/true\n") == []
 
 
 def test_a_disk_that_docker_waits_for_is_told_from_others():

@@ -667,10 +667,10 @@ class _CloneShareAction(StepAction[CloneShare]):
 @_register_for(CompareCopy)
 class _CompareCopyAction(StepAction[CompareCopy]):
     def do(self, context: StepContext, step: CompareCopy, row_id: int) -> str:
+        share = context.host.shares.root / step.share
+        context.host.shares.refuse_links([str(share)])
         try:
-            original, copy = context.host.measure_folders(
-                context.host.shares.root / step.share, Path(step.folder), context.engine.waiter.poll
-            )
+            original, copy = context.host.measure_folders(share, Path(step.folder), context.engine.waiter.poll)
         except OSError as error:
             raise wrap_os_error(error) from None
         comparison = compare_folders(original, copy, int(step.taken * NANOSECONDS))

@@ -406,7 +406,7 @@ def test_an_app_that_no_room_can_have_is_told_and_has_no_button(owner_client: Fo
     with transaction():
         rockon.auto_update = rockon.auto_rehearse = True
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
-    assert "It is not updated automatically, as it can&#39;t be rehearsed." in page
+    assert "It is not updated automatically, as it can't be rehearsed." in page
 
 
 def test_an_automatic_update_waits_for_its_rehearsal_and_is_passed_over_where_that_fails(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -36,6 +36,9 @@ class Episode(NumberedBase):
     installation: Mapped[Installation] = relationship()
 
 
+LONGEST_MAINTENANCE = timedelta(days=7)
+
+
 class Maintenance(NumberedBase):
     """Until when nothing is told and nothing is restarted automatically, and who said so. One row at most."""
 
@@ -44,6 +47,10 @@ class Maintenance(NumberedBase):
 
 
 def maintenance_until() -> datetime | None:
-    """Return the end of the maintenance that lasts; None where there is none."""
+    """Return the end of the maintenance that lasts; None where there is none.
+
+    One that would last longer than any can was begun while the clock was wrong.
+    """
     until = db.session.scalar(select(Maintenance.until))
-    return until if until is not None and until > utc_now() else None
+    now = utc_now()
+    return until if until is not None and now < until <= now + LONGEST_MAINTENANCE else None

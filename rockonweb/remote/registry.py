@@ -205,7 +205,7 @@ def parse_credentials(user: str, password: str) -> Credentials:
 def _is_host_with_port(text: str) -> bool:
     """Whether a text is a host, perhaps with a port from 1 to 65535."""
     match = _HOST.fullmatch(text)
-    return bool(match) and (match[1] is None or 1 <= int(match[1]) <= 65535)
+    return match is not None and (match[1] is None or 1 <= int(match[1]) <= 65535)
 
 
 def _is_host(name: str) -> bool:

@@ -9,8 +9,9 @@ from sqlalchemy import delete
 from rockonweb.accounts import audit
 from rockonweb.core.errors import BadInput
 from rockonweb.models import Maintenance, transaction, utc_now
+from rockonweb.models.episode import LONGEST_MAINTENANCE
 
-MAX_MINUTES = 7 * 24 * 60
+MAX_MINUTES = LONGEST_MAINTENANCE // timedelta(minutes=1)
 
 
 def set_maintenance(minutes: int, user: str) -> datetime | None:

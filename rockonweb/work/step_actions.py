@@ -10,7 +10,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from rockonweb.config import current_config
+from rockonweb.core.answers.answers import split_share_path
 from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.data_backup.restic_output import DataProgress
 from rockonweb.core.database_dumps import (
@@ -33,7 +34,15 @@ from rockonweb.core.database_dumps import (
 )
 from rockonweb.core.docker import pull_layers
 from rockonweb.core.docker.pull_layers import Layer, PullProgress
-from rockonweb.core.errors import Conflict, EngineError, RockonwebError, UndoSkipped, Unhealthy, wrap_os_error
+from rockonweb.core.errors import (
+    Conflict,
+    DiskFull,
+    EngineError,
+    RockonwebError,
+    UndoSkipped,
+    Unhealthy,
+    wrap_os_error,
+)
 from rockonweb.core.folder_comparison import compare_folders, describe_comparison
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.steps import (
@@ -365,18 +374,8 @@ class _SaveFolderAction(StepAction[SaveFolder]):
 
     def do(self, context: StepContext, step: SaveFolder, row_id: int) -> None:
         context.host.shares.set_mode(step.share, SHARED_MODE)  # creates a missing folder
-        try:
+        with _tell_full_disk(context, step.share, t("Free up space there, or choose a share on another disk.")):
             is_copied = context.engine.copy_folder(step.container + RENAMED_SUFFIX, step.container, step.folder)
-        except EngineError as error:
-            place = context.host.shares.inspect_path(step.share)
-            if place.free is not None and place.free < FULL_DISK_BYTES:
-                raise RockonwebError(
-                    t("The disk of %(place)s is full: %(folder)s could not be copied there.",
-                      place=step.share, folder=step.folder),
-                    t("Free up space there, or choose a share on another disk."),
-                    error.output or error.sentence,
-                ) from None  # fmt: skip
-            raise
         if not is_copied:
             context.retitle_step(row_id, t("%(folder)s does not exist any more", folder=step.folder))
 
@@ -386,6 +385,19 @@ class _SaveFolderAction(StepAction[SaveFolder]):
         if undo_state:
             shares.set_mode(step.share, undo_state["mode"])
             shares.set_owner(step.share, *undo_state["owner"])
+
+
+@contextmanager
+def _tell_full_disk(context: StepContext, share_path: str, hint: str) -> Iterator[None]:
+    """Raise DiskFull instead of an error inside, where that came from the disk of a share."""
+    try:
+        yield
+    except RockonwebError as error:
+        free = context.host.shares.inspect_path(share_path).free
+        if free is None or free >= FULL_DISK_BYTES:
+            raise
+        sentence = t("The disk of %(place)s is full.", place=share_path)
+        raise DiskFull(sentence, hint, error.output or error.sentence) from None
 
 
 @_register_for(CreateCertificate)
@@ -744,8 +756,9 @@ class _DumpDatabaseAction(StepAction[DumpDatabase]):
         return None if context.host.files.exists(step.dump) else EMPTY_STATE
 
     def do(self, context: StepContext, step: DumpDatabase, row_id: int) -> str:
-        tools = TOOLS_BY_WORD[step.server]
-        with context.host.files.create_file(step.dump) as file:
+        tools, share = TOOLS_BY_WORD[step.server], split_share_path(step.dump)[0]
+        hint = t("Free up space there, then try again.")
+        with _tell_full_disk(context, share, hint), context.host.files.create_file(step.dump) as file:
             context.engine.exec_with_files(step.container, tools.dump, stdout=file)
             counts = _count_tables(context, step)
             file.seek(0, os.SEEK_END)

@@ -1,10 +1,12 @@
 """Apps that die are seen, told once, and restarted where that is wanted."""
 
 import json
+import socket
 import subprocess
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from rockonweb.models import (
     Episode,
@@ -17,9 +19,12 @@ from rockonweb.models import (
     Status,
     db,
     transaction,
+    utc_now,
 )
+from rockonweb.work import episodes, sync_status
 from rockonweb.work.operations import KEEPER
 from tests.support.apps import wait_for
+from tests.support.claims import free_port
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
 
@@ -129,3 +134,25 @@ def test_one_whose_page_stops_is_seen_told_and_restarted(
     wait_for(lambda: problem_of(rockon) == ("none", ""), 30)
     wait_for(lambda: titles() == ["Paged is down", "Paged is well again"], 30)
     assert watcher.poll() is None
+
+
+def test_restarts_that_fail_are_given_up_and_the_app_is_told_as_down(
+    engine: DockerDaemon, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    rockon = add(instance, "Exits", app_image, f"--publish=127.0.0.1:{port}:8080", mend=True)
+    engine.run_docker("exec", "-d", "exits", "kill", "-HUP", "1")
+    wait_for(lambda: engine.run_docker("inspect", "-f", "{{.State.Status}}", "exits") == "exited")
+    now = utc_now()
+    monkeypatch.setattr(episodes, "utc_now", lambda: now)
+    with socket.create_server(("127.0.0.1", port)):
+        for number, pause in enumerate((0, 30, 300, 900, 60)):
+            now += timedelta(seconds=pause)
+            sync_status.sync_status(rockon.id)
+            episodes.review_apps()
+            assert run_what_waits(instance) == min(number, 3)
+            with transaction() as session:  # as if it had been done at that time
+                session.execute(update(Operation).where(Operation.progress == Progress.FAILED).values(created=now))
+    assert problem_of(rockon)[0] == "ended"
+    assert "address already in use" in problem_of(rockon)[1]
+    assert titles() == ["Exits is down", "Exits stays down"]

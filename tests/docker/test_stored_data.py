@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -137,9 +138,12 @@ def test_a_version_that_can_not_be_read_is_said_and_keeps_an_automatic_update_aw
     assert instance.run_operation(automatic.id).progress == "failed"
 
 
-def install_database(instance: Instance, standin: Make, *, old: dict[str, str], new: dict[str, str]) -> Installation:
+def install_database(
+    instance: Instance, standin: Make, *, old: dict[str, str], new: dict[str, str], share_made: bool = False
+) -> Installation:
     """Install an app with the data of PostgreSQL 15, whose image then has PostgreSQL 17."""
-    prepare_share(instance, PG_VERSION="15\n")
+    if not share_made:
+        prepare_share(instance, PG_VERSION="15\n")
     environment = {"PG_MAJOR": "15", "STANDIN_READY": "0", **old}
     rockon = install_notes(instance, standin("stored/db:1", kind="postgres", environment=environment))
     environment = {"PG_MAJOR": "17", "STANDIN_READY": "0", **new}
@@ -212,6 +216,29 @@ def test_a_dump_that_breaks_off_leaves_everything_as_it_was(
     assert engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "notes-db") == before
     assert [path.name for path in (instance.settings.shares_root / "pgdata").iterdir()] == ["PG_VERSION"]
     assert repository.load_answers(rockon).shares == {"notes-db": {"/data": "pgdata"}}
+
+
+@pytest.fixture
+def small_share(instance: Instance) -> Iterator[Path]:
+    """The share, on a disk of two megabytes."""
+    folder = instance.settings.shares_root / "pgdata"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", folder], check=True)
+    (folder / "PG_VERSION").write_text("15\n")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_disk_that_is_full_before_the_dump_ends_is_told_and_everything_is_as_it_was(
+    engine: DockerDaemon, instance: Instance, standin: Make, small_share: Path
+) -> None:
+    rockon = install_database(instance, standin, old={"STANDIN_DUMP_BYTES": "9000000"}, new={}, share_made=True)
+    before = engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "notes-db")
+    operation = instance.run_operation(submit_review(review_or_refuse(rockon, ChangeRequest(move_data=True)), "tester"))
+    assert (operation.progress, operation.error) == ("failed", "The disk of pgdata is full.")
+    assert not operation.notes.owes
+    assert engine.run_docker("inspect", "-f", "{{.Id}} {{.State.Running}}", "notes-db") == before
+    assert [path.name for path in small_share.iterdir()] == ["PG_VERSION"]
 
 
 @pytest.mark.parametrize("exit_code", ["0", "3"])

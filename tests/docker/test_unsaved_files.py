@@ -138,7 +138,7 @@ def test_a_disk_without_room_is_told_before_and_one_that_fills_up_rolls_back(
     assert operation.error == ("The files of /app/data need 9.0 MB, but the disk of small/kept has only 2.1 MB free.")
     monkeypatch.setattr("rockonweb.core.containers.layer._sum_sizes", lambda *_: None)  # as if nobody knew
     operation = update(instance, notes, data="small/kept")
-    assert operation.error == "The disk of small/kept is full: /app/data could not be copied there."
+    assert operation.error == "The disk of small/kept is full."
     assert not operation.notes.owes
     assert [*small_share.iterdir()] == []
     assert execute(engine, "cat /app/data/note && stat -c %s /app/data/large") == "precious\n9000000"

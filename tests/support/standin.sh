@@ -9,7 +9,7 @@
 # `pg_isready`, which says yes when STANDIN_READY seconds (1) have gone by since the start.
 
 # As `pg_isready`, `psql` or `pg_dumpall`, or those of MariaDB, by their links to this file; psql says STANDIN_PSQL_SAYS,
-# and STANDIN_PSQL and STANDIN_DUMP are what the last two end with.
+# and STANDIN_PSQL and STANDIN_DUMP are what the last two end with; a dump has STANDIN_DUMP_BYTES more.
 case ${0##*/} in
     pg_isready | psql | pg_dumpall | mariadb-admin | mariadb | mariadb-dump)
         if [ -e /tmp/accepts-connections ]; then
@@ -20,6 +20,7 @@ case ${0##*/} in
                     ;;
                 pg_dumpall | mariadb-dump)
                     echo "-- the beginning of a dump"
+                    head -c "${STANDIN_DUMP_BYTES:-0}" /dev/zero
                     exit "${STANDIN_DUMP:-0}"
                     ;;
             esac

@@ -279,6 +279,26 @@ def test_it_is_restarted_three_times_then_given_up_and_told(clock: Clock) -> Non
     assert [one.gave_up for one in kept()] == [True]
 
 
+def test_a_clock_that_is_set_back_an_hour_lets_nothing_be_told_or_done_twice(clock: Clock) -> None:
+    app = add_app("Notes", mend=True)
+    fall(app, problem=Problem.UNHEALTHY)
+    clock.review_after(0)
+    clock.review_after(30)
+    assert restarts(clock) == [(Kind.RESTART, app.id)]
+    fall(app, problem=Problem.UNHEALTHY)
+    clock.review_after(90)
+    assert titles() == ["Notes is down"]
+    clock.review_after(-3600)
+    assert restarts(clock) == []
+    clock.review_after(300)
+    assert (restarts(clock), titles()) == ([(Kind.RESTART, app.id)], ["Notes is down"])
+    recover(app)
+    clock.review_after(0)
+    clock.review_after(-3600)
+    clock.review_after(120)
+    assert titles() == ["Notes is down", "Notes is well again"]
+
+
 def test_a_container_that_ended_is_started(clock: Clock) -> None:
     app = add_app("Notes", mend=True)
     fall(app)
@@ -322,3 +342,24 @@ def test_maintenance_holds_messages_and_restarts_until_its_end(clock: Clock) -> 
     clock.review_after(1)
     assert titles() == ["Notes is down"]
     assert restarts(clock) == [(Kind.START, app.id)]
+
+
+def test_what_fell_in_a_maintenance_that_ended_while_nothing_ran_is_told_once(clock: Clock) -> None:
+    stays_down, recovered = add_app("Notes"), add_app("Films")
+    begin_maintenance(utc_now() + timedelta(hours=1))
+    fall(stays_down, recovered)
+    clock.review_after(0)
+    recover(recovered)
+    with transaction() as session:  # Rockonweb was down meanwhile
+        session.scalars(select(Maintenance)).one().until = utc_now() - timedelta(hours=5)
+    clock.review_after(6 * 3600)
+    clock.review_after(600)
+    assert titles() == ["Notes is down"]
+
+
+def test_a_maintenance_that_a_wrong_clock_set_years_ahead_holds_nothing(clock: Clock) -> None:
+    begin_maintenance(utc_now() + timedelta(days=400))
+    fall(add_app("Notes"))
+    clock.review_after(0)
+    clock.review_after(120)
+    assert titles() == ["Notes is down"]

@@ -91,10 +91,11 @@ def decide_mending(state: EpisodeState, problem: Problem, at: float, restarts: S
 
     Docker itself restarts what keeps ending, and a container that somebody stopped or removed stays so.
     """
-    recent = [min(restart, at) for restart in restarts if restart > at - MEND_PERIOD]
-    waited = at - max(recent, default=state.began)
+    recent = [restart for restart in restarts if restart > at - MEND_PERIOD]
+    past = [restart for restart in recent if restart <= at]  # the others are from before the clock was put back
+    waited = at - max(past, default=state.began)
     if problem not in MENDABLE or state.well_since is not None:
         return Mending.WAIT
     if len(recent) < len(MEND_PAUSES):
         return Mending.RESTART if waited >= MEND_PAUSES[len(recent)] else Mending.WAIT
-    return Mending.GIVE_UP if waited >= WELL_SECONDS else Mending.WAIT
+    return Mending.GIVE_UP if past == recent and waited >= WELL_SECONDS else Mending.WAIT

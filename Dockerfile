@@ -14,9 +14,9 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="Rockonweb" \
       org.opencontainers.image.description="Apps for a home server: pick a rock-on, answer a few questions, and it runs in Docker." \
       org.opencontainers.image.licenses="Apache-2.0"
-# Containers are created by the docker command, subvolumes and snapshots of shares by btrfs.
+# Containers are created by the docker command, subvolumes and snapshots of shares by btrfs, backups of data by restic.
 RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends docker-cli btrfs-progs \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends docker-cli btrfs-progs restic openssh-client \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/rockonweb /opt/rockonweb
 ENV PATH=/opt/rockonweb/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -20,7 +20,7 @@ from tests.support.samples import label_questions
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
-LOUD = "BACKUPS DO NOT INCLUDE THE DATA IN YOUR SHARES."
+LOUD = "BACKUPS OF SETTINGS DO NOT INCLUDE THE DATA IN YOUR SHARES."
 
 
 @pytest.fixture

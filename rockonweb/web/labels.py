@@ -135,6 +135,7 @@ CHECK_LABELS = {
     "stored data": _l("stored data"),
     "certificate": _l("certificate"),
     "settings": _l("settings"),
+    "data backups": _l("data backups"),
 }
 STATE_PILLS = {
     State.AVAILABLE: StatusPill(_l("Not installed"), "quiet", "box-seam"),

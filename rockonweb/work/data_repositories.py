@@ -76,9 +76,15 @@ def add_repository(settings: RepositorySettings) -> tuple[DataRepository, str]:
         raise BadInput(t("Use at least %(count)s characters, in one line.", count=MIN_PASSPHRASE_LENGTH))
     passphrase = settings.passphrase or make_passphrase()
     access = RepositoryAccess(parse_url(settings.url), passphrase, parse_environment(settings.environment))
-    get_host().restic_version()
+    host = get_host()
+    host.restic_version()
+    if access.url.startswith("/") and host.own_container and not host.own_container.has_mounted(access.url):
+        raise BadInput(
+            t("%(path)s is inside Rockonweb's container only, and goes with it.", path=access.url),
+            t("Mount the folder into the container at the same path first."),
+        )
     db.session.rollback()
-    opened = get_host().open_repository(access)
+    opened = host.open_repository(access)
     uid = _create_or_open(opened, is_new_passphrase=not settings.passphrase)
     if taken := next((row.name for row in list_repositories() if row.uid == uid), None):
         raise BadInput(t("This repository is known already, as %(name)s.", name=taken))

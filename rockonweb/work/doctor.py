@@ -42,6 +42,7 @@ from rockonweb.core.text import t
 from rockonweb.migrations import upgrade
 from rockonweb.models import (
     Container,
+    DataRepository,
     Installation,
     NetworkMember,
     Operation,
@@ -92,6 +93,7 @@ def examine_instance(settings: config.Config, version: str) -> list[CheckResult]
         ("copies", probe.inspect_copies),
         ("containers", probe.inspect_rows),
         ("apps", probe.inspect_apps),
+        ("data backups", probe.inspect_data_backups),
         ("catalogue", probe.inspect_catalogue),
     )
     with probe.exit_stack:
@@ -441,6 +443,17 @@ class _InstanceProbe:
             age = (datetime.now(UTC) - report.finished).total_seconds() / 86400
             faulty = [_without_password(entry["file"]) for entry in report.report_data.get("faulty", ())]
             return diagnosis.diagnose_catalogue(f"{report.finished:%Y-%m-%d %H:%M} UTC", age, faulty)
+
+    def inspect_data_backups(self) -> CheckResult:
+        """Check restic and what is known of the data repositories."""
+        with Session(self._db_engine) as session:
+            rows = session.execute(select(DataRepository.name, DataRepository.error)).all()
+            repositories = {row.name: row.error for row in rows}
+        try:
+            version, missing = ".".join(map(str, self.host.restic_version())), ("", "")
+        except RockonwebError as error:
+            version, missing = "", (error.sentence, error.hint)
+        return diagnosis.diagnose_data_backups(version, missing, dict(sorted(repositories.items())))
 
     def inspect_certificate(self) -> list[CheckResult]:
         """Check the certificate of ROCKONWEB_TLS_KEY and _CERT; no result where they are not set."""

@@ -117,7 +117,7 @@ def end_operations(progress: Progress = Progress.DONE, error: str = "") -> None:
 
 def test_the_page_says_in_large_letters_what_is_not_in_it(owner_client: FormClient) -> None:
     text = owner_client.get("/backup").text
-    assert '<p class="loud-words">BACKUPS DO NOT INCLUDE THE DATA IN YOUR SHARES.</p>' in text
+    assert '<p class="loud-words">BACKUPS OF SETTINGS DO NOT INCLUDE THE DATA IN YOUR SHARES.</p>' in text
     assert "Accounts and tokens are not included." in text
     assert 'href="/backup"' in owner_client.get("/shares").text
 

@@ -12,9 +12,11 @@ import pytest
 from rockonweb.core.data_backup.repository import restore_commands
 from rockonweb.core.data_backup.restic_output import RepositoryFailed, WrongPassphrase
 from rockonweb.core.operations.requests import BackupDataRequest, RestoreDataRequest
-from rockonweb.models import DataBackup, DataRepository, Installation, Operation, db
-from rockonweb.work import data_backups, data_repositories, operations, runner
+from rockonweb.models import DataBackup, DataRepository, Installation, Kind, Operation, Restore, db
+from rockonweb.work import data_backups, data_repositories, data_restores, operations, runner
+from rockonweb.work import restore as restores
 from rockonweb.work.data_repositories import RepositorySettings
+from tests.support.apps import wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, describe_steps
 from tests.support.loop_btrfs import mounted_btrfs, run_command
@@ -174,6 +176,60 @@ def test_a_folder_and_a_file_of_a_share_come_back_in_their_place(
     assert [path for path in kept if after[path][-1] == b"spoilt"]
     back_up(instance, rockon, repository)
     assert stored(rockon).files == backup.files  # what was kept is in no backup
+
+
+def test_every_row_that_was_written_before_the_backup_began_is_there(
+    engine: DockerDaemon, instance: Instance, app_image: str, tmp_path: Path
+) -> None:
+    """The app writes row after row while it is backed up; then its share is deleted."""
+    rockon, share = notes(instance, app_image), instance.settings.shares_root / "notes"
+    repository, _ = add_repository(tmp_path)
+    rows = 0
+    for _ in range(3):
+        program = "n=$(wc -l </data/rows || echo 0); while :; do n=$((n+1)); echo $n >>/data/rows; done"
+        engine.run_docker("exec", "-d", "notes", "sh", "-c", f"touch /data/rows; {program}")
+        await_rows(share / "rows", rows + 100)
+        rows = len((share / "rows").read_text().splitlines()) - 1
+        backup = back_up(instance, rockon, repository)
+        shutil.rmtree(share)
+        operation = restore(instance, rockon, repository, backup.snapshot, notes="notes")
+        assert operation.progress == "done", describe_steps(operation)
+        restored = (share / "rows").read_text().splitlines()
+        assert len(restored) >= rows
+        assert restored == [str(number) for number in range(1, len(restored) + 1)]
+
+
+def await_rows(file: Path, count: int) -> None:
+    """Wait until a file has so many lines."""
+    wait_for(lambda: len(file.read_text().splitlines()) > count)
+
+
+def test_apps_come_back_with_their_data_on_an_empty_machine(
+    engine: DockerDaemon, instance: Instance, app_image: str, tmp_path: Path
+) -> None:
+    """Uninstalled and without their shares, as on another machine."""
+    names, root = ("Notes", "Books"), instance.settings.shares_root
+    apps = [notes(instance, app_image, name, name.lower()) for name in names]
+    repository, _ = add_repository(tmp_path)
+    before = {name: content(root / name.lower()) for name in names}
+    for app in apps:
+        back_up(instance, app, repository)
+    for app in apps:
+        instance.perform(Kind.UNINSTALL, app)
+        shutil.rmtree(root / app.name.lower())
+    row = db.session.get_one(DataRepository, repository)
+    newest = data_restores.newest_by_app(data_repositories.list_snapshots(row))
+    chosen = {name: snapshot.id for name, snapshot in newest.items()}
+    restore_id, begun = data_restores.bring_back(row, chosen, "tester")
+    for operation_id in begun:
+        instance.run_successfully(operation_id)
+    restores.apply_restore(restore_id, {}, "tester")
+    status = restores.restore_status(db.session.get_one(Restore, restore_id))
+    for item in status.items:
+        assert item.operation, item.notes
+        instance.run_successfully(item.operation.id)
+    assert {name: content(root / name.lower()) for name in names} == before
+    assert sorted(running(engine)) == ["books", "notes"]
 
 
 def test_with_restic_alone_all_of_it_comes_back(instance: Instance, app_image: str, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ from tests.support.samples import label_questions, port_question
 NOWHERE = "tcp://127.0.0.1:1"
 PARTS = {
     *("program", "files", "room", "database", "queue", "web", "workers", "watcher", "Docker", "clock", "ports"),
-    *("containers", "copies", "operations", "catalogue", "secrets", "stored data"),
+    *("containers", "copies", "operations", "catalogue", "secrets", "stored data", "data backups"),
 }
 Examine = Callable[..., subprocess.CompletedProcess[str]]
 SPEC = {"image": "box.example/app", "environment": label_questions(KEY="")}

@@ -562,6 +562,22 @@ def diagnose_catalogue(day: str, age: float, faulty: Sequence[str]) -> CheckResu
     return make_result("warn", sentence, hint) if outdated else make_result("ok", sentence)
 
 
+def diagnose_data_backups(version: str, missing: tuple[str, str], repositories: Mapping[str, str]) -> CheckResult:
+    """Check restic: its `version`, blank where it is `missing` (sentence and hint), and what is wrong with each data
+    repository, blank for nothing.
+    """
+    make_result = partial(CheckResult, "data backups", facts={"restic": version, "repositories": {**repositories}})
+    if not repositories:
+        return make_result("ok", t("There is no data repository."))
+    if not version:
+        return make_result("fail", *missing)
+    faulty = {name: error for name, error in repositories.items() if error}
+    for name, error in faulty.items():
+        return make_result("fail", t("The data repository %(name)s: %(why)s", name=name, why=error))
+    return make_result("ok", t("restic %(version)s, data repositories: %(names)s.",
+                               version=version, names=_list_first(repositories)))  # fmt: skip
+
+
 def diagnose_stored_data(unreadable: Sequence[str]) -> CheckResult:
     """Check whether stored values can be read; `unreadable` names the rows of those that can't."""
     make_result = partial(CheckResult, "stored data", facts={"unreadable": [*unreadable]})

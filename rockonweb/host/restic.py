@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from rockonweb.core.data_backup import restic_argv, restic_output
-from rockonweb.core.data_backup.repository import RepositoryAccess, Retention
+from rockonweb.core.data_backup.repository import RepositoryAccess, Retention, shown_url
 from rockonweb.core.data_backup.restic_argv import Argv
 from rockonweb.core.data_backup.restic_output import (
     BackupSummary,
@@ -26,6 +27,7 @@ from rockonweb.core.data_backup.restic_output import (
     ResticMissing,
     SavedFile,
 )
+from rockonweb.core.secret import SecretWord, redact_secrets
 from rockonweb.core.text import t
 from rockonweb.host.waiting import POLL_SECONDS, Waiter
 
@@ -164,7 +166,8 @@ class ResticRepository:
         printed: list[str] = []
         status, errors = self._run(arguments, printed.append, seconds=seconds)
         if status:
-            raise restic_output.explain_failure(status, "\n".join((*printed[-MAX_ERRORS:], *errors)))
+            output = (*map(self._mask, printed[-MAX_ERRORS:]), *errors)
+            raise restic_output.explain_failure(status, "\n".join(output))
         return "\n".join(printed)
 
     def _run(
@@ -200,9 +203,9 @@ class ResticRepository:
                 except BaseException:
                     process.kill()
                     raise
-        if process.returncode == 127 or (process.returncode and not shutil.which("restic")):
+        if process.returncode and not shutil.which("restic"):
             restic_version()
-        return process.returncode, errors
+        return process.returncode, [self._mask(line) for line in errors]
 
     def _follow(
         self, process: subprocess.Popen[bytes], on_line: Callable[[str], None], deadline: float | None
@@ -235,6 +238,18 @@ class ResticRepository:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _mask(self, text: str) -> str:
+        """Return what restic printed without what opens the repository."""
+        text = text.replace(self._access.url, shown_url(self._access.url))
+        password = urlsplit(self._access.url.partition(":")[2]).password or ""
+        return redact_secrets(
+            text,
+            [
+                SecretWord("", value)
+                for value in (password, self._access.passphrase, *self._access.environment.values())
+            ],
+        )
 
     def _environment(self, descriptor: int) -> dict[str, str]:
         return {

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,10 @@ def test_on_btrfs_it_is_stopped_for_snapshots_alone(
     operation = restore(instance, rockon, repository, snapshots[-1].id, notes="notes", notes__folder="part")
     assert operation.progress == "done", describe_steps(operation)
     assert content(btrfs / "notes") == before
+    (btrfs / "notes" / "folder" / "deep" / "file").unlink()
+    inside = restore(instance, rockon, repository, snapshots[-1].id, notes__folder="notes/folder")
+    assert inside.progress == "done", describe_steps(inside)
+    assert content(btrfs / "notes" / "folder") == content(btrfs / "part" / "folder")
     assert "notes" in {
         name for name, share in data_backups.get_host().shares.shares_by_name().items() if share.snapshots
     }
@@ -284,24 +289,24 @@ def test_a_share_that_is_a_disk_of_its_own_is_exchanged_by_what_is_in_it(
     engine: DockerDaemon, instance: Instance, app_image: str, tmp_path: Path
 ) -> None:
     share = instance.settings.shares_root / "notes"
-    share.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=755", "tmpfs", share], check=True)
-    try:
-        rockon = notes(instance, app_image)
-        repository, _ = add_repository(tmp_path)
-        before = content(share)
-        backup = back_up(instance, rockon, repository)
-        (share / "plain").write_text("later")
-        (share / "newer").write_text("later")
-        operation = restore(instance, rockon, repository, backup.snapshot, notes="notes")
-        assert operation.progress == "done", describe_steps(operation)
-        after = content(share)
-        assert {path: what for path, what in after.items() if not path.startswith(b".rockonweb")} == before
-        assert [path for path in after if path.endswith(b"/newer")]
-        assert running(engine) == ["notes"]
-    finally:
-        engine.remove_everything()
-        subprocess.run(["umount", "--lazy", share], check=True)
+    with mounted_tmpfs(share, "20m"):
+        try:
+            rockon = notes(instance, app_image)
+            repository, _ = add_repository(tmp_path)
+            before = content(share)
+            backup = back_up(instance, rockon, repository)
+            (share / "plain").write_text("later")
+            (share / "newer").write_text("later")
+            operation = restore(instance, rockon, repository, backup.snapshot, notes="notes")
+            assert operation.progress == "done", describe_steps(operation)
+            after = content(share)
+            assert {path: what for path, what in after.items() if not path.startswith(b".rockonweb")} == before
+            assert [path for path in after if path.endswith(b"/newer")]
+            operation = restore(instance, rockon, repository, backup.snapshot, notes__folder="notes/folder")
+            assert operation.progress == "done", describe_steps(operation)
+            assert running(engine) == ["notes"]
+        finally:
+            engine.remove_everything()
 
 
 def test_a_full_disk_at_a_restore_changes_nothing(
@@ -314,16 +319,12 @@ def test_a_full_disk_at_a_restore_changes_nothing(
     (share / "plain").write_text("later")
     before = content(share)
     restores = instance.settings.shares_root / ".rockonweb" / "restores"
-    restores.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", restores], check=True)
-    try:
+    with mounted_tmpfs(restores, "1m"):
         refused = restore(instance, rockon, repository, backup.snapshot, notes="notes")
         assert "not enough room" in refused.error
         full = restore(instance, rockon, repository, backup.snapshot, notes__large="notes/large")
         assert full.error == "The disk is full."
         assert list(restores.iterdir()) == []
-    finally:
-        subprocess.run(["umount", "--lazy", restores], check=True)
     assert content(share) == before
     assert running(engine) == ["notes"]
 
@@ -375,24 +376,30 @@ def test_a_share_that_goes_away_midway_is_no_backup(
     assert data_repositories.list_snapshots(db.session.get_one(DataRepository, repository)) == []
 
 
+@pytest.mark.parametrize("own_disk", [False, pytest.param(True, marks=needs_root)])
 def test_what_was_killed_in_the_middle_is_taken_back(
-    engine: DockerDaemon, instance: Instance, app_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon,
+    instance: Instance,
+    app_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own_disk: bool,
 ) -> None:
     """At the end of each step of a restore and of a backup, as a process that is killed there leaves it."""
-    rockon, share = notes(instance, app_image), instance.settings.shares_root / "notes"
-    repository, _ = add_repository(tmp_path)
-    backup = back_up(instance, rockon, repository)
-    (share / "plain").write_text("later")
-    before = content(share)
-    requests = [
-        (BackupDataRequest(repository), ("stop", "back_up_data", "start")),
-        (
-            RestoreDataRequest(repository, backup.snapshot, {"notes": "notes"}),
-            ("fetch_data", "stop", "place_data", "start"),
-        ),
-    ]
-    for request, kinds in requests:
-        for killed in kinds:
+    share = instance.settings.shares_root / "notes"
+    with ExitStack() as stack:
+        if own_disk:
+            stack.enter_context(mounted_tmpfs(share, "20m"))
+            stack.callback(engine.remove_everything)
+        rockon = notes(instance, app_image)
+        repository, _ = add_repository(tmp_path)
+        backup = back_up(instance, rockon, repository)
+        (share / "plain").write_text("later")
+        before = content(share)
+        restored = RestoreDataRequest(repository, backup.snapshot, {"notes": "notes"})
+        kills = [(BackupDataRequest(repository), kind) for kind in ("stop", "back_up_data", "start")]
+        kills += [(restored, kind) for kind in ("fetch_data", "stop", "place_data", "start")]
+        for request, killed in kills:
             operation_id = operations.submit_operation(rockon, request, "tester")
             with monkeypatch.context() as patch:
                 die_after(patch, killed)
@@ -403,6 +410,17 @@ def test_what_was_killed_in_the_middle_is_taken_back(
             assert db.session.get_one(Operation, operation_id).progress == "interrupted"
             assert content(share) == before, killed
             assert (running(engine), leftovers(instance)) == (["notes"], []), killed
+
+
+@contextmanager
+def mounted_tmpfs(folder: Path, size: str) -> Iterator[None]:
+    """Let a folder be a disk of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def die_after(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:

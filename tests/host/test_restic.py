@@ -10,7 +10,13 @@ import psutil
 import pytest
 
 from rockonweb.core.data_backup.repository import RepositoryAccess
-from rockonweb.core.data_backup.restic_output import NoRepository, RepositoryLocked, ResticMissing, WrongPassphrase
+from rockonweb.core.data_backup.restic_output import (
+    NoRepository,
+    RepositoryFailed,
+    RepositoryLocked,
+    ResticMissing,
+    WrongPassphrase,
+)
 from rockonweb.host import Waiter
 from rockonweb.host.restic import ResticRepository, restic_version
 
@@ -154,3 +160,12 @@ def test_a_restic_that_is_missing_or_too_old_is_told(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ResticMissing, match=told):
         restic_version()
+
+
+def test_nothing_that_opens_it_is_in_an_error(tmp_path: Path) -> None:
+    url, keys = "rest:http://me:pass%20word@127.0.0.1:9/x", {"AWS_SECRET_ACCESS_KEY": "very secret"}
+    repository = ResticRepository(RepositoryAccess(url, PASSPHRASE, keys), tmp_path)
+    with pytest.raises(RepositoryFailed) as caught:
+        repository.read_id()
+    assert "127.0.0.1:9" in caught.value.output
+    assert not [word for word in ("pass%20word", "pass word", PASSPHRASE, "very secret") if word in caught.value.output]

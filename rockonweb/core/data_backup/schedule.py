@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-RETRY_HOURS = 1  # after a backup that failed
+RETRY_HOURS = 6  # after a backup that failed, at most
 OVERDUE_HOURS = 24  # beyond its time, in which a machine may have been off
 
 
@@ -32,7 +32,7 @@ class BackupSchedule:
         """Whether a backup is due. A time in the future, before a clock was set back, counts as long ago."""
         if not self.hours or not self.includes(now.astimezone()):
             return False
-        return _is_older(last_good, now, self.hours) and _is_older(last_try, now, RETRY_HOURS)
+        return _is_older(last_good, now, self.hours) and _is_older(last_try, now, min(self.hours, RETRY_HOURS))
 
     def is_overdue(self, last_good: datetime | None, since: datetime, now: datetime) -> bool:
         """Whether there should have been a backup by now; `since` is when there was none to be expected yet."""

@@ -20,7 +20,8 @@ def ago(**duration: float) -> datetime:
         (ago(hours=23), ago(hours=23), False),
         (ago(hours=24), ago(hours=24), True),
         (ago(days=9), ago(minutes=30), False),  # it has just failed
-        (ago(days=9), ago(hours=2), True),
+        (ago(days=9), ago(hours=5), False),
+        (ago(days=9), ago(hours=6), True),
         (ago(days=-30), ago(days=-30), True),  # the clock was set back
     ],
 )
@@ -28,6 +29,7 @@ def test_a_backup_is_due_by_the_last_good_one_and_the_last_try(
     last_good: datetime | None, last_try: datetime | None, due: bool
 ) -> None:
     assert BackupSchedule(24).is_due(last_good, last_try, NOW) is due
+    assert BackupSchedule(1).is_due(ago(hours=2), ago(hours=1), NOW)
     assert BackupSchedule(0).is_due(last_good, last_try, NOW) is False
 
 

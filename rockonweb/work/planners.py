@@ -106,7 +106,9 @@ def _plan_rehearsal_pull(
 
 
 def _plan_rehearsal(operation: Operation, request: RehearseRequest, installation: Installation, docker: Engine) -> Plan:
-    return rehearsal.plan_operation(operation, request, installation)
+    if request.folders is None:
+        return rehearsal.plan_update(operation, request, installation)
+    return rehearsal.plan_proof(operation, installation, request.folders, request.taken)
 
 
 def _plan_start(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:

@@ -20,7 +20,6 @@ from rockonweb.core.operations.steps import (
     AwaitEnd,
     AwaitRehearsal,
     CloneMethod,
-    CompareCopy,
     RunOnce,
     StartContainer,
 )
@@ -73,17 +72,16 @@ def last_rehearsal(installation: Installation) -> Operation | None:
     """
     query = select(Operation).where(Operation.installation_id == installation.id, Operation.kind == Kind.REHEARSE)
     rehearsals = db.session.scalars(query.order_by(Operation.id.desc()))
-    return next((operation for operation in rehearsals if rehearsal_request(operation).folders is None), None)
+    return next((operation for operation in rehearsals if _is_of_update(operation)), None)
 
 
-def rehearsal_request(operation: Operation) -> RehearseRequest:
-    """Return the request of a rehearsal; a blank one where it can't be read."""
-    return operation.request if isinstance(operation.request, RehearseRequest) else RehearseRequest()
+def _is_of_update(operation: Operation) -> bool:
+    return isinstance(operation.request, RehearseRequest) and operation.request.folders is None
 
 
 def describe_result(operation: Operation) -> str:
     """Return what a rehearsal that has ended has proved, or why it has proved nothing; blank for a cancelled one."""
-    of_update, name = rehearsal_request(operation).folders is None, operation.subject
+    of_update, name = _is_of_update(operation), operation.subject
     if operation.progress is Progress.DONE:
         if all(step.kind != AwaitRehearsal.kind for step in operation.steps):
             return t("The files of the copy are right. %(name)s was not started with them.", name=name)
@@ -138,29 +136,30 @@ def _clone_methods(host: Host, answers: Answers) -> dict[str, CloneMethod | None
     return {path: host.clones.find_method(path) for path in paths}
 
 
-def plan_operation(operation: Operation, request: RehearseRequest, installation: Installation) -> Plan:
-    """Plan a rehearsal whose images are there. Raises Conflict where that of an update is not possible."""
+def plan_update(operation: Operation, request: RehearseRequest, installation: Installation) -> Plan:
+    """Plan the rehearsal of an update whose images are there. Raises Conflict where it is not possible."""
     definition, answers, host = installation.current_definition, load_answers(installation), get_host(installation)
-    with host.connect_docker() as docker:  # the operation's own connection sees rehearsals alone
-        facts = gather_facts(installation, answers, docker, (), definition)
-    if request.folders is not None:
-        return _plan_proof(operation, request.folders, request.taken, installation, facts)
     refuse_obstacles(installation, may_copy=request.copy)
     methods = {path: method or CloneMethod.COPY for path, method in _clone_methods(host, answers).items()}
     _refuse_full_disk(host, [path for path, method in methods.items() if method is CloneMethod.COPY])
-    room = host.clones.room_path(operation.uid)
-    folders = {path: str(room / str(number)) for number, path in enumerate(methods)}
-    closed_room = ClosedRoom(operation.uid, f"{host.instance}{REHEARSAL_SUFFIX}", folders)
-    steps, left_out = plan_rehearsal(definition, answers, facts, closed_room, clone_steps(folders, methods))
+    folder = host.clones.room_path(operation.uid)
+    folders = {path: str(folder / str(number)) for number, path in enumerate(methods)}
+    room = ClosedRoom(operation.uid, f"{host.instance}{REHEARSAL_SUFFIX}", folders)
+    facts = _gather_facts(installation)
+    steps, left_out = plan_rehearsal(definition, answers, facts, room, clone_steps(folders, methods))
     return Plan(installation.name, tuple(steps), findings=(*left_out, *_clone_warnings(host, methods)))
 
 
-def _plan_proof(
-    operation: Operation, folders: Mapping[str, str], taken: float, installation: Installation, facts: HostFacts
-) -> Plan:
-    """Plan to prove a copy of an app's data, with the images that it runs."""
-    definition, answers = installation.current_definition, load_answers(installation)
-    comparisons: list[CompareCopy] = comparison_steps(folders, taken)
+def plan_proof(operation: Operation, installation: Installation, folders: Mapping[str, str], taken: float) -> Plan:
+    """Plan to prove a copy of an app's data, see `rehearse_copy`, with the images that it runs: for any operation in a
+    closed room. Folders in the one of the operation's own, `Host.clones.room_path`, are removed with the room.
+    """
+    definition, answers, facts = (
+        installation.current_definition,
+        load_answers(installation),
+        _gather_facts(installation),
+    )
+    comparisons = comparison_steps(folders, taken)
     uncovered = [
         path
         for path in outermost_paths(share_path for _, share_path in answers.share_mounts)
@@ -182,6 +181,12 @@ def _plan_proof(
     room = ClosedRoom(operation.uid, f"{facts.instance}{REHEARSAL_SUFFIX}", folders)
     steps, left_out = plan_rehearsal(definition, answers, replace(facts, pinned=images), room, comparisons)
     return Plan(installation.name, tuple(steps), findings=tuple(left_out))
+
+
+def _gather_facts(installation: Installation) -> HostFacts:
+    """Return the facts by a connection that sees the app's containers: that of the operation sees rehearsals alone."""
+    with get_host(installation).connect_docker() as docker:
+        return gather_facts(installation, None, docker, (), installation.current_definition)
 
 
 def _refuse_full_disk(host: Host, share_paths: list[str]) -> None:

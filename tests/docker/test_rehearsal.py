@@ -185,6 +185,12 @@ def test_a_copy_is_proved_by_starting_the_app_with_it(
     assert "Of a sample, the same: 1 files; changed since: 1; wrong: 0." in describe_steps(operation)
     assert (leftovers(engine, instance), ids(engine)) == ([], before)
     assert rehearsal.last_rehearsal(rockon) is None
+    assert rehearsal.describe_result(operation) == "Stage was started with the copy of its data, and was healthy."
+    operation = instance.run_successfully(rehearsal.rehearse_copy(rockon, {"stage/app": copy / "app"}, taken, "tester"))
+    [(sentence, _)] = operation.notes.warnings
+    assert str(sentence) == "Stage can't be rehearsed: There is no copy of stage."
+    assert [step.kind for step in operation.steps] == ["compare_copy"]
+    assert rehearsal.describe_result(operation) == ("The files of the copy are right. Stage was not started with them.")
     status = (share / "kept").stat()
     (copy / "kept").write_text("the dada")
     os.utime(copy / "kept", ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from docker.errors import APIError, NotFound
@@ -16,6 +18,8 @@ from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.text import TranslatableText, t
 from rockonweb.host.connection import Connection
 from rockonweb.host.docker_errors import translate_errors
+
+DEFAULT_GATEWAY = "DefaultGatewayIPv4"  # by which Docker's bridge driver takes the containers' default route
 
 
 class Networks(Connection):
@@ -49,6 +53,22 @@ class Networks(Connection):
             return False
         self._create_network(self._network_config(spec or NetworkSpec(name), operation))
         return True
+
+    def ensure_closed_network(self, name: str, operation: str) -> None:
+        """Create a network from which nothing else is reached, unless one of this name exists.
+
+        What Docker calls internal is kept in by the firewall alone, which may be off: older versions give containers a
+        default route all the same. So this one's leads to an address of its own that nobody has; for that, the subnet
+        has to be given: it is the one that Docker has just chosen by itself.
+        """
+        if not self.ensure_network(name, operation, spec := NetworkSpec(name, internal=True)):
+            return
+        details = self._find_network(name) or {}
+        pools = [ip_network(pool["Subnet"]) for pool in (details.get("IPAM") or {}).get("Config") or ()]
+        subnet = next(pool for pool in pools if pool.version == 4)
+        self.remove_network(name)
+        nowhere = (DEFAULT_GATEWAY, str(subnet[-2]))
+        self.ensure_network(name, operation, replace(spec, subnet=str(subnet), aux_addresses=(nowhere,)))
 
     def network_config(self, name: str) -> dict[str, Any] | None:
         """Return how a managed network was created, as JSON for `restore_network`; None where Docker has none."""

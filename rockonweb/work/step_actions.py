@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from rockonweb.config import current_config
 from rockonweb.core.answers.answers import split_share_path
-from rockonweb.core.containers.networks import Endpoint, NetworkSpec
+from rockonweb.core.containers.networks import Endpoint
 from rockonweb.core.data_backup.restic_output import DataProgress
 from rockonweb.core.database_dumps import (
     MAX_MARK_BYTES,
@@ -662,7 +662,7 @@ def close_room(host: Host, engine: Engine, operation: str) -> None:
 class _OpenRoomAction(UndoableAction[OpenRoom]):
     def do(self, context: StepContext, step: OpenRoom, row_id: int) -> None:
         context.host.clones.make_room(context.operation_uid)
-        context.engine.ensure_network(step.network, context.operation_uid, NetworkSpec(step.network, internal=True))
+        context.engine.ensure_closed_network(step.network, context.operation_uid)
         for volume in step.volumes:
             context.engine.create_volume(volume, context.operation_uid)
 

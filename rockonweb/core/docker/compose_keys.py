@@ -5,6 +5,10 @@ Both directions read them: the export and the import.
 
 from __future__ import annotations
 
+DEFAULT_NETWORK = "default"  # the key of the network that Compose makes for a project
+# In an exported file: that the project's network stands for Docker's own bridge, as Compose has no word for that.
+BRIDGE_NOTE = ("x-rockonweb", {"default_network": "bridge"})
+
 SWITCH_KEYS = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
 SWITCH_KEYS |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
 

@@ -19,6 +19,8 @@ from rockonweb.core.containers.argv import Argv, without_management_labels
 from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.compose_keys import (
+    BRIDGE_NOTE,
+    DEFAULT_NETWORK,
     HEALTH_KEYS,
     LIST_KEYS,
     MAP_KEYS,
@@ -157,6 +159,8 @@ class _ComposeDocument:
             body["networks"] = self.networks
         if self.volumes:
             body["volumes"] = self.volumes
+        if any(self._is_on_bridge(service) for service in self.services.values()):
+            body.update([BRIDGE_NOTE])
         comments = "".join(f"# {line}\n" for comment in head for line in _comment_lines(comment))
         yaml_text = yaml.dump(
             _keep_keys_raw(body),
@@ -167,6 +171,13 @@ class _ComposeDocument:
             default_flow_style=False,
         )
         return f"{comments}\n{yaml_text}"
+
+    @staticmethod
+    def _is_on_bridge(service: _Service) -> bool:
+        """Whether `docker run` has a container on Docker's own network, and Compose on that of the project."""
+        return "network_mode" not in service.body and DEFAULT_NETWORK in service.body.get(
+            "networks", (DEFAULT_NETWORK,)
+        )
 
     def _create_command(self, name: str) -> str:
         return self.create_commands.get(name, f"docker network create {name}")
@@ -298,7 +309,7 @@ class _ComposeDocument:
     def _network_key(self, network: str) -> str:
         if not COMPOSE_KEY.fullmatch(network):
             raise ValueError(network)
-        key = f"{network}-network" if network == "default" else network
+        key = f"{network}-network" if network == DEFAULT_NETWORK else network
         if network in self.links:
             self.networks[key] = {"name": network}
         elif key not in self.networks:
@@ -317,7 +328,7 @@ class _ComposeDocument:
         if mode:
             self._set_network_mode(service, mode)
         elif attached or service.joined or service.on_network:
-            attachments = attached or {"default": {}}
+            attachments = attached or {DEFAULT_NETWORK: {}}
             first_key = next(iter(attachments))
             attachments[first_key] = {**attachments[first_key], **service.on_network}
             service.body["networks"] = {

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rockonweb.core.docker.compose_keys import (
+    BRIDGE_NOTE,
+    DEFAULT_NETWORK,
     HEALTH_KEYS,
     LIST_KEYS,
     MAP_KEYS,
@@ -44,8 +46,6 @@ from rockonweb.core.imports.source import (
 from rockonweb.core.imports.yaml_reader import YamlMap, scalar_text
 from rockonweb.core.text import t
 
-DEFAULT_NETWORK = "default"
-OWN_KEY = "x-rockonweb"  # in an exported file: what Compose has no word for
 ONE_SHOT = "service_completed_successfully"
 TOP_KEYS = frozenset(("services", "networks", "volumes", "secrets", "configs", "include", "name", "version"))
 # Of a network: what Docker does by itself, or what only Compose knows.
@@ -81,7 +81,9 @@ def convert_project(project: ComposeProject) -> SourceApp:
     faults += _repeated_names(project, names)
     order = launch_order(project, faults)
     if faults:
-        raise BadInput(t("This Compose file can't be imported."), faults=faults)
+        names_missing = ", ".join(project.missing)
+        hint = t("These variables have no value: %(names)s.", names=names_missing) if names_missing else ""
+        raise BadInput(t("This Compose file can't be imported."), hint, faults)
     for key in _one_shot_services(project):
         if not services[key].body.get("restart"):
             services[key].options.append(("--restart", "no"))
@@ -523,6 +525,7 @@ class _ServiceReader:
             _text(item.get(part)) for part in ("host_ip", "published", "target", "protocol")
         )
         self.leave_others(key, item, ("host_ip", "published", "target", "protocol", "mode"))
+        host = number if item.get("published") == "" else host  # of a variable without a value
         address = f"[{address}]" if ":" in address else address
         ends = ":".join(part for part in (address, host) if part or address)
         return (f"{ends}:" if ends else "") + number + (f"/{protocol}" if protocol else "")
@@ -544,61 +547,68 @@ class _ServiceReader:
         if not colon:
             self.add("volume", text)
         elif source[0] in "./~":
-            self.add("volume", ":".join(part for part in (_host_path(source), target, mode) if part))
+            self._add_volume(_host_path(source), target, [mode])
         else:
             self._named_volume(source, target, [word for word in mode.split(",") if word])
 
-    def _named_volume(self, key: str, target: str, mode: list[str], more: Collection[tuple[str, str]] = ()) -> None:
-        """Add a volume of the project; `more` are fields of `--mount`."""
+    def _named_volume(self, key: str, target: str, mode: list[str]) -> None:
+        """Add a volume of the project by the short form, where that can say all of it."""
+        options = self._volume_options(key, target)
+        device = options.get("volume-opt=device", "")
+        is_bound = bool({"bind", "rbind"} & {*options.get("volume-opt=o", "").split(",")})
+        if is_bound and device:
+            self.alter(f"volumes.{key}", t("The folder behind this volume is mounted itself: %(path)s.", path=device))
+            mode += ["ro"] if "ro" in options["volume-opt=o"].split(",") and "ro" not in mode else []
+            self._add_volume(_host_path(device), target, mode)
+        elif len(options) > len(("type", "source", "target")):
+            words = [("readonly", "")] if "ro" in mode else []
+            words += [("volume-nocopy", "")] if "nocopy" in mode else []
+            self.add("mount", _csv([*options.items(), *words]))
+        else:
+            self._add_volume(options["source"], target, mode)
+
+    def _add_volume(self, source: str, target: str, mode: list[str]) -> None:
+        self.add("volume", ":".join(part for part in (source, target, ",".join(mode)) if part))
+
+    def _volume_options(self, key: str, target: str) -> dict[str, str]:
+        """Return the fields by which `--mount` mounts a volume of the project, and makes it if it is not there."""
         if key not in self.project.volumes:
             raise BadInput(t('the volume "%(name)s" is not declared under volumes', name=key[:60]))
         body = self.project.volumes[key]
-        name, options = real_name(self.project, key, body), dict(_pairs(body.get("driver_opts") or YamlMap()))
+        fields = {"type": "volume", "source": real_name(self.project, key, body), "target": target}
+        if is_external(body):
+            return fields
         driver = _text(body.get("driver"))
-        fields = [("volume-driver", driver)] if driver not in ("", "local") else []
-        fields += [("volume-opt", f"{option}={text or ''}") for option, text in options.items()]
-        fields += [("volume-label", f"{label}={text or ''}") for label, text in _pairs(body.get("labels") or YamlMap())]
-        device = options.get("device") or ""
-        if {"bind", "rbind"} & {*(options.get("o") or "").split(",")} and device and not is_external(body):
-            self.alter(f"volumes.{key}", t("The folder behind this volume is mounted itself: %(path)s.", path=device))
-            is_read_only = "ro" in mode or "ro" in (options.get("o") or "").split(",")
-            self.add("volume", f"{_host_path(device)}:{target}" + (":ro" if is_read_only else ""))
-        elif (fields and not is_external(body)) or more:
-            flags = [("readonly", "")] if "ro" in mode else []
-            flags += [("volume-nocopy", "")] if "nocopy" in mode else []
-            own = [] if is_external(body) else fields
-            self.add("mount", _csv([("type", "volume"), ("source", name), ("target", target), *flags, *more, *own]))
-        else:
-            self.add("volume", ":".join(part for part in (name, target, ",".join(mode)) if part))
+        fields |= {"volume-driver": driver} if driver not in ("", "local") else {}
+        for name, setting in (("volume-opt", "driver_opts"), ("volume-label", "labels")):
+            pairs = _pairs(body.get(setting) or YamlMap())
+            fields |= {f"{name}={option}": text or "" for option, text in pairs}
+        return fields
 
     def _long_volume(self, item: YamlMap, key: str) -> None:
         kind, source, target = (_text(item.get(part)) for part in ("type", "source", "target"))
-        if not target or kind not in ("bind", "volume", "tmpfs"):
-            if target and kind:
-                return self.leave(key, t('A volume of type "%(kind)s" has no counterpart here.', kind=kind))
+        if not target or not kind:
             raise BadInput(t("a volume needs a type and a target"))
+        if kind not in ("bind", "volume", "tmpfs"):
+            return self.leave(key, t('A volume of type "%(kind)s" has no counterpart here.', kind=kind))
         for path in _leaf_paths(item):
             if path not in _MOUNT_KEYS and path not in _BIND_KEYS and not path[-1].startswith("x-"):
                 self.leave(".".join((key, *path)))
-        fields = [
-            (name, _mount_text(name, value))
+        fields = {
+            name: _mount_text(name, value)
             for name, path in MOUNT_PATHS.items()
-            if (value := _nested(item, path)) not in (None, False) and name not in ("type", "source", "target")
-        ]
+            if (value := _nested(item, path)) not in (None, False)
+        }
         if kind == "volume" and source:
-            mode = [word for word, name in (("ro", "readonly"), ("nocopy", "volume-nocopy")) if (name, "") in fields]
-            more = [(name, text) for name, text in fields if name not in ("readonly", "volume-nocopy")]
-            return self._named_volume(source, target, mode, more)
-        host_path = _host_path(source) if kind == "bind" else source
-        makes_folder = _nested(item, _CREATES)
-        if kind == "bind" and (
-            host_path.startswith(".") or _nested(item, _SELINUX) or (makes_folder and _switch(makes_folder))
-        ):
-            propagation, selinux = _text(_nested(item, MOUNT_PATHS["bind-propagation"])), _text(_nested(item, _SELINUX))
-            mode = [word for word in ("ro" if ("readonly", "") in fields else "", selinux, propagation) if word]
-            return self.add("volume", ":".join(part for part in (host_path, target, ",".join(mode)) if part))
-        start = [("type", kind), *([("source", host_path)] if host_path else []), ("target", target)]
-        return self.add("mount", _csv([*start, *fields]))
+            options = self._volume_options(source, target)
+            fields = {**options, **fields, "source": options["source"]}
+        elif kind == "bind":
+            fields["source"] = _host_path(source)
+            makes_folder, selinux = _nested(item, _CREATES), _text(_nested(item, _SELINUX))
+            if fields["source"].startswith(".") or selinux or (makes_folder and _switch(makes_folder)):
+                words = ("ro" if "readonly" in fields else "", selinux, fields.get("bind-propagation", ""))
+                return self._add_volume(fields["source"], target, [word for word in words if word])
+        return self.add("mount", _csv(fields.items()))
 
     def _volumes_from(self, value: Any, key: str) -> None:
         for item in _list(value):
@@ -647,7 +657,7 @@ class _ServiceReader:
         if mode is not None:
             return self.add("network", self._mode(_text(mode)))
         networks = _map(keyed_list(value or YamlMap({DEFAULT_NETWORK: None})))
-        is_first = True
+        is_first = DEFAULT_NETWORK not in networks or not _stands_for_bridge(self.project)
         for name, entry in networks.items():
             settings = _map(entry if entry is not None else YamlMap())
             path = f"{key}.{name}"
@@ -691,14 +701,17 @@ class _ServiceReader:
         self.joins.append(network)
 
 
+def _stands_for_bridge(project: ComposeProject) -> bool:
+    """Whether the project's own network stands for Docker's bridge, as an export says."""
+    key, note = BRIDGE_NOTE
+    return project.body.get(key) == note
+
+
 def _is_default_needless(project: ComposeProject) -> bool:
-    """Whether the project's own network connects nothing: one service alone, or an exported app of Docker's bridge."""
-    exported = project.body.get(OWN_KEY)
-    if isinstance(exported, YamlMap) and exported.get("default_network") == "bridge":
-        return True
+    """Whether the project's own network connects nothing, or is Docker's."""
     users = [body for body in project.services.values() if body.get("network_mode") is None
              and DEFAULT_NETWORK in keyed_list(body.get("networks") or [DEFAULT_NETWORK])]  # fmt: skip
-    return len(users) < 2
+    return len(users) < 2 or _stands_for_bridge(project)
 
 
 def _host_path(source: str) -> str:

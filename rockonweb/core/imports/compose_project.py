@@ -42,7 +42,8 @@ REPLACED = frozenset(("command", "entrypoint", "test"))  # as a whole, by a late
 class ComposeProject:
     """A project as Compose sees it: files merged, variables filled in, services without those of other profiles.
 
-    `env` has what `.env` and the caller give; `files` are the texts by path, relative to the main file.
+    `env` has what `.env` and the caller give, `missing` the variables without a value; `files` are the texts by path,
+    relative to the main file.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ComposeProject:
     env: Mapping[str, str]
     files: Mapping[str, str]
     report: list[ReportEntry] = field(default_factory=list)
+    missing: Collection[str] = ()
 
 
 def place_fault(places: Mapping[str, str], key: str, path: str, problem: str) -> BadInput:
@@ -94,6 +96,7 @@ def load_project(
     project = ComposeProject(
         re.sub(r"[^a-z0-9_-]", "", project_name.lower()).lstrip("_-") or "app",
         services, **sections, body=body, env=env, files=files, report=loader.report,
+        missing=loader.missing,
     )  # fmt: skip
     _drop_other_profiles(project, enabled - {""})
     return project
@@ -132,6 +135,7 @@ class _Loader:
     files: Mapping[str, str]
     env: Mapping[str, str]
     report: list[ReportEntry] = field(default_factory=list)
+    missing: dict[str, None] = field(default_factory=dict)
     raw: dict[str, YamlMap] = field(default_factory=dict)  # by file: not yet extended
     whole: dict[tuple[str, str], YamlMap] = field(default_factory=dict)  # by file and service: extended
     including: tuple[str, ...] = ()
@@ -243,22 +247,23 @@ class _Loader:
         if section in ("environment", "ports", "volumes"):
             text = _REQUIRED.sub(r"\1}", text)
         filled = interpolate(text, values)
-        result: str | None = filled.text
+        result = filled.text
         what = t("it is blank here")
         if section == "environment":
             what = t("it is asked")
-            result = (filled.text or None) if len(path) > 3 else filled.text.removesuffix("=")
-        elif section == "volumes":
+        elif section == "volumes" and (path[0] == "services" or path[-1] == "device"):
             what = t("a folder of its name is used")
             result = interpolate(text, {**values, **{name: f"./{name.lower()}" for name in filled.missing}}).text
         elif section == "ports":
             what = t("the container's own port is used")
             before, _, number = filled.text.removeprefix(":").rpartition(":")
             own = number.partition("/")[0]
-            result = f"{before}{own}:{number}" if before.endswith(":") else f"{before or own}:{number}"
+            if ":" in filled.text:
+                result = f"{before}{own}:{number}" if before.endswith(":") else f"{before or own}:{number}"
         if not filled.missing:
             return filled.text
         for name in filled.missing:
+            self.missing[name] = None
             message = t('The variable "%(name)s" has no value: %(what)s.', name=name, what=what)
             self.report.append(changed(".".join(path), message))
         return result

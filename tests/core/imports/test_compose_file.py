@@ -79,14 +79,14 @@ def lost(app):
         ("volumes", "['nfs:/n']", '--mount type=volume,source=demo_nfs,target=/n,volume-opt=type=nfs,'
          '"volume-opt=o=addr=1.2.3.4,rw",volume-opt=device=:/x'),
         ("volumes", "['labelled:/l:ro']",
-         "--mount type=volume,source=demo_labelled,target=/l,readonly,volume-label=a=b"),
+         "--mount type=volume,source=demo_labelled,target=/l,volume-label=a=b,readonly"),
         ("volumes", "[{type: bind, source: /a, target: /b}]", "--mount type=bind,source=/a,target=/b"),
         ("volumes", "[{type: bind, source: /a, target: /b, read_only: true, bind: {propagation: rshared}}]",
          "--mount type=bind,source=/a,target=/b,readonly,bind-propagation=rshared"),
         ("volumes", "[{type: bind, source: ./a, target: /b, read_only: true}]", "--volume ./a:/b:ro"),
         ("volumes", "[{type: bind, source: /a, target: /b, bind: {create_host_path: true, selinux: Z}}]",
          "--volume /a:/b:Z"),
-        ("volumes", "[{type: volume, source: data, target: /d}]", "--volume demo_data:/d"),
+        ("volumes", "[{type: volume, source: data, target: /d}]", "--mount type=volume,source=demo_data,target=/d"),
         ("volumes", "[{type: volume, target: /d}]", "--mount type=volume,target=/d"),
         ("volumes", "[{type: volume, source: data, target: /d, volume: {subpath: x}}]",
          "--mount type=volume,source=demo_data,target=/d,volume-subpath=x"),
@@ -280,3 +280,14 @@ def test_every_fault_is_told_at_once():
         "services.app.cap_add",
         "services.b.build: it is built from source code here",
     ]
+
+
+def test_a_refusal_names_the_variables_without_a_value():
+    with pytest.raises(BadInput) as refused:
+        parse_compose(HEAD + "    ports: ['$P:$P']")
+    assert refused.value.faults == ['compose.yaml, line 5, services.app.ports: ":" is no port.']
+    assert refused.value.hint == "These variables have no value: P."
+
+
+def test_the_long_form_of_a_port_without_a_value_is_the_containers():
+    assert line(parse_compose(HEAD + "    ports: [{target: 80, published: $P}]")) == "--publish 80:80"

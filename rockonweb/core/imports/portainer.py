@@ -16,7 +16,7 @@ from rockonweb.core.imports.source import (
     SourceQuestion,
     changed,
 )
-from rockonweb.core.imports.store_files import Files, Section, StoreFolders, describe_choices, read_json
+from rockonweb.core.imports.store_files import Files, Section, StoreFolders, check_port, describe_choices, read_json
 from rockonweb.core.text import join_texts, t
 
 MAX_TEMPLATES = 2_000
@@ -99,7 +99,7 @@ def _template_fault(template: Section) -> str:
     if template.text("platform").lower() == "windows":
         return t("It is for Windows.")
     if template.text("type", "1") in _CONTAINER:
-        return "" if template.text("image") else t("%(path)s is missing.", path=template.path_of("image"))
+        return ""
     repository = template.section("repository")
     file = template.text("stackfile") or repository.text("stackfile")
     if url := repository.text("url"):
@@ -123,8 +123,8 @@ class _PortainerReader:
         """Return the app. Raises BadInput."""
         template = self.template
         self.options += self._plain_options()
-        for path, port in template.items("ports"):
-            self._read_port(path, port)
+        for number, port in enumerate(template.texts("ports")):
+            self._read_port(f"{template.path_of('ports')}[{number}]", port)
         for path, volume in template.items("volumes"):
             is_path = isinstance(volume, str)  # in version 1
             self._read_volume(Section.of({"container": volume} if is_path else volume, path, template.file))
@@ -135,7 +135,7 @@ class _PortainerReader:
             command = shlex.split(template.text("command"))
         except ValueError:
             raise BadInput(t("%(path)s: a quote is not closed.", path=template.path_of("command"))) from None
-        image = posixpath.join(template.text("registry"), template.text("image"))
+        image = posixpath.join(template.text("registry"), template.required("image"))
         name = container_name(template.text("name") or self.title)
         container = SourceContainer(
             name, image, tuple(self.options), tuple(command), self.questions, frozenset(self.fixed)
@@ -162,19 +162,18 @@ class _PortainerReader:
         if template.flag("interactive"):
             yield from (("--interactive", "true"), ("--tty", "true"))
         for label in template.sections("labels"):
-            yield "--label", f"{label.text('name')}={label.text('value')}"
+            yield "--label", f"{label.required('name')}={label.text('value')}"
 
-    def _read_port(self, path: str, port: object) -> None:
-        value = str(port).strip()
-        number, _, protocol = value.partition("/")
-        if ":" not in value:
-            value = f"{number}:{number}/{protocol or 'tcp'}"
+    def _read_port(self, path: str, port: str) -> None:
+        number, _, protocol = port.partition("/")
+        if ":" not in port:
+            port = f"{number}:{number}/{protocol or 'tcp'}"
             self.report.append(changed(path, t("Portainer publishes it on any port; here it is asked.")))
-        self.options.append(("--publish", value))
+        self.options.append(("--publish", check_port(port, path)))
 
     def _read_volume(self, volume: Section) -> None:
         source, _, modes = volume.text("bind").partition(":")
-        target = volume.text("container")
+        target = volume.required("container")
         path = self.folders.path(source, target)
         if source and path.startswith("."):
             self.report.append(changed(volume.path, t("%(path)s is a folder of the template's author.", path=source)))
@@ -182,7 +181,7 @@ class _PortainerReader:
         self.options.append(("--volume", f"{path}:{target}" + (":ro" if read_only else "")))
 
     def _read_variable(self, variable: Section) -> None:
-        name = variable.text("name")
+        name = variable.required("name")
         choices = variable.sections("select")
         chosen = next((choice.text("value") for choice in choices if choice.flag("default")), "")
         value = variable.text("set") or variable.text("default") or chosen

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rockonweb.core.docker.run_options import is_published_port
 from rockonweb.core.errors import BadInput
 from rockonweb.core.imports.source import MAX_SOURCE_BYTES, ReportEntry, join_project_path, left
-from rockonweb.core.text import format_size, t
+from rockonweb.core.text import format_size, join_texts, t
 
 Files = Mapping[str, str]  # the texts of an app's files by name, which may have folders: `app/config.json`
 MAX_DEPTH = 50  # of lists and objects in each other
@@ -95,6 +96,12 @@ class Section:
         """Return a text, or a number or boolean as text."""
         return _as_text(self.values.get(key), self.path_of(key)) or default
 
+    def required(self, key: str) -> str:
+        """Return a text that must not be blank."""
+        if text := self.text(key):
+            return text
+        raise BadInput(t("%(path)s is missing.", path=self.path_of(key)))
+
     def flag(self, key: str) -> bool:
         """Return a boolean, which may be written as text."""
         return self.text(key).lower() in ("true", "1", "yes")
@@ -148,6 +155,13 @@ class StoreFolders:
         if source not in self._by_source and join_project_path(name) in self._by_source.values():
             name = target.strip("/").replace("/", "-")
         return self._by_source.setdefault(source, join_project_path(name))
+
+
+def check_port(port: str, place: str) -> str:
+    """Return what a `-p` publishes as it is. Raises BadInput where it is no port."""
+    if is_published_port(port):
+        return port
+    raise BadInput(join_texts(": ", (place, t('"%(port)s" is no port', port=port[:60]))))
 
 
 def describe_choices(description: str, choices: list[str]) -> str:

@@ -20,7 +20,7 @@ from rockonweb.core.imports.source import (
     changed,
     left,
 )
-from rockonweb.core.imports.store_files import Files, StoreFolders, check_size, describe_choices
+from rockonweb.core.imports.store_files import Files, StoreFolders, check_port, check_size, describe_choices
 from rockonweb.core.text import join_texts, t
 
 MAX_ELEMENTS = 10_000
@@ -207,7 +207,8 @@ class _UnraidReader:
         self.questions["volumes", target.rstrip("/")] = question
 
     def _port(self, config: _Element, target: str, value: str, question: SourceQuestion) -> None:
-        self.options.append(("--publish", f"{value or target}:{target}/{config.attributes.get('Mode') or 'tcp'}"))
+        port = f"{value or target}:{target}/{config.attributes.get('Mode') or 'tcp'}"
+        self.options.append(("--publish", check_port(port, self._what(config))))
         self.questions["ports", target] = question
 
     def _variable(self, config: _Element, target: str, value: str, question: SourceQuestion) -> None:

@@ -119,6 +119,9 @@ def test_volumes_of_version_1_may_be_paths():
         ({"type": 1, "title": "A", "image": ["a"]}, "templates[0].image must be text."),
         ({"type": 1, "title": "A", "image": "a", "env": {"A": 1}}, "templates[0].env must be a list."),
         ({"type": 1, "title": "A", "image": "a", "env": ["A"]}, "templates[0].env[0] must be an object."),
+        ({"type": 1, "title": "A", "image": "a", "env": [{"label": "A"}]}, "templates[0].env[0].name is missing."),
+        ({"type": 1, "title": "A", "image": "a", "ports": [{}]}, "templates[0].ports[0] must be text."),
+        ({"type": 1, "title": "A", "image": "a", "ports": ["web"]}, 'templates[0].ports[0]: "web:web/tcp" is no port'),
         ({"type": 1, "title": "A", "image": "a", "command": "'"}, "templates[0].command: a quote is not closed."),
     ],
 )  # fmt: skip

@@ -110,7 +110,7 @@ def test_its_form_becomes_the_questions_and_all_else_is_fixed(form):
     }
     answers = imported.answers.environment["notes"]
     assert len(answers.pop("KEY")) == 40
-    assert answers == {"PW": "", "LEVEL": "info", "OPEN": "false", "URL": ""}
+    assert answers == {"LEVEL": "info", "OPEN": "false"}
     assert app.containers[0].fixed == {"MODE"}
 
 

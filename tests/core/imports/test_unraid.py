@@ -140,6 +140,7 @@ EXTERNAL = '<!DOCTYPE c SYSTEM "file:///etc/passwd">'
         (NEW.replace("<Wonder>1", "<Wonder>" + "<a>" * 30), "too many elements"),
         (NEW.replace("<Wonder>1</Wonder>", "<a/>" * 10_001), "too many elements"),
         (NEW.replace("demo/notes:2", ""), "Repository is missing"),
+        (NEW.replace('Default="443"', 'Default="web"'), 'line 15: Config "Web page": "web:8443/tcp" is no port'),
         (NEW + " " * MAX_SOURCE_BYTES, "is larger than"),
     ],
 )

@@ -158,9 +158,9 @@ class _PortainerReader:
         if restart := template.text("restart_policy"):
             yield "--restart", restart
         if template.flag("privileged"):
-            yield "--privileged", "true"
+            yield "--privileged", ""
         if template.flag("interactive"):
-            yield from (("--interactive", "true"), ("--tty", "true"))
+            yield from (("--interactive", ""), ("--tty", ""))
         for label in template.sections("labels"):
             yield "--label", f"{label.required('name')}={label.text('value')}"
 
@@ -189,4 +189,6 @@ class _PortainerReader:
         if value and (variable.flag("preset") or variable.text("set")):
             self.fixed.add(name)
         description = describe_choices(variable.text("description"), [choice.text("value") for choice in choices])
+        if value:  # an entry of the catalogue has no answers
+            description = join_texts(" ", (description, t("Suggested: %(value)s", value=value)))
         self.questions["environment", name] = SourceQuestion(variable.text("label"), description)

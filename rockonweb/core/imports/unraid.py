@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from rockonweb.core.docker.run_options import parse_command_line
+from rockonweb.core.docker.run_options import SWITCHES, parse_command_line
 from rockonweb.core.errors import BadInput
 from rockonweb.core.imports.conversion import container_name
 from rockonweb.core.imports.source import (
@@ -155,7 +155,7 @@ class _UnraidReader:
         """Fill all fields."""
         self._read_network()
         if _is_true(self.template.value("Privileged")):
-            self.options.append(("--privileged", "true"))
+            self.options.append(("--privileged", ""))
         for tag, flag in (("MyIP", "--ip"), ("CPUset", "--cpuset-cpus")):
             if value := self.template.value(tag):
                 self.options.append((flag, value))
@@ -231,7 +231,9 @@ class _UnraidReader:
         words = self._split("ExtraParams")
         parsed = parse_command_line(["docker", "run", *words])
         for flag in parsed.flags:
-            if flag.is_known:
+            if flag.name in SWITCHES:
+                self.options.append((f"--{flag.name}={flag.value}", ""))
+            elif flag.is_known:
                 self.options.append((f"--{flag.name}", flag.value))
             else:
                 self.report.append(left(f"ExtraParams: {flag.spelling}", t("docker run has no such option.")))

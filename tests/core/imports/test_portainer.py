@@ -61,13 +61,13 @@ def test_each_setting_becomes_an_option_in_every_version(text):
     [container] = app.containers
     assert (app.name, container.name, container.image) == ("My Notes", "notes", "registry.example/demo/notes:2")
     assert container.command == ("serve", "--name", "my notes")
-    assert [" ".join(option) for option in container.options] == [
+    assert [" ".join(option).strip() for option in container.options] == [
         "--network backend",
         "--hostname notes",
         "--restart always",
-        "--privileged true",
-        "--interactive true",
-        "--tty true",
+        "--privileged",
+        "--interactive",
+        "--tty",
         "--label team=home",
         "--publish 8080:80/tcp",
         "--publish 53:53/udp",
@@ -85,7 +85,7 @@ def test_questions_have_the_templates_texts_and_preset_variables_are_none():
     imported = convert_app(parse(NOTES).app, ImportFacts("/mnt2"))
     spec = json.loads(imported.source)["My Notes"]["containers"]["notes"]
     assert spec["environment"] == {
-        "LEVEL": {"label": "Level", "description": "How much. One of: info, debug."},
+        "LEVEL": {"label": "Level", "description": "How much. One of: info, debug. Suggested: info"},
         "PASSWORD": {"label": "Password", "description": "Password"},
     }
     assert ["--env", "ROOT=%"] in spec["opts"]

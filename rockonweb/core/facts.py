@@ -139,6 +139,7 @@ class LayerFacts:
 
 MIN_ID_PREFIX = 12  # characters from which on a name may be the beginning of an id
 UP_STATES = ("running", "restarting", "paused")  # states of a container that is up, or that Docker tries to bring up
+UNSTEADY_STATES = ("paused", "restarting", "removing", "dead")  # in which nobody adopts a container
 
 
 @dataclass(frozen=True)

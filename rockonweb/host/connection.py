@@ -129,6 +129,7 @@ class Connection:
         self._api = api
         self.instance = instance
         self.rockons = rockons
+        self.adopted_ids: frozenset[str] = frozenset()  # of containers of others that an operation takes over
         self.waiter = Waiter()
         self._answered_at = 0.0
         api.hooks["response"].append(self._note_answer)

@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -36,6 +36,7 @@ from rockonweb.core.containers.argv import (
     Argv,
     mounted_paths,
 )
+from rockonweb.core.containers.networks import parse_endpoint
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.cli_env import affects_docker_cli, docker_cli_env
 from rockonweb.core.docker.create_request import create_request
@@ -47,11 +48,12 @@ from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import UP_STATES, ContainerEvent, ContainerFacts, VolumeMount
 from rockonweb.core.operations.steps import RENAMED_SUFFIX
+from rockonweb.core.plan.adoption import KeptState
 from rockonweb.core.secret import redact_secrets
 from rockonweb.core.text import AppOutput, join_texts, t
 from rockonweb.host import disks, host_root
 from rockonweb.host.connection import container_name, create_docker_client
-from rockonweb.host.docker_errors import command_error, translate_errors
+from rockonweb.host.docker_errors import command_error, translate_errors, unmanaged_error
 from rockonweb.host.docker_socket import DEFAULT_HOST, engine_unreachable
 from rockonweb.host.images import Images
 from rockonweb.host.layers import Layers
@@ -161,8 +163,7 @@ class Engine(Networks, Images, Layers, Leases):
 
     def restart_policy(self, name: str) -> str:
         """Return the restart policy of a container, NAME or NAME:RETRIES; `no` where there is none."""
-        policy = ((self._inspect_raw(name) or {}).get("HostConfig") or {}).get("RestartPolicy") or {}
-        return ":".join(str(part) for part in (policy.get("Name") or "no", policy.get("MaximumRetryCount")) if part)
+        return _restart_policy(self._inspect_raw(name) or {})
 
     def paths_to_mount(self, argv: Argv) -> list[str]:
         """Return the host paths that a `docker run` line would mount, those from `--volumes-from` too."""
@@ -342,7 +343,14 @@ class Engine(Networks, Images, Layers, Leases):
         if container := self.inspect_container(name):
             self._require_own(container)
             return  # created already by this operation or an earlier one of this rock-on: safe to repeat
+        # Docker before version 25 creates a container on one network only.
+        further = run_options.parse_command_line(argv).flag_values("network")[1:]
+        create_argv = tuple(
+            run_options.remove_flags(create_argv, lambda flag: flag.name == "network" and flag.value.strip() in further)
+        )
         self._run_docker_command(create_argv, argv)
+        for value in further:
+            self.connect_network(run_options.network_name(value), name, parse_endpoint(value))
 
     def _create_by_request(self, create_argv: Argv, name: str) -> bool:
         """Create a container as the docker command would, without starting its process. Returns False where it is left
@@ -382,10 +390,9 @@ class Engine(Networks, Images, Layers, Leases):
 
     def set_restart_policy(self, name: str, policy: str) -> None:
         """Set the restart policy of a container of the rock-on, NAME or NAME:RETRIES."""
-        container, (kind, _, retries) = self._require_own_container(name), policy.partition(":")
-        restart_policy: Any = {"Name": kind, "MaximumRetryCount": int(retries or 0)}
+        container = self._require_own_container(name)
         with translate_errors(name):
-            self._api.update_container(container.id, restart_policy=restart_policy)
+            self._set_restart_policy(container.id, policy)
 
     def start_container(self, name: str) -> bool:
         """Start a container of the rock-on. Returns False where it was running already. Raises PortTaken.
@@ -468,6 +475,59 @@ class Engine(Networks, Images, Layers, Leases):
         if container := self.inspect_container(name):
             self._require_own(container)
         self.rename_container(name + RENAMED_SUFFIX, name)
+
+    # -- containers of others that an operation takes over --------------------------------------------------------
+
+    def kept_state(self, container_id: str) -> KeptState | None:
+        """Return how a container is now, so that `give_back` can put it back; None where it is gone."""
+        details = self.inspect_by_id(container_id)
+        if details is None:
+            return None
+        name = str(details["Name"]).lstrip("/")
+        return KeptState(name, details["Id"], _restart_policy(details), details["State"].get("Status") in UP_STATES)
+
+    def take_over(self, container_id: str, kept: str) -> None:
+        """Stop a container that is adopted, keep Docker from starting it, and rename it."""
+        state = self._require_adopted(container_id)
+        with translate_errors(state.name):
+            self._set_restart_policy(state.id, "no")
+            self.waiter.call(lambda: self._api.stop(state.id, timeout=STOP_GRACE))
+            if state.name != kept:
+                self._api.rename(state.id, kept)
+
+    def give_back(self, state: KeptState) -> None:
+        """Undo `take_over`: the container has its name and its restart policy again, and runs if it ran."""
+        present = self._require_adopted(state.id)
+        with translate_errors(state.name):
+            if present.name != state.name:
+                self._api.rename(state.id, state.name)
+            self._set_restart_policy(state.id, state.restart_policy)
+            if state.running and not present.running:
+                self._api.start(state.id)
+
+    def remove_kept(self, container_id: str) -> None:
+        """Remove a container that was taken over, if it is still there and stopped, but never its volumes."""
+        state = self.kept_state(container_id)
+        if state is None:
+            return
+        self._require_adopted(container_id)
+        if state.running:
+            raise EngineError(t("%(name)s runs: somebody has started it, so it is not removed.", name=state.name))
+        with translate_errors(state.name), suppress(NotFound):
+            self._api.remove_container(container_id, v=False)
+
+    def _require_adopted(self, container_id: str) -> KeptState:
+        state = self.kept_state(container_id)
+        if state is None:
+            raise EngineError(t("The container %(name)s is gone.", name=container_id[:12]))
+        if container_id not in self.adopted_ids or container_id == self._own_id:
+            raise unmanaged_error(state.name)
+        return state
+
+    def _set_restart_policy(self, container_id: str, policy: str) -> None:
+        kind, _, retries = policy.partition(":")
+        restart_policy: Any = {"Name": kind, "MaximumRetryCount": int(retries or 0)}
+        self._api.update_container(container_id, restart_policy=restart_policy)
 
     def renamed_containers(self) -> dict[str, ContainerFacts]:
         """Return the rock-on's containers that `rename_old` has renamed, by their original names."""
@@ -666,6 +726,11 @@ def docker_create_argv(argv: Argv, operation: str) -> Argv:
     name = ("--label", f"{NAME_LABEL}={_container_name(argv)}") if "--name" in argv else ()
     labels = (*name, "--label", f"{OPERATION_LABEL}={operation}")
     return ("docker", "create", *remaining[2:image], *labels, *remaining[image:])
+
+
+def _restart_policy(details: Mapping[str, Any]) -> str:
+    policy = (details.get("HostConfig") or {}).get("RestartPolicy") or {}
+    return ":".join(str(part) for part in (policy.get("Name") or "no", policy.get("MaximumRetryCount")) if part)
 
 
 def _limit_chunks(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.status.status import Problem, Status
+from rockonweb.models.adoption import OldContainer, WatchedContainer
 from rockonweb.models.audit import AuditEntry
 from rockonweb.models.base import Base, EncryptedText, db, transaction, utc_now
 from rockonweb.models.container import Container, Device, Environment, Label, NetworkMember, Port, Volume

@@ -15,6 +15,7 @@ from rockonweb.core.operations.lifecycle import State
 from rockonweb.core.packed import UnreadableText
 from rockonweb.core.secret import EVERY, EVERYTHING_SECRET, SecretWord, is_chosen_secret, is_secret
 from rockonweb.core.status.status import Problem, Status
+from rockonweb.models.adoption import OldContainer
 from rockonweb.models.base import EncryptedText, NumberedBase, StoredEnum, TranslatableString, TypedJSON, UTCDateTime
 from rockonweb.models.container import Container, Environment, QuestionRow
 from rockonweb.models.rockon import RockOn
@@ -75,6 +76,7 @@ class Installation(NumberedBase):
         cascade="all, delete-orphan", order_by="CustomConfig.position"
     )
     kept_volumes: Mapped[list[KeptVolume]] = relationship(cascade="all, delete-orphan")
+    old_containers: Mapped[list[OldContainer]] = relationship(cascade="all, delete-orphan", order_by=OldContainer.id)
 
     @property
     def is_installed(self) -> bool:

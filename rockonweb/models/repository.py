@@ -27,6 +27,7 @@ from rockonweb.models import (
     KeptVolume,
     Label,
     NetworkMember,
+    OldContainer,
     Port,
     Problem,
     RockOn,
@@ -226,6 +227,10 @@ def offered_installation(entry: RockOn, former: Installation | None = None) -> I
         installation.kept_volumes = [
             KeptVolume(container=volume.container, volume=volume.volume, destination=volume.destination)
             for volume in former.kept_volumes
+        ]
+        installation.old_containers = [
+            OldContainer(**{key: value for key, value in vars(old).items() if key in OldContainer.__table__.columns})
+            for old in former.old_containers
         ]
     return installation
 

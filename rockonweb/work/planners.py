@@ -29,6 +29,7 @@ from rockonweb.core.operations.requests import (
     UpdateRequest,
 )
 from rockonweb.core.plan import plan
+from rockonweb.core.plan.adoption import plan_give_back
 from rockonweb.core.plan.dependents import Disturbance
 from rockonweb.core.plan.plan import Phases, Plan
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
@@ -39,6 +40,7 @@ from rockonweb.models import Installation, Operation, db
 from rockonweb.models.repository import load_answers
 from rockonweb.work import data_backups, handler_tasks, network_operations, rehearsal
 from rockonweb.work.dependents import dependent_warnings, plan_dependents
+from rockonweb.work.kept_containers import kept_states
 from rockonweb.work.known_shares import absent_data_findings, find_absent_shares
 from rockonweb.work.operations import unreadable_request_error
 from rockonweb.work.review import Review, ReviewableRequest, prepare_review
@@ -149,6 +151,8 @@ def _plan_uninstall(
     ours = {name for name, facts in containers.items() if facts.rockon == installation.name}
     uninstall_plan = plan.plan_uninstall(installation.current_definition, ours, request.images)
     unsaved = unsaved_warnings(installation, containers.values())
+    if request.give_back:
+        uninstall_plan = plan_give_back(uninstall_plan, kept_states(installation, docker))
     return replace(uninstall_plan, findings=(*dependent_warnings(installation), *unsaved))
 
 

@@ -24,6 +24,7 @@ from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.plan import plan
+from rockonweb.core.plan.adoption import adopt_in_facts, check_adopted, find_adopted, plan_adoption, without_pulls
 from rockonweb.core.plan.change import Change, DesiredState, plan_change, save_folders
 from rockonweb.core.plan.data_moves import DataMove, add_moves, apply_moves, find_moves
 from rockonweb.core.plan.dependents import add_dependent, find_disturbance
@@ -154,18 +155,38 @@ def _review_install(
     answers = request.answers or repository.load_answers(installation)
     named_ports = host_ports(definition, resolve_host_ports(definition, answers))
     facts = gather_facts(installation, answers, docker, named_ports, definition)
+    adopted = request.adopted or {
+        old.container: old.docker_id for old in installation.old_containers if not old.kept_name
+    }
+    replaced, adoption_findings = (
+        find_adopted(adopted, facts),
+        [*check_adopted(definition, adopted, facts)] if docker else [],
+    )
+    if docker and replaced:
+        image_ids = {image: docker.image_id(image) for image in plan.image_references(definition)}
+        facts = adopt_in_facts(facts, definition, adopted, image_ids)
     if preview:  # the result of the answers alone, independent of containers that exist
         facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:
-        facts = image_facts.add_image_facts(facts, plan.image_references(definition), docker, registry_seconds)
-        containers = set(definition.containers)
+        containers = definition.containers.keys() - replaced.keys()  # those that are taken over keep their images
+        pulled = [
+            image
+            for image in plan.image_references(definition)
+            if image in {definition.containers[name].image_reference for name in containers}
+        ]
+        facts = image_facts.add_image_facts(facts, pulled, docker, registry_seconds)
         facts = _with_new_databases(definition, answers, facts, docker, changed=containers, pulled=containers)
     # With its definition, so that a refresh in between, or before it is repeated, installs no other one.
-    request, install_plan = assemble_install(definition, replace(request, answers=answers, source=source), facts)
+    request, install_plan = assemble_install(
+        definition, replace(request, answers=answers, source=source, adopted=adopted), facts
+    )
+    if docker and adopted:
+        kept = {spec.image_reference for name, spec in definition.launch_order if name in replaced} - {*pulled}
+        install_plan = plan_adoption(without_pulls(install_plan, kept), replaced, facts.containers or {})
     if docker:
         absent = _find_absent_data(installation, definition.name, answers, facts)
         unsaved = unsaved_warnings(installation, (facts.containers or {}).values())
-        install_plan = replace(install_plan, findings=(*install_plan.findings, *absent, *unsaved))
+        install_plan = replace(install_plan, findings=(*adoption_findings, *install_plan.findings, *absent, *unsaved))
     return Review(
         installation,
         request,

@@ -53,6 +53,7 @@ from rockonweb.work import (
 )
 from rockonweb.work.dependents import find_dependents
 from rockonweb.work.executor import Executor
+from rockonweb.work.kept_containers import adopted_ids, store_adoption
 from rockonweb.work.planners import PLANNERS
 from rockonweb.work.step_actions import Cancelled, stop_if_cancelled
 
@@ -316,6 +317,7 @@ def _open_executor(operation: Operation) -> Iterator[Executor]:
         mastership.refuse_other_copy(docker)
         if operation.transition.in_closed_room:
             docker.enter_closed_room()
+        docker.adopted_ids = adopted_ids(operation)
         executor = Executor(host, docker, operation)
         try:
             yield executor
@@ -378,7 +380,9 @@ def _finish_operation(operation_id: int, progress: Progress, error: RockonwebErr
         operation.notes = replace(operation.notes, unreachable=isinstance(error, EngineUnreachable))
         _end_steps(operation, progress, outcome.output)
         if operation.installation is not None:
-            keep_on_failure = isinstance(error, Unhealthy) and operation.transition.keep_on_failure
+            keep_on_failure = (
+                isinstance(error, Unhealthy) and operation.transition.keep_on_failure and not adopted_ids(operation)
+            )
             _finish_rockon(session, operation, operation.installation, keep_on_failure=keep_on_failure)
             if facts is not None:
                 sync_status.write_status(operation.installation, facts, keep_failure=progress in FAILED_ENDS)
@@ -434,6 +438,8 @@ def _finish_rockon(
         repository.store_answers(installation, answers)
     elif transition.reserves_ports:
         repository.release_reserved_ports(installation)
+    if done:
+        store_adoption(operation, installation)
     operations.reset_uninstalled(installation)
     if done and installation.state is State.AVAILABLE:
         repository.discard_added(installation)

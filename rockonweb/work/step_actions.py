@@ -64,6 +64,7 @@ from rockonweb.core.operations.steps import (
     DisconnectNetwork,
     DumpDatabase,
     FetchData,
+    GiveBack,
     LoadDatabase,
     OpenRoom,
     PlaceData,
@@ -85,8 +86,10 @@ from rockonweb.core.operations.steps import (
     StartContainer,
     Step,
     StopContainer,
+    TakeOver,
     TakeSnapshot,
 )
+from rockonweb.core.plan.adoption import KeptState
 from rockonweb.core.text import AppOutput, TranslatableText, format_size, map_text_values, t
 from rockonweb.host import SHARED_MODE, Engine, Host
 from rockonweb.models import (
@@ -871,6 +874,28 @@ class _RenameOldAction(UndoableAction[RenameOld]):
 
     def undo(self, context: StepContext, step: RenameOld, undo_state: UndoState, *, ended: bool) -> None:
         context.engine.rename_back(step.container)
+
+
+@_register_for(TakeOver)
+class _TakeOverAction(StepAction[TakeOver]):
+    def prepare_undo(self, context: StepContext, step: TakeOver) -> UndoState | None:
+        state = context.engine.kept_state(step.container_id)
+        return asdict(state) if state else None
+
+    def do(self, context: StepContext, step: TakeOver, row_id: int) -> None:
+        context.engine.take_over(step.container_id, step.kept)
+
+    def undo(self, context: StepContext, step: TakeOver, undo_state: UndoState, *, ended: bool) -> None:
+        if not ended:  # Docker may still be stopping it, after its state is asked
+            with suppress(EngineError):
+                context.engine.take_over(step.container_id, step.kept)
+        context.engine.give_back(KeptState(**undo_state))
+
+
+@_register_for(GiveBack)
+class _GiveBackAction(StepAction[GiveBack]):
+    def do(self, context: StepContext, step: GiveBack, row_id: int) -> None:
+        context.engine.give_back(KeptState(step.container, step.container_id, step.restart_policy, step.running))
 
 
 @_register_for(RestoreName)

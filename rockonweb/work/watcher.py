@@ -24,6 +24,7 @@ from rockonweb.work import (
     data_schedule,
     episodes,
     history,
+    kept_containers,
     mastership,
     metrics,
     notification_queue,
@@ -106,6 +107,8 @@ class _Watcher:
             with _log_errors("the history has to wait"):
                 history.trim_operations(docker)
                 history.trim_episodes()
+            with _log_errors("old containers have to wait"):
+                kept_containers.remove_expired()
         if self._is_due("notices", NOTICE_SECONDS):
             notification_queue.process_notices()
             db.session.remove()

@@ -12,7 +12,7 @@ from pydantic import with_config
 
 from rockonweb.core.answers.answers import NETWORK_NAME
 from rockonweb.core.definition.definition import ContainerSpec
-from rockonweb.core.docker.run_options import container_of
+from rockonweb.core.docker.run_options import container_of, network_fields
 from rockonweb.core.text import TranslatableText, t
 
 BUILT_IN_NETWORKS = ("bridge", "host", "none", "default", "ingress", "docker_gwbridge")
@@ -85,6 +85,23 @@ class Endpoint:
             ipv4_address=self.ipv4_address if spec.contains_address(self.ipv4_address) else "",
             ipv6_address=self.ipv6_address if spec.contains_address(self.ipv6_address) else "",
         )
+
+
+def parse_endpoint(value: str) -> Endpoint:
+    """Return how the value of a `--network` puts a container on that network."""
+    fields = network_fields(value)
+    values = dict(fields)
+    return Endpoint(
+        aliases=tuple(text for key, text in fields if key == "alias"),
+        links=tuple(
+            (source, alias or source)
+            for key, text in fields
+            if key == "link"
+            for source, _, alias in (text.partition(":"),)
+        ),
+        ipv4_address=values.get("ip", ""),
+        ipv6_address=values.get("ip6", ""),
+    )
 
 
 @dataclass(frozen=True)

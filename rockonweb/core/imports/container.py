@@ -16,6 +16,7 @@ from rockonweb.core.docker.run_options import (
     options_from_pairs,
 )
 from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.facts import UNSTEADY_STATES
 from rockonweb.core.imports.source import ReportEntry, SourceApp, SourceContainer, changed, left
 from rockonweb.core.text import t
 
@@ -23,7 +24,6 @@ COMPOSE_PREFIX = "com.docker.compose."
 PROJECT_LABEL, DEPENDS_LABEL = f"{COMPOSE_PREFIX}project", f"{COMPOSE_PREFIX}depends_on"
 SERVICE_LABEL, ONE_OFF_LABEL = f"{COMPOSE_PREFIX}service", f"{COMPOSE_PREFIX}oneoff"
 SWARM_LABEL = "com.docker.swarm.task.id"
-UNSTEADY_STATES = ("paused", "restarting", "removing", "dead")
 SHORT_ID_LENGTH = 12
 USUAL_SHM_SIZE = 64 * 2**20
 
@@ -101,11 +101,29 @@ class InspectedContainer:
 
 
 def group_containers(containers: Iterable[InspectedContainer]) -> list[list[InspectedContainer]]:
-    """Return containers by app, each in launch order: those of one compose project or on one user network together."""
-    groups: dict[tuple[str, str], list[InspectedContainer]] = {}
-    for container in sorted(containers, key=lambda one: one.name):
-        groups.setdefault(container.group if container.group[0] else ("", container.name), []).append(container)
-    return [launch_order(group) for group in groups.values()]
+    """Return containers by app, each in launch order: those of one compose project or on one user network together, and
+    those that can't run without each other.
+    """
+    ordered = sorted(containers, key=lambda one: one.name)
+    groups: list[list[InspectedContainer]] = []
+    for container in ordered:
+        related = [group for group in groups if any(_belong_together(container, other) for other in group)]
+        groups = [group for group in groups if group not in related]
+        groups.append([*(one for group in related for one in group), container])
+    return sorted((launch_order(group) for group in groups), key=lambda group: min(one.name for one in group))
+
+
+def _belong_together(one: InspectedContainer, other: InspectedContainer) -> bool:
+    same_group = bool(one.group[0]) and one.group == other.group
+    return same_group or bool(find_dependents([one], [other]) or find_dependents([other], [one]))
+
+
+def find_dependents(
+    containers: Collection[InspectedContainer], everything: Iterable[InspectedContainer]
+) -> list[InspectedContainer]:
+    """Return the others that can't start without one of these containers: its links, its network, its processes."""
+    names = {name for one in containers for name in (one.name, one.id)}
+    return [one for one in everything if one.id not in names and names & _borrowed_names(one)]
 
 
 def launch_order(containers: Sequence[InspectedContainer]) -> list[InspectedContainer]:
@@ -113,27 +131,27 @@ def launch_order(containers: Sequence[InspectedContainer]) -> list[InspectedCont
     pending = sorted(containers, key=lambda one: (str(one.details.get("Created")), one.name))
     ordered: list[InspectedContainer] = []
     while pending:
-        waiting = {one.name: _needed_names(one, pending) for one in pending}
-        ready = next((one for one in pending if not waiting[one.name]), pending[0])
+        ready = next((one for one in pending if not _needs_any(one, pending)), pending[0])
         ordered.append(ready)
         pending.remove(ready)
     return ordered
 
 
-def _needed_names(container: InspectedContainer, others: Iterable[InspectedContainer]) -> set[str]:
-    services = {item.partition(":")[0] for item in (container.labels.get(DEPENDS_LABEL) or "").split(",")}
-    host = container.host_config
-    words = [host.get(key) or "" for key in ("NetworkMode", "PidMode", "IpcMode")]
-    needed = {container_of(word) for word in words} | {
-        str(word).partition(":")[0] for word in host.get("VolumesFrom") or ()
-    }
-    needed |= {link.partition(":")[0].lstrip("/") for link in _links(container)}
-    return {
-        other.name
+def _needs_any(container: InspectedContainer, others: Iterable[InspectedContainer]) -> bool:
+    services = {item.partition(":")[0] for item in (container.labels.get(DEPENDS_LABEL) or "").split(",")} - {""}
+    needed = _borrowed_names(container)
+    needed |= {str(source).partition(":")[0] for source in container.host_config.get("VolumesFrom") or ()}
+    return any(
+        other.labels.get(SERVICE_LABEL) in services or other.name in needed or other.id in needed
         for other in others
         if other is not container
-        and (other.labels.get(SERVICE_LABEL) in services - {""} or other.name in needed or other.id in needed)
-    }
+    )
+
+
+def _borrowed_names(container: InspectedContainer) -> set[str]:
+    """Return the names or ids of the containers that one needs as long as it runs."""
+    modes = [container_of(str(container.host_config.get(key) or "")) for key in ("NetworkMode", "PidMode", "IpcMode")]
+    return {*filter(None, modes), *(link.partition(":")[0] for link in _links(container))}
 
 
 def refuse_unadoptable(container: InspectedContainer, own_ids: Collection[str] = ()) -> None:
@@ -178,7 +196,7 @@ def describe_app(
     describers = [_Describer(one, names_by_id, defaults, many=len(ordered) > 1) for one in ordered]
     described = tuple(describer.describe() for describer in describers)
     _, group = ordered[0].group
-    name = name or (group if len(ordered) > 1 else ordered[0].name)
+    name = name or (group if len(ordered) > 1 else "") or ordered[-1].name
     report = tuple(entry for describer in describers for entry in describer.report)
     return SourceApp(name, described, report, description=t("Adopted from containers of this host."))
 
@@ -291,7 +309,8 @@ class _Describer:
 
     def _networks(self) -> Options:
         mode = str(self.container.host_config.get("NetworkMode") or "default")
-        if mode not in ("default", "bridge"):
+        others = [name for name in self.container.endpoints if name != self._network_name(mode)]
+        if mode not in ("default", "bridge") or others:
             yield "--network", self._namespace(mode) if container_of(mode) else self._network_name(mode)
         has_own = mode not in ("host", "none") and not container_of(mode)
         endpoints = dict(self.container.endpoints) if has_own else {}

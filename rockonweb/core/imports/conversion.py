@@ -257,7 +257,7 @@ class _ContainerConverter:
         path = mount.source
         if path.startswith("."):
             return self._mount_project_path(flag, path.removeprefix(PROJECT_FOLDER).strip("/"), plain=is_plain)
-        share_path = _share_path(path, self.facts.shares_root)
+        share_path = share_path_of(path, self.facts.shares_root)
         if share_path and is_plain and self._ask_share(mount.target, share_path):
             message = t('It is the share "%(share)s".', share=share_path)
             return self._note(taken, f"--{flag.name} {flag.value}", message)
@@ -311,7 +311,7 @@ def _single_port(value: str) -> PublishedPort | None:
     return ports[0] if is_single and is_all else None
 
 
-def _share_path(path: str, root: str) -> str:
+def share_path_of(path: str, root: str) -> str:
     """Return a path of the host as SHARE or SHARE/FOLDER; blank for one that is not below the shares' root."""
     path, root = posixpath.normpath(path), root.rstrip("/")
     share_path = path.removeprefix(f"{root}/") if path.startswith(f"{root}/") else ""

@@ -42,6 +42,8 @@ class InstallRequest(Request, kind=Kind.INSTALL):
 
     `new_shares` are those to be created, `give` the new owners of existing shares and folders. `source` is the text of
     another definition than the catalogue's newest; with `stopped` the containers are created but not started.
+    `adopted` are the ids of containers of others that are taken over, by the name of the container that replaces each;
+    the old ones are removed after `keep_days`, 0: only when somebody says so.
     """
 
     answers: Answers | None = None
@@ -49,6 +51,8 @@ class InstallRequest(Request, kind=Kind.INSTALL):
     give: Mapping[str, Owner] = field(default_factory=dict)
     source: str | None = None
     stopped: bool = False
+    adopted: Mapping[str, str] = field(default_factory=dict)
+    keep_days: int = 0
 
 
 class ChangeRequest(Request, kind=Kind.CHANGE):
@@ -102,9 +106,12 @@ class RehearseRequest(Request, kind=Kind.REHEARSE):
 
 
 class UninstallRequest(Request, kind=Kind.UNINSTALL):
-    """Remove the containers, and these images where nothing else uses them."""
+    """Remove the containers, and these images where nothing else uses them. With `give_back`, the containers that were
+    there before an adoption are put back.
+    """
 
     images: tuple[str, ...] = ()
+    give_back: bool = False
 
 
 class TaskRequest(Request, kind=Kind.ACTION):

@@ -20,6 +20,7 @@ from rockonweb.core.secret import format_command
 from rockonweb.core.text import TranslatableText, fill_template, t
 
 RENAMED_SUFFIX = ".rockonweb-aside"  # of an old container until its replacement is healthy
+KEPT_SUFFIX = ".before-rockonweb"  # of a container of others that was adopted, until somebody removes it
 
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -342,6 +343,26 @@ class RemoveOld(Step, kind="discard"):
 
     does = t("remove the old container %(container)s")
     container: str
+
+
+class TakeOver(Step, kind="take_over"):
+    """Stop a container of others, rename it, and keep Docker from starting it. Undo: as it was before."""
+
+    does = t("stop the container %(container)s and keep it as %(kept)s")
+    container: str
+    container_id: str
+    kept: str
+    replacement: str  # the container that replaces it
+
+
+class GiveBack(Step, kind="give_back"):
+    """Put a container back that was taken over: its name, its restart policy, and running if it ran."""
+
+    does = t("put the container %(container)s of before back")
+    container: str
+    container_id: str
+    restart_policy: str
+    running: bool
 
 
 class TakeSnapshot(Step, kind="snapshot"):

@@ -6,8 +6,8 @@ The page, the JSON API and the command line all use this module.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -17,16 +17,32 @@ from rockonweb.catalog.sources import LOCAL_ORIGIN
 from rockonweb.config import current_config
 from rockonweb.core.answers.answers import flatten_answers
 from rockonweb.core.containers.argv import Argv
-from rockonweb.core.definition.parser import ParsedDefinition, parse_definitions
+from rockonweb.core.definition.parser import (
+    ParsedDefinition,
+    definition_from_source,
+    format_source,
+    parse_definitions,
+)
 from rockonweb.core.errors import BadInput
+from rockonweb.core.facts import HostFacts
 from rockonweb.core.imports.comparison import comparable_argv, source_argv
 from rockonweb.core.imports.conversion import ImportFacts, convert_app
+from rockonweb.core.imports.matching import has_same_containers, match_answers, report_differences
 from rockonweb.core.imports.source import ImportedApp, SourceApp
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.questions.wizard import all_questions
 from rockonweb.core.text import t
 from rockonweb.host import get_host
-from rockonweb.models import Installation, RockOn, port_suggestions, repository, transaction
+from rockonweb.models import (
+    Installation,
+    OldContainer,
+    RockOn,
+    State,
+    db,
+    port_suggestions,
+    repository,
+    transaction,
+)
 from rockonweb.models.repository import blank_installation
 from rockonweb.work.review import Review, review_request
 
@@ -37,6 +53,12 @@ class AppImport:
 
     source: SourceApp
     imported: ImportedApp
+    is_known: bool = False  # whether its definition is the catalogue's
+
+    @property
+    def adopted(self) -> dict[str, str]:
+        """The ids of the containers of this host that its containers are to replace, by name."""
+        return {container.name: container.id for container in self.source.containers if container.id}
 
     @property
     def parsed(self) -> ParsedDefinition:
@@ -53,8 +75,11 @@ class AppImport:
     def review(self) -> Review:
         """What an install with its answers would do on this host now."""
         entry = RockOn(name=self.imported.name, source=self.parsed.source, ports=())  # in no session
-        request = InstallRequest(self.imported.answers, self.imported.new_shares)
-        return review_request(blank_installation(entry), request)
+        installation = repository.find_installation_by_name(self.imported.name) if self.is_known else None
+        request = InstallRequest(
+            self.imported.answers, self.imported.new_shares, source=entry.source, adopted=self.adopted
+        )
+        return review_request(installation or blank_installation(entry), request)
 
     @property
     def command_lines(self) -> dict[str, tuple[Argv, Argv]]:
@@ -85,36 +110,77 @@ def import_app(source: SourceApp, name: str = "") -> AppImport:
     """
     host = get_host()
     facts = ImportFacts(str(current_config().shares_root), host.shares.shares_by_name())
+    is_adoption = all(container.id for container in source.containers)
+    if is_adoption and not name.strip() and (known := _find_known(source, facts)):
+        return AppImport(source, _report_adoption(source, known), is_known=True)
     imported = convert_app(source, facts, name.strip())
     if repository.find_installation_by_name(imported.name):
         raise _taken_name(imported.name)
     if faults := local.text_faults(current_config(), imported.source):
         raise BadInput(t("%(name)s can't be imported.", name=imported.name), faults=[str(fault) for fault in faults])
-    return AppImport(source, imported)
+    return AppImport(source, _report_adoption(source, imported) if is_adoption else imported)
+
+
+def _find_known(source: SourceApp, facts: ImportFacts) -> ImportedApp | None:
+    """Return the rock-on of the catalogue that has the containers that run here, with its answers; None without one."""
+    query = select(RockOn).where(RockOn.in_catalogue).order_by(RockOn.position)
+    for container in source.containers:
+        query = query.where(RockOn.source.contains(json.dumps(container.name), autoescape=True))
+    for entry in db.session.scalars(query):
+        definition = definition_from_source(entry.name, entry.source)
+        installation = repository.find_installation_by_name(entry.name)
+        is_free = installation is not None and installation.state in (State.AVAILABLE, State.INSTALL_FAILED)
+        if not is_free or definition.unreadable or not has_same_containers(definition, source.containers):
+            continue
+        if answers := match_answers(definition, source.containers, facts):
+            text = format_source(entry.source, partial(_wrap_body, entry.name))
+            new_shares = frozenset(answers.used_shares()) - {*facts.shares}
+            return ImportedApp(entry.name, text, answers, source.report, new_shares)
+    return None
+
+
+def _wrap_body(name: str, body: Any) -> dict[str, Any]:
+    return {name: body}
+
+
+def _report_adoption(source: SourceApp, imported: ImportedApp) -> ImportedApp:
+    """Return an app with what it does otherwise than the containers that run here, as far as that is not told yet."""
+    definition = parse_definitions(imported.source)[0].definition
+    facts = HostFacts(str(current_config().shares_root), get_host().shares.shares_by_name())
+    told = {entry.what for entry in imported.report}
+    differences = report_differences(definition, imported.answers, source.containers, facts)
+    return replace(imported, report=(*imported.report, *(entry for entry in differences if entry.what not in told)))
 
 
 def save_import(app: AppImport) -> Installation:
-    """Save the definition as a file of the local metastore, put it into the catalogue, and store the answers.
+    """Save the definition as a file of the local metastore, put it into the catalogue, and store the answers; of a
+    known one, only the answers. The next install adopts the containers that it was imported from.
 
     Raises BadInput where the name was taken in the meantime, RockonwebError where the file can't be written.
     """
     settings, parsed = current_config(), app.parsed
-    file = local.save_definition(settings, app.imported.source + "\n")
+    file = "" if app.is_known else local.save_definition(settings, app.imported.source + "\n")
     try:
         with transaction() as session:
-            if session.scalar(select(RockOn.id).where(RockOn.name == app.imported.name)):
+            entry = session.scalar(select(RockOn).where(RockOn.name == app.imported.name))
+            if (entry is not None) != app.is_known:
                 raise _taken_name(app.imported.name)
-            last = session.scalar(select(func.max(RockOn.position))) or 0
-            suggestions = port_suggestions.PortSuggestions.load_taken(session)
-            entry, _ = repository.upsert_entry(
-                session, None, parsed.definition, parsed.source, suggestions, origin=LOCAL_ORIGIN, position=last + 1
-            )
-            session.flush()
+            if entry is None:
+                last = session.scalar(select(func.max(RockOn.position))) or 0
+                suggestions = port_suggestions.PortSuggestions.load_taken(session)
+                entry, _ = repository.upsert_entry(
+                    session, None, parsed.definition, parsed.source, suggestions, origin=LOCAL_ORIGIN, position=last + 1
+                )
+                session.flush()
             installation = repository.ensure_installation(session, blank_installation(entry))
             repository.sync_children(installation, parsed.definition)
             repository.store_answers(installation, app.imported.answers)
+            installation.old_containers = [old for old in installation.old_containers if old.kept_name] + [
+                OldContainer(container=name, docker_id=docker_id, name=name) for name, docker_id in app.adopted.items()
+            ]
     except BaseException:
-        local.remove_local_file(settings, file)
+        if file:
+            local.remove_local_file(settings, file)
         raise
     return installation
 

@@ -33,7 +33,6 @@ def store_adoption(operation: Operation, installation: Installation) -> None:
         installation.old_containers = []
     if not isinstance(request, InstallRequest) or not request.adopted:
         return
-    remove_after = utc_now() + timedelta(days=request.keep_days) if request.keep_days else None
     taken = [
         OldContainer(
             container=step.replacement,
@@ -42,7 +41,6 @@ def store_adoption(operation: Operation, installation: Installation) -> None:
             kept_name=step.kept,
             restart_policy=row.memory["restart_policy"],
             running=row.memory["running"],
-            remove_after=remove_after,
         )
         for row in operation.steps
         if row.memory and isinstance(step := step_from_data(row.kind, row.data), TakeOver)
@@ -57,6 +55,13 @@ def kept_states(installation: Installation, docker: Engine) -> list[KeptState]:
     if not kept or not all(docker.kept_state(old.docker_id) for old in kept):
         raise Conflict(t("The old containers of %(name)s are no longer there.", name=installation.name))
     return [KeptState(old.name, old.docker_id, old.restart_policy, old.running) for old in kept]
+
+
+def keep_until(installation: Installation, days: int) -> None:
+    """Have the old containers of an app removed after some days; 0: only when somebody says so."""
+    with transaction():
+        for old in installation.old_containers:
+            old.remove_after = utc_now() + timedelta(days=days) if days else None
 
 
 def remove_old_containers(installation: Installation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rockonweb.core.containers.argv import Argv
-from rockonweb.core.docker.run_options import FALSE_VALUES, LABEL_PREFIX, SWITCHES, Flag, parse_command_line
+from rockonweb.core.docker.run_options import FALSE_VALUES, LABEL_PREFIX, REPEATABLE, SWITCHES, Flag, parse_command_line
 from rockonweb.core.imports.source import SourceContainer
 from rockonweb.core.secret import SecretWord, is_secret
 
@@ -18,7 +18,9 @@ def comparable_argv(argv: Argv) -> Argv:
     """Return a command line with long options in alphabetical order, without what says nothing of the container."""
     options = parse_command_line(argv)
     words: list[str] = ["docker", "run"]
-    for flag in sorted(options.flags, key=lambda flag: flag.name):
+    last = {flag.name: flag for flag in options.flags}
+    effective = [flag for flag in options.flags if flag.name in REPEATABLE or flag is last[flag.name]]
+    for flag in sorted(effective, key=lambda flag: flag.name):
         if flag.name != "detach" and not (flag.name == "label" and flag.value.startswith(LABEL_PREFIX)):
             words += _flag_words(flag)
     image, *command = argv[options.image :] or ("",)
@@ -40,4 +42,6 @@ def _flag_words(flag: Flag) -> tuple[str, ...]:
     value = flag.value
     if flag.name == "publish" and "=" not in value and "/" not in value:
         value = f"{value}/tcp"
+    elif flag.name == "volume":
+        value = value.removesuffix(":rw")
     return (f"--{flag.name}", value)

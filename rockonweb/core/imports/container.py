@@ -210,6 +210,7 @@ class _Describer:
     defaults: EngineDefaults
     many: bool
     report: list[ReportEntry] = field(default_factory=list)
+    joins: list[str] = field(default_factory=list)
 
     def describe(self) -> SourceContainer:
         """Return the container, and fill the report."""
@@ -219,7 +220,15 @@ class _Describer:
             *self._process(), *self._health(), *self._labels(), *self._limits(), *self._devices(),
             *self._isolation(), *self._name_resolution(), *self._log(),
         ]  # fmt: skip
-        return SourceContainer(self.container.name, self._image(), tuple(options), command)
+        return SourceContainer(
+            self.container.name,
+            self._image(),
+            tuple(options),
+            command,
+            joins=tuple(self.joins),
+            id=self.container.id,
+            variables=dict(text.partition("=")[::2] for text in self.container.config.get("Env") or ()),
+        )
 
     def _note(self, outcome: Callable[[str, str], ReportEntry], what: str, message: str) -> None:
         self.report.append(outcome(f"{self.container.name}: {what}" if self.many else what, message))
@@ -309,31 +318,27 @@ class _Describer:
 
     def _networks(self) -> Options:
         mode = str(self.container.host_config.get("NetworkMode") or "default")
-        others = [name for name in self.container.endpoints if name != self._network_name(mode)]
-        if mode not in ("default", "bridge") or others:
-            yield "--network", self._namespace(mode) if container_of(mode) else self._network_name(mode)
         has_own = mode not in ("host", "none") and not container_of(mode)
         endpoints = dict(self.container.endpoints) if has_own else {}
-        first = endpoints.pop(self._network_name(mode), None)
-        if first is not None:
-            details = self._endpoint(first)
-            yield from (("--network-alias", alias) for alias in details.pop("alias", ()))
-            yield from (
-                (f"--{key}", value) for key, values in details.items() for value in values if key != "driver-opt"
-            )
-        if mac := self._chosen_mac(first or {}):
+        first = endpoints.pop(self._network_name(mode), {}) or {}
+        further = {name: self._endpoint(endpoint) for name, endpoint in endpoints.items()}
+        self.joins = [name for name, details in further.items() if not details]
+        if mode not in ("default", "bridge") or any(further.values()):
+            yield "--network", self._namespace(mode) if container_of(mode) else self._network_name(mode)
+        details = self._endpoint(first)
+        yield from (("--network-alias", alias) for alias in details.pop("alias", ()))
+        yield from ((f"--{key}", value) for key, values in details.items() for value in values if key != "driver-opt")
+        if mac := self._chosen_mac(first):
             yield "--mac-address", mac
-        for link in _links(self.container):
-            yield "--link", link
-        for name, endpoint in endpoints.items():
-            details = self._endpoint(endpoint)
+        yield from (("--link", link) for link in _links(self.container))
+        for name, details in further.items():
             fields = [f"{key}={value}" for key, values in details.items() for value in values]
             if fields and name != name.lower():
-                self._note(
-                    left, f"--network {name}", t("Its aliases and addresses there can't be said with capital letters.")
-                )
-                fields = []
-            yield "--network", _csv_line([f"name={name}", *fields]) if fields else name
+                message = t("Its aliases and addresses there can't be said, as its name has capital letters.")
+                self._note(left, f"--network {name}", message)
+                self.joins.append(name)
+            elif fields:
+                yield "--network", _csv_line([f"name={name}", *fields])
 
     def _network_name(self, mode: str) -> str:
         """Return the name of the network that a container is made on; Docker may have its id instead."""

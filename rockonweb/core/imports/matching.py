@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rockonweb.core.answers.answers import Answers, share_fault
-from rockonweb.core.containers.argv import Argv
+from rockonweb.core.containers.argv import Argv, docker_run_argv
 from rockonweb.core.definition.definition import ContainerSpec, Definition, is_mount_point
 from rockonweb.core.docker.run_options import (
-    BUILT_IN_NETWORKS,
-    LABEL_PREFIX,
-    REPEATABLE,
+    SWITCHES,
     DockerOptions,
-    Flag,
     MountKind,
     MountOption,
     options_from_pairs,
     parse_command_line,
-    parse_published_ports,
 )
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.imports.comparison import comparable_argv, source_argv
 from rockonweb.core.imports.conversion import ImportFacts, share_path_of
 from rockonweb.core.imports.source import ReportEntry, SourceContainer, changed, left
-from rockonweb.core.secret import SecretWord, is_secret, reveal_argv
+from rockonweb.core.plan.plan import network_members
+from rockonweb.core.secret import reveal_argv
 from rockonweb.core.text import t
 
 
@@ -45,16 +44,10 @@ def has_same_containers(definition: Definition, containers: Sequence[SourceConta
 def match_answers(
     definition: Definition,
     containers: Sequence[SourceContainer],
-    variables: Mapping[str, Mapping[str, str]],
     facts: ImportFacts,
 ) -> Answers | None:
-    """Return what runs as answers to a definition's questions; None where one has no answer. `variables` are all that
-    each container has, also those of its image.
-    """
-    matches = [
-        _ContainerMatch(container, definition.containers[container.name], variables.get(container.name, {}), facts)
-        for container in containers
-    ]
+    """Return what runs as answers to a definition's questions; None where one has no answer."""
+    matches = [_ContainerMatch(container, definition.containers[container.name], facts) for container in containers]
     if definition.custom_config or not all(match.fill() for match in matches):
         return None
     parts = ("shares", "ports", "devices", "environment", "storage", "labels", "networks", "variables")
@@ -67,7 +60,6 @@ def match_answers(
 class _ContainerMatch:
     container: SourceContainer
     spec: ContainerSpec
-    present: Mapping[str, str]
     facts: ImportFacts
     shares: dict[str, str] = field(default_factory=dict)
     ports: dict[int, int | None] = field(default_factory=dict)
@@ -97,13 +89,14 @@ class _ContainerMatch:
             self.ports[number] = hosts.get((number, port.published_protocols[0]))
         given = dict(value.partition("=")[::2] for value in options.flag_values("env"))
         for key in self.spec.environment:
-            if key not in self.present:
+            if key not in self.container.variables:
                 return False
-            self.environment[key] = self.present[key]
+            self.environment[key] = self.container.variables[key]
         defined_keys = {value.partition("=")[0] for value in own.flag_values("env")}
         self.variables = {k: v for k, v in given.items() if k not in self.environment and k not in defined_keys}
         self.labels = [label for label in options.flag_values("label") if label not in own.flag_values("label")]
-        self.networks = self._joined_networks(options, own)
+        named = [name for name in options.own_networks if name not in own.networks]
+        self.networks = [*named, *self.container.joins] if self.spec.network is None else []
         self._fill_devices(options, own)
         return True
 
@@ -112,10 +105,6 @@ class _ContainerMatch:
             return ""
         share_path = share_path_of(mount.source, self.facts.shares_root)
         return "" if not share_path or share_fault(share_path, None) else share_path
-
-    def _joined_networks(self, options: DockerOptions, own: DockerOptions) -> list[str]:
-        names = [name for name in options.own_networks if name not in own.networks and name not in BUILT_IN_NETWORKS]
-        return names if self.spec.network is None else []
 
     def _fill_devices(self, options: DockerOptions, own: DockerOptions) -> None:
         """Answer questions for devices in their order, first those that are called like one."""
@@ -131,80 +120,29 @@ class _ContainerMatch:
 # -- what runs beside what will run -----------------------------------------------------------------------------------
 
 
-def running_argv(container: SourceContainer, planned: Argv, joined: Collection[str] = ()) -> Argv:
-    """Return the command line of a container that runs; what is the same in the planned one is written as there, in its
-    order, so that only what differs differs. `joined` are the networks that the planned one is connected to afterwards.
-    """
-    options, words = parse_command_line(reveal_argv(planned)), list(planned)
-    pairs = (*container.options, ("--name", container.name), ("--detach", ""))
-    connected = {*joined, "bridge"} if joined else ()
-    present = [
-        flag for flag in options_from_pairs(pairs).flags if not (flag.name == "network" and flag.value in connected)
-    ]
-    line: list[str] = ["docker", "run"]
-    for flag in options.flags:
-        same = next((one for one in present if _normalized(one) == _normalized(flag)), None)
-        if same or flag not in _effective(options.flags):  # what a later one overrides says nothing
-            present = [one for one in present if one is not same]
-            line += words[flag.place : flag.end]
-    line += [word for flag in present for word in _flag_words(flag)]
-    image = str(planned[options.image]) if options.image < len(planned) else ""
-    line.append(image if _full_image(image) == _full_image(container.image) else container.image)
-    return (*line, *container.command)
-
-
 def report_differences(
-    container: SourceContainer, before_argv: Argv, planned: Argv, *, many: bool
+    definition: Definition, answers: Answers, containers: Sequence[SourceContainer], facts: HostFacts
 ) -> list[ReportEntry]:
-    """Return what a planned command does otherwise than what runs, but for what marks it as Rockonweb's."""
-    before = _effective(parse_command_line(reveal_argv(before_argv)).flags)
-    after = _effective(parse_command_line(reveal_argv(planned)).flags)
-    known, prefix = {_normalized(flag) for flag in before}, f"{container.name}: " if many else ""
-    gone = {_normalized(flag) for flag in before} - {_normalized(flag) for flag in after}
-    added = [
-        changed(f"{prefix}{_shown(flag)}", t("It is added."))
-        for flag in after
-        if _normalized(flag) not in known and not (flag.name == "label" and flag.value.startswith(LABEL_PREFIX))
-    ]
-    lost = [left(f"{prefix}{_shown(flag)}", t("It is left out.")) for flag in before if _normalized(flag) in gone]
-    return [*lost, *added]
+    """Return what a definition with these answers does otherwise than the containers that run."""
+    networks = network_members(definition, answers)
+    report: list[ReportEntry] = []
+    for container in containers:
+        joined = {name for name, members in networks.items() if container.name in members}
+        before = _comparable_flags(source_argv(container))
+        after = _comparable_flags(docker_run_argv(definition, container.name, answers, facts))
+        before = [pair for pair in before if pair[0] != "network" or pair[1] not in {*joined, "bridge"} or not joined]
+        before += [("network", name) for name in container.joins if name not in joined]
+        prefix = f"{container.name}: " if len(containers) > 1 else ""
+        report += [left(prefix + _shown(*pair), t("It is left out.")) for pair in before if pair not in after]
+        report += [changed(prefix + _shown(*pair), t("It is added.")) for pair in after if pair not in before]
+    return report
 
 
-def _effective(flags: Sequence[Flag]) -> list[Flag]:
-    """Return the flags without those that a later one overrides."""
-    last = {flag.name: flag for flag in flags}
-    return [flag for flag in flags if flag.name in REPEATABLE or last[flag.name] is flag]
+def _comparable_flags(argv: Argv) -> list[tuple[str, str]]:
+    flags = parse_command_line(reveal_argv(comparable_argv(argv))).flags
+    return [(flag.name, flag.value) for flag in flags if flag.name != "name"]
 
 
-def _normalized(flag: Flag) -> tuple[str, object]:
-    """Return what an option says, however it is written."""
-    value: object = flag.value
-    if flag.name == "publish":
-        value = tuple(parse_published_ports(flag.value)) or flag.value
-    elif flag.name == "volume":
-        value = flag.value.removesuffix(":rw")
-    elif flag.name == "device":
-        path, _, rest = flag.value.partition(":")
-        value = path if rest in ("", path, f"{path}:rwm") else flag.value
-    return flag.name, value
-
-
-def _flag_words(flag: Flag) -> list[str]:
-    key, _, value = flag.value.partition("=")
-    if flag.name == "env" and value and is_secret(key):
-        return ["--env", SecretWord(f"{key}=", value)]
-    if flag.spelling == f"--{flag.name}" and not flag.takes_next:
-        return [f"--{flag.name}"]
-    return [f"--{flag.name}", flag.value] if flag.value else [f"--{flag.name}="]
-
-
-def _full_image(image: str) -> tuple[str, str]:
-    """Return repository, and tag or digest."""
-    name, at, digest = image.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
-    return image_repository(image), digest if at else tag or "latest"
-
-
-def _shown(flag: Flag) -> str:
-    value = flag.value.partition("=")[0] if flag.name in ("env", "label") else flag.value
-    return f"--{flag.name}" if value == "true" else f"--{flag.name} {value}"
+def _shown(name: str, value: str) -> str:
+    shown = value.partition("=")[0] if name in ("env", "label") else value
+    return f"--{name}" if name in SWITCHES else f"--{name} {shown}"

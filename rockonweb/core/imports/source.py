@@ -58,7 +58,7 @@ class SourceContainer:
     or detaches it. A host path that begins with `PROJECT_FOLDER` becomes a folder of a share. A variable without `=`
     has no value: it is asked. `questions` are keyed by part of the definition (`ports`, `volumes`, `environment`,
     `devices`) and key. The variables in `fixed` are no questions. `joins` are networks that it is connected to besides
-    the one of its options.
+    the one of its options. One that runs here has the `id` of Docker, and all its `variables`, also those of its image.
     """
 
     name: str
@@ -68,6 +68,8 @@ class SourceContainer:
     questions: Mapping[tuple[str, str], SourceQuestion] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
     joins: tuple[str, ...] = ()
+    id: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,7 @@ class InstallRequest(Request, kind=Kind.INSTALL):
 
     `new_shares` are those to be created, `give` the new owners of existing shares and folders. `source` is the text of
     another definition than the catalogue's newest; with `stopped` the containers are created but not started.
-    `adopted` are the ids of containers of others that are taken over, by the name of the container that replaces each;
-    the old ones are removed after `keep_days`, 0: only when somebody says so.
+    `adopted` are the ids of containers of others that are taken over, by the name of the container that replaces each.
     """
 
     answers: Answers | None = None
@@ -52,7 +51,6 @@ class InstallRequest(Request, kind=Kind.INSTALL):
     source: str | None = None
     stopped: bool = False
     adopted: Mapping[str, str] = field(default_factory=dict)
-    keep_days: int = 0
 
 
 class ChangeRequest(Request, kind=Kind.CHANGE):

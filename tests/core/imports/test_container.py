@@ -130,7 +130,7 @@ def test_the_first_network_has_short_options_and_further_ones_the_long_form():
         "one": {"NetworkID": "9" * 64, "Aliases": ["a", "web", ID[:12]], "IPAMConfig": {"IPv4Address": "10.9.0.5"}},
         "three": {"Aliases": None},
     }
-    expected = ["--network one", "--network-alias a", "--ip 10.9.0.5", "--network name=two,alias=b", "--network three"]
+    expected = ["--network one", "--network-alias a", "--ip 10.9.0.5", "--network name=two,alias=b"]
     assert options(host={"NetworkMode": "one"}, networks=networks) == expected
     assert options(host={"NetworkMode": "9" * 64}, networks=networks) == expected
 

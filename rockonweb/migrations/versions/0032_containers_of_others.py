@@ -1,14 +1,14 @@
 """containers of others: adopted, kept, watched
 
-Revision: 0034
-Follows: 0029
+Revision: 0032
+Follows: 0031
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0034"
-down_revision = "0029"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 

@@ -191,7 +191,7 @@ def _review_install(
         installation,
         request,
         install_plan,
-        missing_shares=_missing_shares(request.answers or answers, request.new_shares),
+        missing_shares=_missing_shares(request.answers or answers, facts, request.new_shares),
     )
 
 
@@ -321,7 +321,7 @@ def _review_change(
         stored_request,
         planned_change.plan,
         planned_change,
-        _missing_shares(new.answers, new_shares),
+        _missing_shares(new.answers, facts, new_shares),
     )
 
 
@@ -336,9 +336,9 @@ def _find_absent_data(installation: Installation, name: str, answers: Answers, f
     )
 
 
-def _missing_shares(answers: Answers, new_shares: Collection[str]) -> tuple[str, ...]:
+def _missing_shares(answers: Answers, facts: HostFacts, new_shares: Collection[str]) -> tuple[str, ...]:
     """Return the shares that are used, do not exist and will not be created."""
-    available = {*get_host().shares.shares_by_name(), *new_shares}
+    available = {*facts.shares, *new_shares}
     return tuple(share for share in answers.used_shares() if share not in available)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from importlib import import_module
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
@@ -52,6 +53,7 @@ def warm_up() -> None:
     """Run an operation's statements, roll them back, and close all connections, which forks must not share. Does
     nothing where the database is unreachable or has no tables yet.
     """
+    import_module(scheduler.JOB.rpartition(".")[0])  # as each job's process would
     configure_mappers()
     upgrade.own_revisions()
     try:

@@ -131,7 +131,7 @@ class Connection:
         self.rockons = rockons
         self.adopted_ids: frozenset[str] = frozenset()  # of containers of others that an operation takes over
         self.waiter = Waiter()
-        self._answered_at = 0.0
+        self._answered_at, self._api_version = 0.0, ""
         api.hooks["response"].append(self._note_answer)
 
     def __enter__(self) -> Self:
@@ -160,6 +160,7 @@ class Connection:
             return None
 
     def _note_answer(self, response: requests.Response, **_: object) -> None:
+        self._api_version = response.headers.get("Api-Version", "")  # the engine's newest, not that of the request
         with suppress(ValueError):
             self._answered_at = parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
 

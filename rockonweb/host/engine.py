@@ -98,8 +98,8 @@ class Engine(Networks, Images, Layers, Leases):
     def daemon_settings(self) -> DockerSettings:
         """Return the engine's version and configuration, with the disk of its images."""
         with translate_errors():
-            info, version = self._api.info(), self._api.version()
-        settings = parse_settings(info, version)
+            info = self._api.info()
+        settings = parse_settings(info, self._api_version)
         return replace(settings, disk=disks.disk_of(settings.images_folder))
 
     def log_options(self) -> LogOptions | None:

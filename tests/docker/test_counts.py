@@ -15,6 +15,7 @@ from sqlalchemy import event
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.models import Kind, db
 from rockonweb.work import operations, step_actions, warm_up
+from rockonweb.work.review import review_request
 from tests.support.instance import Instance
 from tests.support.stack import Stack
 
@@ -82,6 +83,14 @@ def test_an_install_starts_no_process_and_asks_little(
     with counted(monkeypatch) as found:
         instance.run_successfully(operation_id)
     assert_at_most(found, requests=17, statements=70, commits=12)
+
+
+def test_a_review_asks_little(instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rockon = instance.add_rockon("App", {"app": {"image": app_image, "tag": ""}})
+    request = instance.prepare_install(rockon).request
+    with counted(monkeypatch) as found:
+        review_request(rockon, request)
+    assert_at_most(found, requests=4, statements=8)
 
 
 def test_each_further_container_adds_a_handful_of_questions(

@@ -55,14 +55,14 @@ class LogOptions:
         return self.driver in SIZE_LIMITED or bool(self.max_size)
 
 
-def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any]) -> DockerSettings:
-    """Return the settings from Docker's answers to `/info` and `/version`."""
+def parse_settings(info: Mapping[str, Any], api_version: str = "") -> DockerSettings:
+    """Return the settings from Docker's answer to `/info`, and the newest version of its API."""
     driver = {str(pair[0]): str(pair[1]) for pair in info.get("DriverStatus") or () if len(pair) == 2}
     folder = str(info.get("DockerRootDir") or "")
     by_containerd = "containerd" in driver.get("driver-type", "")
     return DockerSettings(
-        version=str(version.get("Version") or ""),
-        api_version=str(version.get("ApiVersion") or ""),
+        version=str(info.get("ServerVersion") or ""),
+        api_version=api_version,
         folder=folder,
         images_folder=CONTAINERD_FOLDER if by_containerd else folder,
         storage_driver=str(info.get("Driver") or ""),

@@ -15,22 +15,24 @@ def test_the_settings_are_read_from_what_docker_tells() -> None:
         "CgroupVersion": "2",
         "CgroupDriver": "systemd",
         "LiveRestoreEnabled": True,
+        "ServerVersion": "29.1",
         "LoggingDriver": "json-file",
     }
-    found = parse_settings(info, {"Version": "29.1", "ApiVersion": "1.52"})
+    found = parse_settings(info, "1.52")
     assert (found.folder, found.images_folder, found.containerd_images) == ("/srv/docker", "/srv/docker", False)
     assert (found.images, found.running, found.stopped) == (3, 2, 3)
-    assert (found.backing_file_system, found.live_restore, found.api_version) == ("xfs", True, "1.52")
+    assert (found.backing_file_system, found.live_restore) == ("xfs", True)
+    assert (found.version, found.api_version) == ("29.1", "1.52")
 
 
 def test_containerd_keeps_images_in_its_own_folder() -> None:
     info = {"DockerRootDir": "/srv/docker", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
-    found = parse_settings(info, {})
+    found = parse_settings(info)
     assert (found.folder, found.images_folder, found.containerd_images) == ("/srv/docker", "/var/lib/containerd", True)
 
 
 def test_an_engine_that_tells_nothing_is_no_fault() -> None:
-    assert parse_settings({}, {}).images == 0
+    assert parse_settings({}).images == 0
     assert parse_usage({}).images_size == 0
     assert parse_log_options({}) == LogOptions("")
 

@@ -228,6 +228,44 @@ def test_where_an_app_cannot_be_started_in_a_room_only_its_files_are_compared(
         rehearsal.rehearse_update(rockon, "tester")
 
 
+def test_an_automatic_update_follows_a_rehearsal_that_holds_and_no_other(
+    engine: DockerDaemon, instance: Instance, btrfs: Path, standin: Make
+) -> None:
+    rockon, port = install(instance, standin("rehearsal/auto:1", revision=1))
+    with transaction():
+        rockon.auto_update = rockon.auto_rehearse = True
+        rockon.auto_from = rockon.auto_until = 0
+
+    def go_on() -> list[tuple[str, str]]:
+        """Do what the watcher does, and a worker; returns all operations since the install."""
+        for rockon_id in updates.due_updates(datetime.now()):
+            updates._submit_automatic(rockon_id)
+        for operation in db.session.query(Operation).filter(Operation.progress == Progress.QUEUED).all():
+            instance.run_operation(operation.id)
+            updates.refresh_after_operation(operation.id)
+        db.session.rollback()
+        return [(one.kind, one.progress) for one in db.session.query(Operation).order_by(Operation.id)][1:]
+
+    assert go_on() == []
+    standin("rehearsal/auto:1", revision=2)
+    updates.check_registries()
+    held = [("rehearse", "done")]
+    assert go_on() == held
+    assert "revision 1" in fetch_app_page(port)
+    assert go_on() == go_on() == [*held, ("update", "done")]
+    assert "revision 2" in fetch_app_page(port)
+    standin("rehearsal/auto:1", revision=3, environment={"STANDIN_EXIT": "3"})
+    updates.check_registries()
+    assert go_on() == go_on() == [*held, ("update", "done"), ("rehearse", "failed")]
+    assert updates.was_tried(rockon)
+    assert "revision 2" in fetch_app_page(port)
+    standin("rehearsal/auto:1", revision=4)
+    updates.check_registries()
+    assert go_on()[3:] == [("rehearse", "done")]
+    assert go_on()[4:] == [("update", "done")]
+    assert "revision 4" in fetch_app_page(port)
+
+
 def test_a_share_that_cannot_be_cloned_is_copied_if_asked_for(
     engine: DockerDaemon, instance: Instance, standin: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,12 +39,12 @@ class PortainerTemplate:
 
 def recognise_portainer(files: Files) -> bool:
     """Whether there is a list of Portainer's templates among the files."""
-    return any(_looks_like_templates(name, text) for name, text in files.items())
+    return any(_looks_like_templates(*item) for item in files.items())
 
 
 def parse_portainer(files: Files) -> SourceApp:
     """Return the app of a list with one template. Raises BadInput for any other list."""
-    name, text = next((name, text) for name, text in files.items() if _looks_like_templates(name, text))
+    name, text = next((item for item in files.items() if _looks_like_templates(*item)), ("", ""))
     templates = parse_templates(name, text)
     apps = [template.app for template in templates if template.app]
     if len(apps) > 1:

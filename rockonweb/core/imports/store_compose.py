@@ -138,8 +138,8 @@ def find_page(app: SourceApp, host_port: int, slug: str, *, https: bool) -> Sour
 
 def derive_secret(seed: str, name: str, length: int) -> str:
     """Return the secret of a name: always the same of one seed, which nobody else knows."""
-    blocks = (hashlib.sha256(f"{seed}:{name}:{number}".encode()).hexdigest() for number in range(length // 64 + 1))
-    return "".join(blocks)[:length]
+    texts = (f"{seed}:{name}:{number}" for number in range(length // 64 + 1))
+    return "".join(hashlib.sha256(text.encode(errors="replace")).hexdigest() for text in texts)[:length]
 
 
 def port_number(value: Any) -> int:

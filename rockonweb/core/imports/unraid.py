@@ -54,7 +54,7 @@ def recognise_unraid(files: Files) -> bool:
 
 def parse_unraid(files: Files) -> SourceApp:
     """Return the app of a template. Raises BadInput."""
-    name, text = next(item for item in files.items() if recognise_unraid(dict([item])))
+    name, text = next((item for item in files.items() if recognise_unraid(dict([item]))), ("", ""))
     check_size(name, text)
     template = _read_xml(text.lstrip("\ufeff"))
     image = template.value("Repository")

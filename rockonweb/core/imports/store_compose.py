@@ -62,10 +62,12 @@ def ask_variables(
         if not isinstance(environment, YamlMap):
             continue
         variable = _WHOLE_VARIABLE.fullmatch(text)
+        is_asked = _is_incomplete(text, project.env)
+        if is_asked:
+            body["environment"] = YamlMap({**environment, key: None}, environment.places)
         if variable and texts and variable[1] in texts:
             questions[service]["environment", key] = texts[variable[1]]
-        elif _is_incomplete(text, project.env):
-            body["environment"] = YamlMap({**environment, key: None}, environment.places)
+        elif is_asked:
             description = t('In the store it is "%(text)s".', text=text)
             questions[service]["environment", key] = SourceQuestion(description="" if variable else description)
     return questions

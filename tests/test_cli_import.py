@@ -50,7 +50,7 @@ def test_the_kind_of_a_file_is_found_by_what_lies_in_it(command_line: CommandLin
 @pytest.mark.parametrize(
     ("arguments", "stdin", "faults"),
     [
-        ((), "", ["Give --line TEXT or --file FILE."]),
+        ((), "", ["Give --line TEXT, --file FILE or --container NAME."]),
         (("--line", "docker run; x\ndocker run -Z y"), "", ['Line 1: ";" is', 'Line 2: "-Z" is']),
         (("--file", "-"), "hello", ["This is none of what can be imported: docker run"]),
         (("--file", "-"), b"\xff", ["The file is not UTF-8 text."]),

@@ -120,7 +120,7 @@ _COMMAND_TABLE = (
     ("catalog", "catalogue:catalogue", "The list of rock-ons."),
     ("plan", "plan:show_plan", "Print what an install would do."),
     ("install", "rockons:install", "Install a rock-on with the answers of a file."),
-    ("import", "imports:import_source", "Import an app from a docker run line or another program's file."),
+    ("import", "imports:import_source", "Import an app: docker run lines, a file of another program, or containers."),
     ("answers", "rockons:answers", "Print the answers of a rock-on, as an answers file."),
     ("start", "rockons:start", "Start an installed rock-on."),
     ("stop", "rockons:stop", "Stop an installed rock-on."),

@@ -12,9 +12,9 @@ import click
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
 from rockonweb.core.errors import BadInput, wrap_os_error
-from rockonweb.core.imports.formats import MAX_FILES, decode_files, read_source
+from rockonweb.core.imports.formats import MAX_FILES, decode_files
 from rockonweb.core.imports.source import MAX_SOURCE_BYTES, Outcome
-from rockonweb.work.imports import import_app, save_import
+from rockonweb.work.imports import import_app, read_input, save_import
 
 
 @click.command("import")
@@ -26,18 +26,26 @@ from rockonweb.work.imports import import_app, save_import
     type=click.Path(path_type=Path),
     help="A file, or a folder with an app's files; `-` is standard input.",
 )
+@click.option("--container", "containers", multiple=True, metavar="NAME", help="A container that runs here.")
 @click.option("--as", "name", default="", metavar="APP", help="The app's name here.")
 @click.option("--dry-run", is_flag=True, help="Show what it would be, and save nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @instance.with_instance
-def import_source(lines: tuple[str, ...], files: tuple[Path, ...], name: str, dry_run: bool, as_json: bool) -> None:
-    """Import an app from a docker run line or another program's file.
+def import_source(
+    lines: tuple[str, ...],
+    files: tuple[Path, ...],
+    containers: tuple[str, ...],
+    name: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Import an app: docker run lines, a file of another program, or containers.
 
     It gets a definition in the catalogue, with its questions answered; `install` installs it.
     """
-    if bool(lines) == bool(files):
-        raise BadInput("Give --line TEXT or --file FILE.")
-    app = import_app(read_source({"": "\n".join(lines)} if lines else _read_files(files)), name)
+    if sum(map(bool, (lines, files, containers))) != 1:
+        raise BadInput("Give --line TEXT, --file FILE or --container NAME.")
+    app = import_app(read_input({"": "\n".join(lines)} if lines else _read_files(files), containers), name)
     if as_json:
         click.echo(json.dumps(app.to_json_data()))
     else:

@@ -5,13 +5,16 @@ The page, the JSON API and the command line all use this module.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
 from sqlalchemy import func, select
 
+from rockonweb.accounts.instance_key import load_key
 from rockonweb.catalog import local
 from rockonweb.catalog.sources import LOCAL_ORIGIN
 from rockonweb.config import current_config
@@ -27,8 +30,10 @@ from rockonweb.core.errors import BadInput
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.imports.comparison import comparable_argv, source_argv
 from rockonweb.core.imports.conversion import ImportFacts, convert_app
+from rockonweb.core.imports.formats import read_source
 from rockonweb.core.imports.matching import has_same_containers, match_answers, report_differences
 from rockonweb.core.imports.source import ImportedApp, SourceApp
+from rockonweb.core.imports.store_files import Files
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.questions.wizard import all_questions
 from rockonweb.core.text import t
@@ -44,7 +49,18 @@ from rockonweb.models import (
     transaction,
 )
 from rockonweb.models.repository import blank_installation
+from rockonweb.work.adoption import describe_containers
 from rockonweb.work.review import Review, review_request
+
+
+class NameTaken(BadInput):
+    """The catalogue has a rock-on of this name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            t('The catalogue has a rock-on "%(name)s" already.', name=name),
+            t("Give this one another name (on the command line: --as NAME)."),
+        )
 
 
 @dataclass(frozen=True)
@@ -103,10 +119,21 @@ class AppImport:
         }
 
 
+def read_input(files: Files, containers: Collection[str] = ()) -> SourceApp:
+    """Return the app that files or a pasted text describe, or that containers of this host are.
+
+    Read again, the same files give the same passwords. Raises BadInput, and for containers Conflict and EngineError.
+    """
+    if containers:
+        return describe_containers(containers)
+    seed = hashlib.sha256(f"{load_key(current_config())} {sorted(files.items())}".encode()).hexdigest()
+    return read_source(files, seed)
+
+
 def import_app(source: SourceApp, name: str = "") -> AppImport:
     """Return what an app would be here, called `name` (blank: as in its source).
 
-    Raises BadInput with every fault, also where the catalogue has the name already.
+    Raises BadInput with every fault, NameTaken where the catalogue has the name already.
     """
     host = get_host()
     facts = ImportFacts(str(current_config().shares_root), host.shares.shares_by_name())
@@ -115,7 +142,7 @@ def import_app(source: SourceApp, name: str = "") -> AppImport:
         return AppImport(source, _report_adoption(source, known), is_known=True)
     imported = convert_app(source, facts, name.strip())
     if repository.find_installation_by_name(imported.name):
-        raise _taken_name(imported.name)
+        raise NameTaken(imported.name)
     if faults := local.text_faults(current_config(), imported.source):
         raise BadInput(t("%(name)s can't be imported.", name=imported.name), faults=[str(fault) for fault in faults])
     return AppImport(source, _report_adoption(source, imported) if is_adoption else imported)
@@ -156,7 +183,7 @@ def save_import(app: AppImport) -> Installation:
     """Save the definition as a file of the local metastore, put it into the catalogue, and store the answers; of a
     known one, only the answers. The next install adopts the containers that it was imported from.
 
-    Raises BadInput where the name was taken in the meantime, RockonwebError where the file can't be written.
+    Raises NameTaken where the name was taken in the meantime, RockonwebError where the file can't be written.
     """
     settings, parsed = current_config(), app.parsed
     file = "" if app.is_known else local.save_definition(settings, app.imported.source + "\n")
@@ -164,7 +191,7 @@ def save_import(app: AppImport) -> Installation:
         with transaction() as session:
             entry = session.scalar(select(RockOn).where(RockOn.name == app.imported.name))
             if (entry is not None) != app.is_known:
-                raise _taken_name(app.imported.name)
+                raise NameTaken(app.imported.name)
             if entry is None:
                 last = session.scalar(select(func.max(RockOn.position))) or 0
                 suggestions = port_suggestions.PortSuggestions.load_taken(session)
@@ -183,8 +210,3 @@ def save_import(app: AppImport) -> Installation:
             local.remove_local_file(settings, file)
         raise
     return installation
-
-
-def _taken_name(name: str) -> BadInput:
-    sentence = t('The catalogue has a rock-on "%(name)s" already.', name=name)
-    return BadInput(sentence, t("Give this one another name (on the command line: --as NAME)."))

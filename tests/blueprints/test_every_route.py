@@ -42,12 +42,13 @@ LEAST: dict[str, str] = {
         updates.rehearse updates.take_all
     """,
     Role.OWNER: """
-        api.check_registry_login api.confirm_share api.install api.maintain api.refresh api.registries
+        api.check_registry_login api.confirm_share api.import_source api.install api.maintain api.refresh api.registries
         api.remove_registry_login api.save_registry_login api.uninstall api.update api.watch audit.index
         backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
         backup.take
         definitions.change definitions.confirm_remove definitions.create definitions.edit definitions.index
         definitions.new definitions.remove doctor.index doctor.report images.confirm_remove images.remove
+        imports.index imports.submit
         install.begin install.install install.review install.show install.submit
         metastores.add metastores.change metastores.confirm_remove metastores.index metastores.remove
         metastores.schedule
@@ -78,7 +79,7 @@ NOBODY = None
 ENDS = {"auth.logout"}
 WAITS = {"api.refresh"}
 # What is about no row that could be missing, and its answer.
-NO_ROW = {"api.maintain": 200, "api.save_registry_login": 400}
+NO_ROW = {"api.import_source": 400, "api.maintain": 200, "api.save_registry_login": 400}
 
 
 def routes(app: Flask, method: str) -> Iterator[tuple[str, Rule]]:

@@ -152,6 +152,13 @@ def watch(_account: User, rockon_id: int) -> ResponseReturnValue:
     return _rockon_response(rockon_id)
 
 
+@blueprint.post("/import", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def import_source(_account: User) -> ResponseReturnValue:
+    """Import an app, or with `dry_run` only say what it would be."""
+    return jsonify(actions.import_from_body(request.get_data()))
+
+
 @blueprint.get("/maintenance", strict_slashes=False)
 @login.require_api_role(Role.VIEWER)
 def show_maintenance(_account: User) -> ResponseReturnValue:

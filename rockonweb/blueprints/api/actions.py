@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
+from rockonweb.accounts import audit
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.formats import rockstor_api
@@ -15,6 +17,7 @@ from rockonweb.core.text import t
 from rockonweb.host import get_host
 from rockonweb.models import Installation, State, repository
 from rockonweb.work.collect_facts import free_port_suggester
+from rockonweb.work.imports import import_app, read_input, save_import
 from rockonweb.work.submission import refuse_unconfirmed, review_or_refuse, submit_review
 
 CONFIRM_KEY = "confirm"
@@ -89,6 +92,25 @@ def read_minutes(body: bytes) -> int:
     if not isinstance(minutes, int) or isinstance(minutes, bool):
         raise BadInput('"minutes" must be a whole number.')
     return minutes
+
+
+def import_from_body(body: bytes) -> dict[str, Any]:
+    """Import the app that a JSON body describes, and return what `rockonweb import --json` prints, with its `id`.
+
+    Raises BadInput, and for containers Conflict and EngineError.
+    """
+    data = rockstor_api.parse_body(body)
+    dry_run, name, containers = data.pop("dry_run", False), data.pop("name", ""), data.pop("containers", [])
+    files = {"": text} if (text := data.pop("text", "")) else data.pop("files", {})
+    is_text = isinstance(name, str) and isinstance(files, dict) and isinstance(containers, list)
+    if data or not is_text or not all(isinstance(word, str) for word in (*files.values(), *containers)):
+        raise BadInput(t("The body must have text, files or containers, and may have name and dry_run."))
+    app = import_app(read_input(files, containers), name)
+    if dry_run is True:
+        return app.to_json_data()
+    installation = save_import(app)
+    audit.record("imports.save", installation.name)
+    return {**app.to_json_data(), "id": installation.id}
 
 
 def _existing_shares() -> Collection[str]:

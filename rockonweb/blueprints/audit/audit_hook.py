@@ -19,6 +19,8 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Drafts of forms (submitting one starts an operation, which writes an entry), and preferences of one browser.
 UNRECORDED_ENDPOINTS = (
     "account.prepare",
+    "api.import_source",  # saving writes an entry of its own
+    "imports.submit",
     "install.begin",
     "install.submit",
     "settings.begin",
@@ -72,6 +74,7 @@ ACTION_LABELS: dict[str, LazyString] = {
     "metastores.change": _l("changed a metastore"),
     "metastores.remove": _l("removed a metastore"),
     "metastores.schedule": _l("changed how often the catalogue is refreshed"),
+    "imports.save": _l("imported an app"),
     "definitions.create": _l("created a definition"),
     "definitions.change": _l("changed a definition"),
     "definitions.remove": _l("removed a definition"),

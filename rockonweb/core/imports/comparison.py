@@ -38,7 +38,7 @@ def _option_words(option: str, value: str) -> tuple[str, ...]:
 
 def _flag_words(flag: Flag) -> tuple[str, ...]:
     if flag.name in SWITCHES:
-        return (f"--{flag.name}={flag.value}" if flag.value in FALSE_VALUES else f"--{flag.name}",)
+        return (f"--{flag.name}=false" if flag.value in FALSE_VALUES else f"--{flag.name}",)
     value = flag.value
     if flag.name == "publish" and "=" not in value and "/" not in value:
         value = f"{value}/tcp"

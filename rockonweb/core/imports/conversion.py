@@ -151,7 +151,7 @@ class _ContainerConverter:
 
     def _question(self, part: str, key: str, label: str) -> dict[str, Any]:
         asked = self.container.questions.get((part, key), SourceQuestion())
-        return {"label": asked.label or label, "description": asked.description or asked.label or label}
+        return {"label": asked.label or label, "description": asked.description}
 
     def _ask(self, part: str, key: str, label: str, **more: Any) -> dict[str, Any]:
         """Add a question to the definition and return it."""
@@ -217,7 +217,7 @@ class _ContainerConverter:
         if equals:
             self.environment[key] = value
         if equals and not value:  # else the wizard wants an answer
-            question["description"] += " (optional)"
+            question["description"] = f"{question['description']} (optional)".lstrip()
         self._note(*(
             (taken, f"--env {key}", t("It is asked; the answer is filled in.")) if equals
             else (changed, f"--env {key}", t("It has no value here: it is asked."))

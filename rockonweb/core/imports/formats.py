@@ -17,26 +17,29 @@ _RUN_LINE = re.compile(r"\b(?:docker|podman|nerdctl)\b[^\n]*\b(?:run|create)\b")
 
 
 class SourceFormat(NamedTuple):
-    """A kind of source: whether files are of it, and what reads them, which raises BadInput."""
+    """A kind of source: whether files are of it, and what reads them, which raises BadInput.
+
+    The second argument of `parse` is a secret from which passwords may be derived that the app needs.
+    """
 
     recognise: Callable[[Files], bool]
-    parse: Callable[[Files], SourceApp]
+    parse: Callable[[Files, str], SourceApp]
 
 
 # The first one that recognises the files reads them.
 SOURCE_FORMATS: dict[str, SourceFormat] = {
     "docker run": SourceFormat(
         lambda files: any(_RUN_LINE.search(text) for text in files.values()),
-        lambda files: parse_run_lines("\n".join(files.values())),
+        lambda files, _: parse_run_lines("\n".join(files.values())),
     ),
 }
 
 
-def read_source(files: Files) -> SourceApp:
-    """Return the app that files or a pasted text describe. Raises BadInput."""
+def read_source(files: Files, seed: str) -> SourceApp:
+    """Return the app that files or a pasted text describe; its passwords derive from `seed`. Raises BadInput."""
     for source_format in SOURCE_FORMATS.values():
         if source_format.recognise(files):
-            return source_format.parse(files)
+            return source_format.parse(files, seed)
     kinds = ", ".join(SOURCE_FORMATS)
     raise BadInput(t("This is none of what can be imported: %(kinds)s.", kinds=kinds))
 

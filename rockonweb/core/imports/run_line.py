@@ -78,13 +78,13 @@ def parse_run_lines(text: str) -> SourceApp:
     if unreadable := re.search(r"[^\n\t -\U0010ffff]|\x7f", text):
         raise _fault(text.count("\n", 0, unreadable.start()) + 1, t("There is an unreadable character."))
     reader = _LineReader()
-    for command in _Shell(text, reader.values).read_commands():
-        try:
+    try:
+        for command in _Shell(text, reader.values).read_commands():
             reader.read_command(command)
-        except BadInput as error:
-            reader.faults += error.faults
             if len(reader.faults) == MAX_FAULTS:
                 break
+    except BadInput as error:  # the rest can't be cut into commands
+        reader.faults += error.faults
     if not (reader.containers or reader.faults):
         reader.faults.append(t("There is no docker run line in the text."))
     if reader.faults:
@@ -269,7 +269,13 @@ class _LineReader:
         self.faults: list[str] = []
 
     def read_command(self, command: _Command) -> None:
-        """Read one command. Raises BadInput."""
+        """Read one command, or add its fault."""
+        try:
+            self._read_command(command)
+        except BadInput as error:
+            self.faults += error.faults
+
+    def _read_command(self, command: _Command) -> None:
         assignments, words = _split_prefix(command.words)
         if not words and not command.operator:
             self.values |= assignments

@@ -14,6 +14,7 @@ from rockonweb.core.secret import format_command, reveal_argv
     [
         ("docker run -d -p 1:2 -itv /a:/b app", "docker run --tty=true -i --volume=/a:/b -p 1:2/tcp app:latest"),
         ("docker run --label rockonweb.rockon=x -e A=1 app run", "docker run -eA=1 app run"),
+        ("docker run --restart=no --restart always -t -t=0 app", "docker run --restart always --tty=false app"),
         ("docker run --net host a.example:5000/app", "docker run --network host a.example:5000/app:latest"),
     ],
 )

@@ -126,8 +126,8 @@ def test_what_is_no_line_is_refused_by_its_number(text: str, fault: str) -> None
 
 def test_every_faulty_line_is_told_but_not_a_whole_document() -> None:
     with pytest.raises(BadInput) as refused:
-        parse_run_lines("docker run\ndocker run -Z x\n")
-    assert [fault[:7] for fault in map(str, refused.value.faults)] == ["Line 1:", "Line 2:"]
+        parse_run_lines("docker run\ndocker run -Z x\ndocker run 'x\n")
+    assert [fault[:7] for fault in map(str, refused.value.faults)] == ["Line 1:", "Line 2:", "Line 3:"]
     with pytest.raises(BadInput) as refused:
         parse_run_lines("This is a document.\n" * 1000)
     assert len(refused.value.faults) == MAX_FAULTS

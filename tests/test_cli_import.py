@@ -52,9 +52,9 @@ def test_the_kind_of_a_file_is_found_by_what_lies_in_it(command_line: CommandLin
     [
         ((), "", ["Give --line TEXT, --file FILE or --container NAME."]),
         (("--line", "docker run; x\ndocker run -Z y"), "", ['Line 1: ";" is', 'Line 2: "-Z" is']),
-        (("--file", "-"), "hello", ["This is none of what can be imported: docker run"]),
+        (("--file", "-"), "hello", ["This is none of what can be imported: Umbrel, "]),
         (("--file", "-"), b"\xff", ["The file is not UTF-8 text."]),
-        (("--file", "-"), "x" * (MAX_SOURCE_BYTES + 1), ["At most 20 files and 1 MB can be imported."]),
+        (("--file", "-"), "x" * (MAX_SOURCE_BYTES + 1), ["At most 50 files and 1 MB can be imported."]),
         (("--file", "/no/such"), "", ["This machine refused it: /no/such: No such file or directory."]),
         (("--line", "docker run A/B"), "", ["containers.B-app.image: "]),
     ],

@@ -44,7 +44,7 @@ def submit() -> ResponseReturnValue:
     except BadInput as error:
         form.text.errors = [translate(fault) for fault in error.faults]
         return _render_form(form, containers), 422
-    form.name.data = app.imported.name
+    form.name.data = "" if app.is_known else app.imported.name
     return _render_preview(form, app, containers)
 
 

@@ -247,10 +247,12 @@ class _Loader:
         if section in ("environment", "ports", "volumes"):
             text = _REQUIRED.sub(r"\1}", text)
         filled = interpolate(text, values)
-        result = filled.text
+        result: str | None = filled.text
         what = t("it is blank here")
         if section == "environment":
             what = t("it is asked")
+            if filled.missing:  # null as KEY: VALUE, and without = as an item of a list
+                result = None if len(path) > 3 else text.partition("=")[0]
         elif section == "volumes" and (path[0] == "services" or path[-1] == "device"):
             what = t("a folder of its name is used")
             result = interpolate(text, {**values, **{name: f"./{name.lower()}" for name in filled.missing}}).text

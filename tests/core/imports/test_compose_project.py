@@ -43,9 +43,9 @@ def test_variables_come_from_env_and_those_given_win():
     ("key", "value", "filled"),
     [
         ("hostname", "h$X", "h"),
-        ("environment", "[A=$X]", ["A="]),
-        ("environment", "{A: '${X:?why}'}", {"A": ""}),
-        ("environment", "{A: 'a$X'}", {"A": "a"}),
+        ("environment", "[A=$X]", ["A"]),
+        ("environment", "{A: '${X:?why}'}", {"A": None}),
+        ("environment", "{A: 'a$X'}", {"A": None}),
         ("volumes", "['${X}/d:/d', '$PWD/e:/e', '~/f:/f']", ["./x/d:/d", "./e:/e", "~/f:/f"]),
         ("ports", "['${X}:80', '1.2.3.4:$X:81/udp']", ["80:80", "1.2.3.4:81:81/udp"]),
     ],

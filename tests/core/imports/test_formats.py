@@ -1,0 +1,56 @@
+"""The kind of a source is found by what lies in it."""
+
+import pytest
+
+from rockonweb.core.errors import BadInput
+from rockonweb.core.imports.formats import MAX_FILES, decode_files, read_source
+from rockonweb.core.imports.source import MAX_SOURCE_BYTES
+
+COMPOSE = "services:\n  web:\n    image: demo/web\n"
+CASAOS = f"name: web\n{COMPOSE}x-casaos:\n  title: {{en_us: Web app}}\n  port_map: '80'\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "image"),
+    [
+        ({"": "docker run demo/web"}, "demo/web"),
+        ({"": COMPOSE}, "demo/web"),
+        ({"": '{"services": {"web": {"image": "demo/web"}}}'}, "demo/web"),
+        ({"compose.yaml": f"{COMPOSE}    command: docker run x", ".env": "A=1"}, "demo/web"),
+        ({"": CASAOS}, "demo/web"),
+        ({"umbrel-app.yml": "manifestVersion: 1\nid: web\nname: Web\n", "docker-compose.yml": COMPOSE}, "demo/web"),
+        ({"": '<Container version="2"><Name>Web</Name><Repository>demo/web</Repository></Container>'}, "demo/web"),
+        (
+            {"": '{"version": "2", "templates": [{"type": 1, "title": "Web", "image": "demo/web"}]}'},
+            "demo/web",
+        ),
+    ],
+    ids=["line", "compose", "compose as JSON", "compose with .env", "CasaOS", "Umbrel", "Unraid", "Portainer"],
+)
+def test_each_kind_is_recognised(files: dict[str, str], image: str) -> None:
+    assert read_source(files, "seed").containers[-1].image == image
+
+
+@pytest.mark.parametrize("text", ["", "hello", "{}", "<a/>", "- a\n- b"])
+def test_what_is_of_no_kind_is_refused_with_all_kinds(text: str) -> None:
+    with pytest.raises(BadInput, match=r"This is none of what can be imported: .*Umbrel.*docker run"):
+        read_source({"": text}, "seed")
+
+
+def test_a_fault_of_a_pasted_text_has_its_line() -> None:
+    with pytest.raises(BadInput) as refused:
+        read_source({"": f"{COMPOSE}services: {{}}\n"}, "seed")
+    assert "line 4" in str(refused.value)
+
+
+def test_of_several_files_those_are_read_that_are_texts() -> None:
+    assert decode_files({"logo.png": b"\x89PNG\xff", "a.txt": b"\xef\xbb\xbfa"}) == {"a.txt": "a"}
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [{"a": b"\xff"}, {"a": b"a" * (MAX_SOURCE_BYTES + 1)}, dict.fromkeys(map(str, range(MAX_FILES + 1)), b"")],
+)
+def test_what_is_no_text_or_too_much_is_refused(contents: dict[str, bytes]) -> None:
+    with pytest.raises(BadInput):
+        decode_files(contents)

@@ -174,6 +174,13 @@ def test_a_rockon_is_exported(command_line: CommandLine) -> None:
         ]
 
 
+def test_a_rockon_is_exported_for_podman(command_line: CommandLine) -> None:
+    done = command_line.run("export", "Notes", "--format", "quadlet")
+    assert (done.returncode, done.stdout) == (0, "Notes/notes.container\nNotes/notes.env\n")
+    assert (command_line.folder / "Notes" / "notes.env").stat().st_mode & 0o777 == 0o600
+    assert "\nADMIN_PASSWORD=\n" in (command_line.folder / "Notes" / "notes.env").read_text()
+
+
 def test_what_can_not_be_exported(command_line: CommandLine) -> None:
     assert command_line.run("export", "Nobody").returncode == 2
     done = command_line.run("export", "Notes", "--directory", "nowhere")

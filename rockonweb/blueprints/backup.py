@@ -119,7 +119,7 @@ def forget(restore_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/rockons/<int:rockon_id>/export")
 def offer_export(rockon_id: int) -> ResponseReturnValue:
-    """Show what an export to Docker Compose contains, with the form to download it."""
+    """Show what an export contains, with the form to download it."""
     installation = rockon_page.rockon_or_404(rockon_id)
     if not installation.is_installed:
         return redirect_to_view("rockons.show", rockon_id=installation.id)
@@ -128,25 +128,32 @@ def offer_export(rockon_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/rockons/<int:rockon_id>/export")
 def send_export(rockon_id: int) -> ResponseReturnValue:
-    """Send a zip with a rock-on's compose.yaml and .env."""
+    """Send a zip with the files of an export."""
     installation = rockon_page.rockon_or_404(rockon_id)
     form = ExportForm()
+    if not form.validate():
+        return _render_export(installation, form), 422
     if form.secrets.data:
         if not password_confirmed(form.password):
             return _render_export(installation, form), 422
         audit.record("secret.exported", installation.name)
-    packed = export.zip_export(
-        export.build_export(installation), export.folder_name(installation.name), reveal=bool(form.secrets.data)
-    )
-    return send_download(
-        packed, "application/zip", f'attachment; filename="{file_stem(installation.name)}-compose.zip"'
-    )
+    exported = export.build_export(installation, export.ExportFormat(form.export_format.data))
+    files = exported.render_files(reveal=bool(form.secrets.data))
+    packed = export.zip_files(files, export.folder_name(installation.name))
+    name = f"{file_stem(installation.name)}-{form.export_format.data}.zip"
+    return send_download(packed, "application/zip", f'attachment; filename="{name}"')
 
 
 def _render_export(installation: Installation, form: ExportForm) -> str:
-    return render_template(
-        "backup/export.html", rockon=installation, form=form, found=export.build_export(installation)
-    )
+    files = {
+        str(export_format): {
+            name: text
+            for name, text in export.build_export(installation, export_format).render_files(reveal=False).items()
+            if not export.has_secrets(name)
+        }
+        for export_format in export.ExportFormat
+    }
+    return render_template("backup/export.html", rockon=installation, form=form, files=files)
 
 
 def _render_review(row: Restore, restore_plan: RestorePlan, *, changed: bool = False) -> str:

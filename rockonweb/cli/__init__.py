@@ -136,7 +136,7 @@ _COMMAND_TABLE = (
     ("backup", "backup:make_backup", "Write everything but the data in the shares into FILE; `-` is standard output."),
     ("restore", "backup:restore_backup", "Install the rock-ons of a backup again, as they were."),
     ("data", "data:data", "Backups of apps' data, with restic."),
-    ("export", "backup:export_rockon", "Write an installed rock-on as compose.yaml with an .env, for Docker Compose."),
+    ("export", "backup:export_rockon", "Write an installed rock-on as files for Docker Compose or Podman."),
     (
         "forget-secrets",
         "instance_key:forget_secrets",

@@ -97,23 +97,34 @@ def restore_backup(file: Path, confirm: str, wait: bool) -> None:
 @click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    help="Where the two files are written; by default a new folder with the name of the rock-on.",
+    help="Where the files are written; by default a new folder with the name of the rock-on.",
+)
+@click.option(
+    "--format",
+    "export_format",
+    type=click.Choice([export_format.value for export_format in export.ExportFormat]),
+    default=export.ExportFormat.COMPOSE.value,
+    show_default=True,
+    help="For Docker Compose, or for Podman.",
 )
 @click.option("--reveal-secrets", is_flag=True, help="Write the secrets into the .env instead of blanks.")
 @instance.with_instance
-def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> None:
-    """Write an installed rock-on as compose.yaml with an .env, for Docker Compose."""
-    exported = export.build_export(instance.find_rockon(name))
+def export_rockon(name: str, directory: Path | None, export_format: str, reveal_secrets: bool) -> None:
+    """Write an installed rock-on as files for Docker Compose or Podman.
+
+    That is a compose.yaml with an .env, or the units of Quadlet with an .env for each container that has secrets.
+    """
+    exported = export.build_export(instance.find_rockon(name), export.ExportFormat(export_format))
     folder = directory or Path(export.folder_name(name))
-    for file in export.compose_files(exported, reveal=False):
+    for file in exported.render_files(reveal=False):
         if os.path.lexists(folder / file):
             raise BadInput(f"The file {folder / file} already exists.", "Remove it, or choose another --directory.")
     if not directory:
         _make_folder(folder)
     if reveal_secrets:
         audit.record("secret.exported", name)
-    for file, text in export.compose_files(exported, reveal=reveal_secrets).items():
-        _write_file(folder / file, text, 0o600 if file == export.ENV_FILE else 0o644)
+    for file, text in exported.render_files(reveal=reveal_secrets).items():
+        _write_file(folder / file, text, 0o600 if export.has_secrets(file) else 0o644)
         click.echo(folder / file)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import BooleanField, PasswordField, SubmitField
+from wtforms import BooleanField, PasswordField, RadioField, SubmitField
 from wtforms.validators import ValidationError
 
 from rockonweb.work.backup_encryption import MIN_PASSPHRASE_LENGTH
+from rockonweb.work.export import ExportFormat
 
 NEW_PASSWORD_INPUT = {"autocomplete": "new-password"}
 
@@ -67,8 +68,13 @@ class RestoreForm(FlaskForm):  # type: ignore[misc]
 
 
 class ExportForm(FlaskForm):  # type: ignore[misc]
-    """Whether an export's .env contains the secrets, and the password that allows it."""
+    """The form of an export, whether it contains the secrets, and the password that allows it."""
 
+    export_format = RadioField(
+        _l("Format"),
+        choices=[(ExportFormat.COMPOSE, _l("Docker Compose")), (ExportFormat.QUADLET, _l("Podman (Quadlet)"))],
+        default=ExportFormat.COMPOSE,
+    )
     secrets = BooleanField(
         _l("Include secrets in plain text"),
         description=_l(
@@ -80,4 +86,4 @@ class ExportForm(FlaskForm):  # type: ignore[misc]
         description=_l("Only for the secrets: required before they are exported in plain text."),
         render_kw={"autocomplete": "current-password"},
     )
-    submit = SubmitField(_l("Download both files"))
+    submit = SubmitField(_l("Download"))

@@ -178,7 +178,7 @@ def test_only_owners(operator: FormClient) -> None:
     for path in ("/backup", "/backup/restore", "/backup/restore/1/begin", "/backup/restore/1/forget"):
         assert operator.submit_form(path, page="/rockons").status_code == 403
     assert operator.submit_form(f"/rockons/{rockon.id}/export", page="/rockons").status_code == 403
-    assert "Export for Docker Compose" not in operator.get(f"/rockons/{rockon.id}").text
+    assert f"/rockons/{rockon.id}/export" not in operator.get(f"/rockons/{rockon.id}").text
     assert 'href="/backup"' not in operator.get("/rockons").text
 
 
@@ -534,6 +534,21 @@ def test_a_rockon_is_exported(owner_client: FormClient) -> None:
     assert (written.who, written.about) == ("ada", rockon.name)
     assert f"ADMIN_PASSWORD='{SECRET}'" in revealed["Notes/.env"]
     assert SECRET not in revealed["Notes/compose.yaml"]
+
+
+def test_a_rockon_is_exported_for_podman(owner_client: FormClient) -> None:
+    here = f"/rockons/{filled().id}/export"
+    assert "ContainerName=notes" in owner_client.get(here).text
+    answer = owner_client.submit_form(here, {"export_format": "quadlet"}, page=here)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="notes-quadlet.zip"'
+    files = unpacked(answer)
+    assert list(files) == ["Notes/notes.container", "Notes/notes.env"]
+    assert SECRET not in "".join(files.values())
+    revealed = owner_client.submit_form(
+        here, {"export_format": "quadlet", "secrets": "y", "password": PASSWORD}, page=here
+    )
+    assert f"\nADMIN_PASSWORD={SECRET}\n" in unpacked(revealed)["Notes/notes.env"]
+    assert owner_client.submit_form(here, {"export_format": "other"}, page=here).status_code == 422
 
 
 def test_what_is_not_installed_is_not_exported(owner_client: FormClient) -> None:

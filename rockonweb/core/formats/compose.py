@@ -46,10 +46,12 @@ from rockonweb.core.operations.steps import (
     CreateContainer,
     RunOnce,
     SetShareMode,
+    Step,
 )
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.secret import SecretWord, format_command
 
+COMPOSE_FILE, ENV_FILE = "compose.yaml", ".env"
 COMPOSE_KEY = re.compile(r"[a-zA-Z0-9._-]+")  # what Compose accepts as the name of a service, network or volume
 ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")  # the name of an anonymous volume
 PLAIN_SCALAR = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that needs no quotes in any YAML version
@@ -63,6 +65,10 @@ class ComposeExport:
 
     document: str
     variables: Mapping[str, str]
+
+    def render_files(self, *, reveal: bool) -> dict[str, str]:
+        """Return the two files by name: with the secrets, or with blanks to fill in."""
+        return {COMPOSE_FILE: self.document, ENV_FILE: self.render_env(reveal=reveal)}
 
     def render_env(self, *, reveal: bool) -> str:
         """Return the text of the .env: with the secrets, or with blanks to fill in."""
@@ -103,6 +109,16 @@ def network_command(spec: NetworkSpec) -> str:
     arguments += ["--ipv6"] if spec.is_ipv6 else []
     arguments += [argument for key, value in spec.driver_options.items() for argument in ("--opt", f"{key}={value}")]
     return shlex.join(["docker", "network", "create", *arguments, spec.name])
+
+
+def preparation_note(step: Step) -> str:
+    """Return what a person has to do before the first start in place of a step; blank for any other step."""
+    match step:
+        case SetShareMode() | CreateCertificate():
+            return f"Before the first start: {step}"
+        case RunOnce(argv=argv):
+            return f"Before the first start, run once: {format_command(without_management_labels(argv))}"
+    return ""
 
 
 def _variable_name(key: str) -> str:
@@ -161,7 +177,7 @@ class _ComposeDocument:
             body["volumes"] = self.volumes
         if any(self._is_on_bridge(service) for service in self.services.values()):
             body.update([BRIDGE_NOTE])
-        comments = "".join(f"# {line}\n" for comment in head for line in _comment_lines(comment))
+        comments = "".join(f"# {line}\n" for comment in head for line in comment_lines(comment))
         yaml_text = yaml.dump(
             _keep_keys_raw(body),
             Dumper=_Dumper,
@@ -201,12 +217,8 @@ class _ComposeDocument:
                         "healthcheck", {"test": ["CMD", *command], "interval": "2s", "retries": step.seconds // 2}
                     )
                     condition = "service_healthy"
-                case SetShareMode() | CreateCertificate():
-                    self._add_comment(f"Before the first start: {step}")
-                case RunOnce(argv=argv):
-                    self._add_comment(
-                        f"Before the first start, run once: {format_command(without_management_labels(argv))}"
-                    )
+                case _ if note := preparation_note(step):
+                    self._add_comment(note)
         for service in self.services.values():
             self._finish_service(service)
 
@@ -320,11 +332,11 @@ class _ComposeDocument:
     def _finish_service(self, service: _Service) -> None:
         """Write what depends on all flags together: networks and links."""
         names = [run_options.network_name(value) for value in service.networks]
-        mode = names[-1] if names and _is_network_mode(names[-1]) else ""
+        mode = names[-1] if names and is_network_mode(names[-1]) else ""
         mode = "bridge" if mode == "default" else mode
         if mode == "bridge" and service.joined:
             mode = ""
-        attached = self._attached_networks(service, names) if names and not _is_network_mode(names[-1]) else {}
+        attached = self._attached_networks(service, names) if names and not is_network_mode(names[-1]) else {}
         if mode:
             self._set_network_mode(service, mode)
         elif attached or service.joined or service.on_network:
@@ -353,7 +365,7 @@ class _ComposeDocument:
         attached: dict[str, dict[str, Any]] = {}
         for name, value in zip(names, service.networks, strict=True):
             try:
-                if not _is_network_mode(name):
+                if not is_network_mode(name):
                     attached.update([self._attached_network(value)])
             except ValueError:
                 self._note_unsupported(service, "network", value)
@@ -382,7 +394,7 @@ class _ComposeDocument:
 FlagConverter = Callable[[_ComposeDocument, _Service, str], None]  # writes the value of a flag into the service
 
 
-def _is_network_mode(network: str) -> bool:
+def is_network_mode(network: str) -> bool:
     """Whether the value of --network is a mode, such as host or another container's network."""
     return network in BUILT_IN_NETWORKS or bool(container_of(network))
 
@@ -543,7 +555,7 @@ for kind in (str, _RawText, SecretWord):
     _Dumper.add_representer(kind, _represent_text)
 
 
-def _comment_lines(comment: str) -> list[str]:
+def comment_lines(comment: str) -> list[str]:
     """Return text as lines of a comment, which nothing in it can end."""
     return [
         "".join(character if character.isprintable() else "?" for character in line) for line in comment.splitlines()

@@ -121,6 +121,7 @@ _COMMAND_TABLE = (
     ("plan", "plan:show_plan", "Print what an install would do."),
     ("install", "rockons:install", "Install a rock-on with the answers of a file."),
     ("import", "imports:import_source", "Import an app: docker run lines, a file of another program, or containers."),
+    ("container", "containers:container", "Containers that Rockonweb did not create."),
     ("answers", "rockons:answers", "Print the answers of a rock-on, as an answers file."),
     ("start", "rockons:start", "Start an installed rock-on."),
     ("stop", "rockons:stop", "Stop an installed rock-on."),

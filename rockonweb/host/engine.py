@@ -216,10 +216,14 @@ class Engine(Networks, Images, Layers, Leases):
 
         With `timestamps`, each line starts with its time.
         """
+        return self.read_logs_by_id(self._require_own_container(name).id, tail, timestamps=timestamps, most=most)
+
+    def read_logs_by_id(
+        self, container_id: str, tail: int = 200, *, timestamps: bool = False, most: int = MAX_LOG_BYTES
+    ) -> str:
+        """Return the last lines of the log of any container, as `read_logs`."""
         with translate_errors():
-            chunks = self._api.logs(
-                self._require_own_container(name).id, tail=tail, timestamps=timestamps, stream=True, follow=False
-            )
+            chunks = self._api.logs(container_id, tail=tail, timestamps=timestamps, stream=True, follow=False)
             raw, cut = bytearray(), False
             for chunk in chunks:
                 raw += chunk

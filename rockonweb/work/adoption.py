@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import select
 
 from rockonweb.config import Config, current_config
 from rockonweb.core.docker.run_options import options_from_pairs
@@ -21,7 +24,8 @@ from rockonweb.core.imports.container import (
 from rockonweb.core.imports.source import SourceApp, SourcePage
 from rockonweb.core.operations.steps import UiPage
 from rockonweb.core.text import t
-from rockonweb.host import Engine, get_host
+from rockonweb.host import get_host
+from rockonweb.models import OldContainer, db
 
 SERVER_PORTS = {"redis": 6379, "rediss": 6379, "postgresql": 5432}  # where an address has none
 
@@ -52,11 +56,25 @@ def describe_containers(names: Collection[str], app_name: str = "") -> SourceApp
     return replace(app, page=_find_page(app))
 
 
-def list_unmanaged(docker: Engine) -> list[list[InspectedContainer]]:
-    """Return the containers of others by app. Raises EngineError."""
-    inspected = docker.inspect_containers()
-    own_ids = _own_parts(current_config()).find_ids(inspected)
-    return group_containers(one for one in inspected if one.is_unmanaged and one.id not in own_ids)
+def list_unmanaged() -> list[list[InspectedContainer]]:
+    """Return the containers of others by app, without those whose place an app has taken. Raises EngineError."""
+    with get_host().connect_docker() as docker:
+        inspected = docker.inspect_containers()
+    hidden = _own_parts(current_config()).find_ids(inspected)
+    hidden |= {*db.session.scalars(select(OldContainer.docker_id).where(OldContainer.kept_name != ""))}
+    return group_containers(one for one in inspected if one.is_unmanaged and one.id not in hidden)
+
+
+def describe_unmanaged() -> list[dict[str, Any]]:
+    """Return the containers of others by app as JSON objects. Raises EngineError."""
+    return [
+        {
+            "containers": [
+                {"name": one.name, "id": one.id, "image": one.config.get("Image"), "state": one.state} for one in group
+            ]
+        }
+        for group in list_unmanaged()
+    ]
 
 
 def _find(name: str, containers: Iterable[InspectedContainer]) -> InspectedContainer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from rockonweb.accounts import audit
 from rockonweb.core.errors import Conflict
@@ -14,6 +14,9 @@ from rockonweb.core.plan.adoption import KeptState
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, OldContainer, Operation, db, transaction, utc_now
+from rockonweb.work import operations
+
+LATER_DAYS = 30
 
 
 def adopted_ids(operation: Operation) -> frozenset[str]:
@@ -57,11 +60,26 @@ def kept_states(installation: Installation, docker: Engine) -> list[KeptState]:
     return [KeptState(old.name, old.docker_id, old.restart_policy, old.running) for old in kept]
 
 
-def keep_until(installation: Installation, days: int) -> None:
-    """Have the old containers of an app removed after some days; 0: only when somebody says so."""
-    with transaction():
-        for old in installation.old_containers:
-            old.remove_after = utc_now() + timedelta(days=days) if days else None
+def settle(installation: Installation, what: str, user: str, days: int = LATER_DAYS) -> int | None:
+    """Have the old containers of an app removed now (`remove`) or after some days (`later`; 0: never by themselves), or
+    go `back` to them for a user (name): an uninstall that puts them back, whose id is returned.
+
+    Raises Conflict where there are none, EngineError, QueueUnreachable.
+    """
+    if not any(old.kept_name for old in installation.old_containers):
+        raise Conflict(t("The old containers of %(name)s are no longer there.", name=installation.name))
+    if what == "back":
+        with get_host().connect_docker() as docker:
+            kept_states(installation, docker)
+        return operations.submit_operation(installation, UninstallRequest(give_back=True), user)
+    if what == "remove":
+        remove_old_containers(installation)
+        return None
+    remove_after = utc_now() + timedelta(days=days) if days else None
+    with transaction() as session:
+        rows = update(OldContainer).where(OldContainer.installation_id == installation.id)
+        session.execute(rows.values(remove_after=remove_after))
+    return None
 
 
 def remove_old_containers(installation: Installation) -> None:

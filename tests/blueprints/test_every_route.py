@@ -29,7 +29,7 @@ LEAST: dict[str, str] = {
         account.change_step account.enable account.end_others account.end_session account.index account.key
         account.make_token account.password account.prepare account.revoke_token
         api.containers api.guide api.index api.networks api.pools api.settings api.shares api.show api.show_maintenance
-        api.show_rehearsal
+        api.show_rehearsal api.unmanaged_containers
         dashboard.index health.banner networks.index
         operations.index operations.line operations.log operations.running operations.show
         rockon.definition rockon.definition_file rockon.head rockon.history rockon.resources
@@ -37,13 +37,14 @@ LEAST: dict[str, str] = {
         shares.index updates.index updates.show
     """,
     Role.OPERATOR: """
-        api.act api.rehearse docker.index docker.usage images.index operations.cancel operations.retry
+        adoption.show_log api.act api.rehearse docker.index docker.usage images.index operations.cancel operations.retry
         rockon.log_file rockon.logs rockons.act updates.get updates.look updates.look_at updates.review updates.take
         updates.rehearse updates.take_all
     """,
     Role.OWNER: """
         api.check_registry_login api.confirm_share api.import_source api.install api.maintain api.refresh api.registries
         api.remove_registry_login api.save_registry_login api.uninstall api.update api.watch audit.index
+        adoption.index adoption.unwatch adoption.watch api.settle_old api.watch_container rockons.settle_old
         backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
         backup.take
         definitions.change definitions.confirm_remove definitions.create definitions.edit definitions.index
@@ -79,7 +80,12 @@ NOBODY = None
 ENDS = {"auth.logout"}
 WAITS = {"api.refresh"}
 # What is about no row that could be missing, and its answer.
-NO_ROW = {"api.import_source": 400, "api.maintain": 200, "api.save_registry_login": 400}
+NO_ROW = {
+    "api.import_source": 400,
+    "api.maintain": 200,
+    "api.save_registry_login": 400,
+    "api.watch_container": 503,  # no engine answers
+}
 
 
 def routes(app: Flask, method: str) -> Iterator[tuple[str, Rule]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.imports.container import InspectedContainer, describe_app
@@ -15,6 +16,7 @@ from rockonweb.core.operations.requests import InstallRequest, UninstallRequest
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Installation, Operation, db
 from rockonweb.work import adoption, imports, kept_containers, operations, recovery, roles
+from tests.support.app import FormClient, create_test_user, new_visitor
 from tests.support.apps import wait_for
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, describe_steps
@@ -236,6 +238,26 @@ def test_the_old_one_is_removed_when_somebody_says_so_and_its_volumes_stay(
     assert installation.old_containers == []
     with pytest.raises(Conflict, match="no longer there"):
         kept_containers.kept_states(installation, OurEngine)  # type: ignore[arg-type]
+
+
+def test_the_apps_page_decides_on_the_old_one(
+    engine: DockerDaemon, instance: Instance, notes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = app_of(adopt(instance, "notes"))
+    monkeypatch.setattr(instance.app, "test_client_class", FormClient)
+    create_test_user()
+    client = new_visitor(instance.app).log_in("ada")
+    address = f"/rockons/{installation.id}"
+    assert "notes.before-rockonweb" in client.get(address).text
+    assert client.submit_form(f"{address}/old/later").status_code == 303
+    assert "They are removed" in client.get(address).text
+    kept_containers.remove_expired()
+    assert inspect(engine, "notes.before-rockonweb")["Id"] == notes
+    kept_containers.settle(installation, "later", "ada", days=0)
+    assert client.submit_form(f"{address}/old/back").headers["Location"].startswith("/operations/")
+    [operation] = db.session.scalars(select(Operation).where(Operation.progress == "queued"))
+    instance.run_successfully(operation.id)
+    assert_as_before(engine, notes)
 
 
 def test_one_that_is_stopped_stays_stopped(engine: DockerDaemon, instance: Instance, notes: str) -> None:

@@ -31,7 +31,17 @@ from rockonweb.models import (
 from rockonweb.web import api_errors, error_pages
 from rockonweb.web.extensions import csrf
 from rockonweb.web.permissions import require_role
-from rockonweb.work import data_repositories, data_restores, data_schedule, known_shares, operations, registry_logins
+from rockonweb.work import (
+    data_repositories,
+    data_restores,
+    data_schedule,
+    kept_containers,
+    known_shares,
+    operations,
+    registry_logins,
+    watched,
+)
+from rockonweb.work.adoption import describe_unmanaged
 from rockonweb.work.data_descriptions import describe_repository, describe_snapshot, describe_status
 from rockonweb.work.episodes import set_watching
 from rockonweb.work.maintenance import set_maintenance
@@ -234,6 +244,30 @@ def check_registry_login(_account: User, login_id: int) -> ResponseReturnValue:
 def remove_registry_login(_account: User, login_id: int) -> ResponseReturnValue:
     """Remove a login for a registry."""
     return jsonify(host=registry_logins.remove_login(db.get_or_404(RegistryLogin, login_id)))
+
+
+@blueprint.get("/containers", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
+def unmanaged_containers(_account: User) -> ResponseReturnValue:
+    """List the containers that no app has, and that can be adopted, by group."""
+    return envelope.paginate_list(describe_unmanaged())
+
+
+@blueprint.post("/containers/<container>/watch", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def watch_container(_account: User, container: str) -> ResponseReturnValue:
+    """Watch a container of others, or with "watch" in the body false no longer."""
+    is_on = actions.read_switches(request.get_data(), "watch").get("watch", True)
+    (watched.watch_container if is_on else watched.stop_watching)(container)
+    return jsonify([vars(status) for status in watched.list_watched()])
+
+
+@blueprint.post("/rockons/<int:rockon_id>/old", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def settle_old(account: User, rockon_id: int) -> ResponseReturnValue:
+    """Remove the containers whose place an app has taken, now or after some days, or go back to them."""
+    kept_containers.settle(_get_installation(rockon_id), user=account.name, **actions.read_old(request.get_data()))
+    return _rockon_response(rockon_id)
 
 
 @blueprint.get("/data-backups", strict_slashes=False)

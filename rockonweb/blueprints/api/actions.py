@@ -23,6 +23,7 @@ from rockonweb.work.submission import refuse_unconfirmed, review_or_refuse, subm
 CONFIRM_KEY = "confirm"
 UNSAVED_KEY = "unsaved"  # what becomes of folders that are in no share, as `ChangeRequest.unsaved`
 MOVE_KEY = "move_data"
+MAX_DAYS = 3650
 CONFIRM_HINT = t('If you agree, send the request again with "confirm": "%(code)s" in its body.')
 
 
@@ -111,6 +112,16 @@ def import_from_body(body: bytes) -> dict[str, Any]:
     installation = save_import(app)
     audit.record("imports.save", installation.name)
     return {**app.to_json_data(), "id": installation.id}
+
+
+def read_old(body: bytes) -> dict[str, Any]:
+    """Return what is to become of old containers: `what` (remove, later, back) and perhaps `days`. Raises BadInput."""
+    data = rockstor_api.parse_body(body)
+    days = data.get("days", 0)
+    is_number = isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= MAX_DAYS
+    if data.keys() - {"what", "days"} or data.get("what") not in ("remove", "later", "back") or not is_number:
+        raise BadInput(t('"what" must be remove, later or back, and "days" a whole number.'))
+    return data
 
 
 def _existing_shares() -> Collection[str]:

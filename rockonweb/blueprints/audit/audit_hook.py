@@ -114,6 +114,10 @@ ACTION_LABELS: dict[str, LazyString] = {
     "updates.look_at": _l("checked for updates"),
     "updates.take_all": _l("updated everything"),
     "updates.automatic": _l("changed automatic updates"),
+    "adoption.watch": _l("watched containers of others"),
+    "adoption.unwatch": _l("stopped watching containers of others"),
+    "rockons.settle_old": _l("decided on the containers before an adoption"),
+    "container.remove_old": _l("removed the containers before an adoption"),
     "openvpn.download": _l("downloaded a VPN client profile"),
 }
 

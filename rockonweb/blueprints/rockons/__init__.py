@@ -22,11 +22,12 @@ from rockonweb.web import catalogue_listing, drafts, preflight_review, rockon_pa
 from rockonweb.web.partials import not_modified, wants_partial
 from rockonweb.web.permissions import RoleBlueprint, require_role
 from rockonweb.web.responses import redirect_to_view
-from rockonweb.work import known_shares, operations, refresh_schedule
+from rockonweb.work import kept_containers, known_shares, operations, refresh_schedule
 from rockonweb.work.dependents import dependent_warnings
 from rockonweb.work.review import review_request
 from rockonweb.work.submission import has_changed_since, refuse_blocked, review_or_refuse, submit_review
 from rockonweb.work.unreadable_rockons import refuse_unreadable
+from rockonweb.work.watched import list_watched
 
 blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
 ICON_SECONDS = 30 * 24 * 3600  # the URLs of icons contain their version
@@ -50,6 +51,8 @@ def index() -> ResponseReturnValue:
             report=report,
             failed=failed,
             retried=failed is not None and refresh_schedule.refresh_hours() > 0,
+            watched=list_watched() if listing.query.tab == "installed" else [],
+            hostname=rockon_page.request_hostname(),
         )
     if not_modified(listing.listing_fingerprint):
         return "", 204
@@ -141,6 +144,16 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
     selected_images = tuple(image for image in request.form.getlist("images") if own_images.get(image))
     operation = operations.submit_operation(installation, UninstallRequest(selected_images), current_user.name)
     return redirect_to_view("operations.show", operation_id=operation)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/old/<any(remove, later, back):what>")
+def settle_old(rockon_id: int, what: str) -> ResponseReturnValue:
+    """Remove the containers whose place an app has taken, now or later, or go back to them."""
+    installation = rockon_page.rockon_or_404(rockon_id)
+    operation = kept_containers.settle(installation, what, current_user.name)
+    if operation:
+        return redirect_to_view("operations.show", operation_id=operation)
+    return redirect_to_view("rockons.show", rockon_id=rockon_id)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")

@@ -78,7 +78,11 @@ def _check_container_name(definition: Definition, name: str, facts: HostFacts) -
         )
     else:
         owner = t("it was not created by this Rockonweb and is not changed")
-        hint = t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name)
+        hint = t(
+            "Adopt it: under Catalogue, Containers that run here, or by rockonweb import --container %(name)s. "
+            "Or rename it: docker rename %(name)s %(name)s-old",
+            name=name,
+        )
     yield Finding("block", t('A container named "%(name)s" already exists; %(owner)s.', name=name, owner=owner), hint)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
 from rockonweb.cli.rockons import WAIT_HELP, report_operation
+from rockonweb.core.errors import EngineError, wrap_os_error
 from rockonweb.work import kept_containers, watched
 from rockonweb.work.adoption import describe_unmanaged
+from rockonweb.work.rockstor_move import find_rockstor_apps, read_backup, take_over
 
 
 @click.group()
@@ -44,6 +47,32 @@ def watch(name: str, off: bool) -> None:
     audit.record("adoption.unwatch" if off else "adoption.watch", name)
     for status in watched.list_watched():
         click.echo(f"{status.name}: {status.state or 'gone'}")
+
+
+@container.command()
+@click.option("--backup", type=click.Path(path_type=Path), help="A configuration backup of Rockstor.")
+@click.option("--take", "names", multiple=True, metavar="NAME", help="Take over this rock-on; --take all: all.")
+@click.option("--wait", is_flag=True, help=WAIT_HELP)
+@instance.with_instance
+def rockstor(backup: Path | None, names: tuple[str, ...], wait: bool) -> None:
+    """Print the rock-ons of Rockstor that are found here or in its backup, or take them over one after another."""
+    try:
+        saved = read_backup(backup.read_bytes()) if backup else []
+    except OSError as error:
+        raise wrap_os_error(error) from None
+    finds = find_rockstor_apps(saved)
+    wanted = [find.name for find in finds] if names == ("all",) else [*names]
+    for find in finds if not names else ():
+        click.echo(f"{find.name}: {find.problem or ('runs here' if find.runs_here else 'from the backup')}")
+    problems = []
+    for result in take_over(wanted, finds, audit.current_actor()):
+        click.echo(f"{result.name}: {result.problem or f'operation {result.operation}'}")
+        if result.operation is None:
+            problems.append(result.name)
+        elif wait:
+            report_operation(result.operation, wait)
+    if problems:
+        raise EngineError(f"Not taken over: {', '.join(problems)}.")
 
 
 @container.command()

@@ -215,6 +215,19 @@ class StoredEnum(StoredType[E]):
         return self.unreadable
 
 
+def encrypt_text(text: str) -> str:
+    """Return a text encrypted with the instance's key."""
+    return _get_fernet().encrypt(text.encode()).decode()
+
+
+def decrypt_text(text: str) -> str:
+    """Return the text that `encrypt_text` encrypted; blank for anything else."""
+    try:
+        return _get_fernet().decrypt(text.encode()).decode()
+    except InvalidToken:
+        return ""
+
+
 class EncryptedText(StoredType[str]):
     """Text that is stored encrypted with the instance's key; `UnreadableText` where the key does not match."""
 
@@ -225,7 +238,7 @@ class EncryptedText(StoredType[str]):
         """Encrypt the text; one that could not be read is left as it is."""
         if isinstance(value, UnreadableText):
             return value.stored
-        return None if value is None else _get_fernet().encrypt(value.encode()).decode()
+        return None if value is None else encrypt_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Decrypt the text."""

@@ -21,7 +21,7 @@ from rockonweb.core.containers.host_ports import host_ports
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import find_input_fault
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.facts import HostFacts
+from rockonweb.core.facts import ContainerFacts, HostFacts, VolumeMount
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.plan import plan
 from rockonweb.core.plan.adoption import adopt_in_facts, check_adopted, find_adopted, plan_adoption, without_pulls
@@ -168,6 +168,7 @@ def _review_install(
     if preview:  # the result of the answers alone, independent of containers that exist
         facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:
+        facts = replace(facts, kept_volumes={**facts.kept_volumes, **_adopted_volumes(definition, replaced, docker)})
         containers = definition.containers.keys() - replaced.keys()  # those that are taken over keep their images
         pulled = [
             image
@@ -193,6 +194,20 @@ def _review_install(
         install_plan,
         missing_shares=_missing_shares(request.answers or answers, facts, request.new_shares),
     )
+
+
+def _adopted_volumes(
+    definition: Definition, replaced: Mapping[str, ContainerFacts], docker: Engine
+) -> dict[str, tuple[VolumeMount, ...]]:
+    """Return the volumes without a name of containers that are taken over, which no option mounts."""
+    targets = {
+        name: {mount.target.rstrip("/") for mount in definition.containers[name].run_options.mounts}
+        for name in replaced
+    }
+    return {
+        name: tuple(m for m in docker.anonymous_volumes(old.name) if m.destination.rstrip("/") not in targets[name])
+        for name, old in replaced.items()
+    }
 
 
 def _unusable_definition(name: str, why: str) -> Conflict:

@@ -45,6 +45,7 @@ LEAST: dict[str, str] = {
         api.check_registry_login api.confirm_share api.import_source api.install api.maintain api.refresh api.registries
         api.remove_registry_login api.save_registry_login api.uninstall api.update api.watch audit.index
         adoption.index adoption.unwatch adoption.watch api.settle_old api.watch_container rockons.settle_old
+        rockstor.index rockstor.read rockstor.take
         backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
         backup.take
         definitions.change definitions.confirm_remove definitions.create definitions.edit definitions.index

@@ -26,6 +26,8 @@ from rockonweb.core.plan.plan import network_members
 from rockonweb.core.secret import reveal_argv
 from rockonweb.core.text import t
 
+ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")  # how Docker names a volume without a name
+
 
 def image_repository(image: str) -> str:
     """Return an image without its tag and digest, and without what Docker itself assumes."""
@@ -81,8 +83,11 @@ class _ContainerMatch:
             self.shares[target] = share_path
         defined = {posixpath.normpath(mount.target) for mount in own.mounts}
         for target, mount in mounts.items():
-            share_path = self._share_path(mount)
-            if share_path and target not in defined and is_mount_point(target):
+            if target in defined:
+                continue
+            if mount.kind is MountKind.VOLUME and not ANONYMOUS_VOLUME.fullmatch(mount.source):
+                return False  # nobody would mount it again when the container is recreated
+            if (share_path := self._share_path(mount)) and is_mount_point(target):
                 self.storage[target] = share_path
         hosts = {(port.number, port.protocol): port.host for port in options.published_ports if not port.address}
         for number, port in self.spec.port_specs.items():
@@ -133,6 +138,7 @@ def report_differences(
         before = [pair for pair in before if pair[0] != "network" or pair[1] not in {*joined, "bridge"} or not joined]
         before += [("network", name) for name in container.joins if name not in joined]
         prefix = f"{container.name}: " if len(containers) > 1 else ""
+        before = [pair for pair in before if not ANONYMOUS_VOLUME.match(pair[1])]  # they stay attached
         report += [left(prefix + _shown(*pair), t("It is left out.")) for pair in before if pair not in after]
         report += [changed(prefix + _shown(*pair), t("It is added.")) for pair in after if pair not in before]
     return report

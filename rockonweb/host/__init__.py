@@ -39,8 +39,9 @@ from rockonweb.host.host_root import resolve_on_host
 from rockonweb.host.own_container import find_own_container
 from rockonweb.host.patience import brief_reads
 from rockonweb.host.restic import ResticRepository, restic_version
+from rockonweb.host.share_constraints import ShareConstraints
 from rockonweb.host.share_files import ShareFiles
-from rockonweb.host.shares import SHARED_MODE, ShareConstraints, Shares, owner_names
+from rockonweb.host.shares import SHARED_MODE, Shares, owner_names
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.host.waiting import Waiter
 from rockonweb.models import Installation

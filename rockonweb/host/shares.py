@@ -7,12 +7,11 @@ import grp
 import itertools
 import os
 import pwd
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -23,95 +22,15 @@ from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import ShareAbsence, ShareFacts, ShareIdentity, SharePathFacts
 from rockonweb.core.invisible import one_line
 from rockonweb.core.own_container import BlindSpot
-from rockonweb.core.text import TranslatableText, format_size, t
+from rockonweb.core.text import t
 from rockonweb.host import disks
+from rockonweb.host.share_constraints import ShareConstraints
+from rockonweb.host.share_identity import identify_folder
 
 MAX_ENTRIES = 1000  # of a folder that are looked through for a file
 MAX_FOLDERS = 50  # folders of one share that are listed
 SHARED_MODE = 0o755  # permissions of new shares and folders
 OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-# An extended attribute and no file: databases refuse to create theirs in a folder that is not empty.
-MARK_ATTRIBUTE = "user.rockonweb.share"
-MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")  # a mark would not outlive their mount
-
-
-@dataclass(frozen=True)
-class ShareConstraints:
-    """Where the data of a new share would be stored, and what a new share can be.
-
-    `free`: bytes. `only_mounts`: shares of this root are mount points or subvolumes; a plain folder is no share.
-    """
-
-    root: Path
-    mount: disks.MountPoint | None
-    free: int | None
-    only_mounts: bool
-    on_system_disk: bool
-    blind_spot: BlindSpot | None = None  # why this root is not the host's
-
-    @property
-    def is_btrfs(self) -> bool:
-        """Whether the root is on Btrfs."""
-        return self.mount is not None and self.mount.kind == "btrfs"
-
-    @property
-    def makes_subvolumes(self) -> bool:
-        """Whether a new share will be a subvolume."""
-        return self.is_btrfs and disks.can_make_subvolumes() and not (self.only_mounts and self.on_system_disk)
-
-    @property
-    def refusal(self) -> TranslatableText | None:
-        """Why no share can be created here; None where one can."""
-        if self.blind_spot:
-            return self.blind_spot.sentence
-        if not self.only_mounts or self.makes_subvolumes:
-            return None
-        if self.on_system_disk:
-            return t(
-                "Each share below %(root)s is a separate disk: a new folder there would fill the system disk, "
-                "%(disk)s.",
-                root=str(self.root),
-                disk=self.disk_label,
-            )
-        return t(
-            "Each share below %(root)s is a separate disk: a new folder there would fill %(disk)s.",
-            root=str(self.root),
-            disk=self.disk_label,
-        )
-
-    @property
-    def hint(self) -> TranslatableText:
-        """What to do where no share can be created."""
-        if self.blind_spot:
-            return self.blind_spot.hint
-        return t(
-            "Choose a share that is mounted, or a new folder of one (SHARE/FOLDER), or mount a disk at %(root)s/NAME "
-            "first.",
-            root=str(self.root),
-        )
-
-    @property
-    def description(self) -> TranslatableText:
-        """What a new share will be (subvolume or folder), and on which disk; else why none can be created."""
-        if self.refusal:
-            return self.refusal
-        if self.makes_subvolumes:
-            return t("New shares are created as Btrfs subvolumes on %(disk)s.", disk=self.disk_label)
-        if self.is_btrfs:
-            return t(
-                "New shares are created as plain folders on %(disk)s: the program btrfs, which creates subvolumes, "
-                "is not installed.",
-                disk=self.disk_label,
-            )
-        return t("New shares are created as folders on %(disk)s.", disk=self.disk_label)
-
-    @property
-    def disk_label(self) -> str:
-        """The disk and its free space, as text."""
-        name = f"{self.mount.source} ({self.mount.kind})" if self.mount else str(self.root)
-        if self.free is None:
-            return name
-        return t("%(disk)s, with %(free)s free", disk=name, free=format_size(self.free))
 
 
 class Shares:
@@ -358,18 +277,7 @@ class Shares:
 
     def identify(self, name: str, *, mark: bool = False) -> ShareIdentity | ShareAbsence:
         """Return what is at the path of a share now; with `mark`, it is marked where it can be and is not yet."""
-        path = self.root / name
-        try:
-            mode = path.lstat().st_mode
-        except OSError:
-            return ShareAbsence.MISSING
-        if not stat.S_ISDIR(mode):
-            return ShareAbsence.LINK if stat.S_ISLNK(mode) else ShareAbsence.OTHER
-        origin = disks.find_origin(path, disks.list_mounts())
-        mount = origin.mount if origin else disks.MountPoint(Path(), "", "", "")
-        device = disks.find_uuid(mount.source) or f"{mount.kind} {mount.source}"
-        present_mark = _read_mark(path, can_mark=mark and mount.kind not in MEMORY_FILE_SYSTEMS)
-        return ShareIdentity(present_mark, device, str(mount.path))
+        return identify_folder(self.root / name, mark=mark)
 
     def missing_paths(self, paths: Iterable[str]) -> list[str]:
         """Return those of these paths that are below the root of the shares and do not exist, each once."""
@@ -481,28 +389,6 @@ def owner_names(uid: int, gid: int) -> tuple[str, str]:
 def _readable_name(name: str) -> str:
     """Return a file's name as text to show: bytes that are no UTF-8 and invisible characters escaped."""
     return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))
-
-
-def _read_mark(path: Path, *, can_mark: bool) -> str | None:
-    """Return the mark of a folder, blank where it has none; None where it can't be read."""
-    try:
-        descriptor = os.open(path, OPEN_FOLDER_FLAGS)
-    except OSError:
-        return None
-    try:
-        try:
-            return os.getxattr(descriptor, MARK_ATTRIBUTE).decode("ascii", "replace")
-        except OSError as error:
-            if error.errno not in (errno.ENODATA, errno.ENOTSUP):
-                return None
-        if can_mark:
-            mark = secrets.token_hex(8)
-            with suppress(OSError):  # a file system without attributes, or a folder of another user
-                os.setxattr(descriptor, MARK_ATTRIBUTE, mark.encode(), os.XATTR_CREATE)
-                return mark
-        return ""
-    finally:
-        os.close(descriptor)
 
 
 def _is_missing(path: str) -> bool:

@@ -1,6 +1,5 @@
 """Shares are the folders below the root, and nothing else is."""
 
-import errno
 import os
 import time
 from dataclasses import replace
@@ -10,9 +9,8 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.facts import ShareAbsence, ShareIdentity, SharePathFacts
+from rockonweb.core.facts import SharePathFacts
 from rockonweb.host import Host, disks
-from rockonweb.host import shares as shares_module
 from rockonweb.host.shares import Shares
 
 
@@ -287,50 +285,6 @@ def test_what_is_missing_is_told_from_what_may_not_be_looked_at(
 
     monkeypatch.setattr(os, "lstat", refuse)
     assert shares.missing_paths(paths) == []
-
-
-@pytest.fixture
-def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for shares on a file system that keeps marks."""
-    monkeypatch.setattr(shares_module, "MEMORY_FILE_SYSTEMS", ())
-    return tmp_path
-
-
-def test_a_share_is_marked_once_and_by_nothing_that_apps_see(marked: Path) -> None:
-    shares = Shares(marked)
-    (marked / "films").mkdir()
-    before = shares.identify("films")
-    assert isinstance(before, ShareIdentity)
-    assert before.mark == "", "who only looks changes nothing"
-    first = shares.identify("films", mark=True)
-    assert isinstance(first, ShareIdentity)
-    assert first.mark
-    assert shares.identify("films", mark=True) == shares.identify("films") == first
-    assert [*(marked / "films").iterdir()] == []
-    (marked / "films").rename(marked / "moved")
-    (marked / "films").mkdir()
-    assert shares.identify("moved") == first
-    assert shares.identify("films") == before
-
-
-def test_what_is_no_folder_is_told_from_what_is_missing(tmp_path: Path) -> None:
-    shares = Shares(tmp_path)
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to(tmp_path)
-    present = [shares.identify(name) for name in ("file", "link", "gone")]
-    assert present == [ShareAbsence.OTHER, ShareAbsence.LINK, ShareAbsence.MISSING]
-
-
-def test_a_share_that_keeps_no_mark_is_known_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOTSUP, "Operation not supported")
-
-    monkeypatch.setattr(os, "getxattr", refuse)
-    monkeypatch.setattr(os, "setxattr", refuse)
-    (tmp_path / "films").mkdir()
-    present = Shares(tmp_path).identify("films", mark=True)
-    assert isinstance(present, ShareIdentity)
-    assert (present.mark, bool(present.device), tmp_path.is_relative_to(present.mount_point)) == ("", True, True)
 
 
 def test_paths_are_told_by_their_share(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rockonweb import config, create_app
 from rockonweb.core.text import format_size, join_texts, t
 from rockonweb.languages import translate, translate_markup, use_language
 from tests.support.app import make_app
@@ -24,6 +25,12 @@ def test_sentences_and_numbers_in_them_are_in_the_language(tmp_path: Path, langu
     with make_app(tmp_path).app_context(), use_language(language):
         assert translate(said) == words
         assert translate("1.5 GB of somebody else") == "1.5 GB of somebody else"
+
+
+def test_commands_translate_too(tmp_path: Path) -> None:
+    app = create_app(config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)}), pages=False)
+    with app.app_context(), use_language("de"):
+        assert translate(t("Cancelled.")) == "Abgebrochen."
 
 
 def test_what_is_inserted_into_the_text_of_a_template_is_escaped(tmp_path: Path) -> None:

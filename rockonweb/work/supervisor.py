@@ -46,7 +46,7 @@ from rockonweb.work import (
     worker_pool,
 )
 from rockonweb.work.roles import FIRST_PAUSE, LONGEST_PAUSE, SETTLED_SECONDS, STEADY_SECONDS
-from rockonweb.work.wakeup import Sleep, wake_supervisor
+from rockonweb.work.wakeup import InterruptibleSleep, wake_supervisor
 from rockonweb.work.worker_pool import WorkerState
 
 READY_SECONDS = 60
@@ -123,7 +123,7 @@ class _Supervisor:
         return next((role for role in self.roles if role.name == QUEUE_SERVER), None)
 
     def run_until_signal(self) -> int:
-        sleep = Sleep(self.settings)
+        sleep = InterruptibleSleep(self.settings)
         for number in (*END_SIGNALS, signal.SIGCHLD):
             signal.signal(number, self._handle_signal)
         announced, deadline = False, time.monotonic() + READY_SECONDS

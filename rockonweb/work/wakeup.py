@@ -18,7 +18,7 @@ def wake_supervisor(settings: config.Config) -> None:
         sender.sendto(b"\0", os.fsencode(settings.wakeup_socket))
 
 
-class Sleep:
+class InterruptibleSleep:
     """The sleep of a process that signals and `wake_supervisor` end. Signals need a handler to do so."""
 
     def __init__(self, settings: config.Config) -> None:
@@ -33,7 +33,7 @@ class Sleep:
         signal.set_wakeup_fd(self._signals.fileno(), warn_on_full_buffer=False)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for so long at most; not at all where something arrived since the last sleep."""
+        """InterruptibleSleep for so long at most; not at all where something arrived since the last sleep."""
         select.select([self._inbox], [], [], max(0.0, seconds))
         with suppress(BlockingIOError):
             while self._inbox.recv(1):

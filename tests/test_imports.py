@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent / "rockonweb"
 
 DOMAIN = "core core/docker core/definition core/answers core/containers core/status core/operations core/preflight"
-CORE = f"{DOMAIN} core/handlers core/plan core/questions core/formats core/imports core/instance core/data_backup"
+INSTANCE = "core/instance core/instance/diagnosis"
+CORE = f"{DOMAIN} core/handlers core/plan core/questions core/formats core/imports {INSTANCE} core/data_backup"
 INFRASTRUCTURE = f"{CORE} program config languages models remote"
 LOWER = f"{INFRASTRUCTURE} accounts catalog host migrations"
 WORK = f"{LOWER} work"
@@ -32,7 +33,8 @@ ARROWS = {
     "core/questions": DOMAIN,
     "core/formats": f"{DOMAIN} core/plan core/questions",
     "core/imports": f"{DOMAIN} core/plan core/questions",
-    "core/instance": "core core/docker",
+    "core/instance": "core",
+    "core/instance/diagnosis": "core core/docker core/instance",
     "core/data_backup": "core",
     # what keeps, asks and touches
     "program": "core",

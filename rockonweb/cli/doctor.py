@@ -9,7 +9,7 @@ import click
 from rockonweb import config
 from rockonweb.cli import instance
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.instance import diagnosis
+from rockonweb.core.instance.diagnosis.results import CheckResult, format_report, has_failure
 from rockonweb.work import doctor
 
 
@@ -23,10 +23,10 @@ def examine(as_json: bool) -> None:
     try:
         settings = config.load_config()
     except RockonwebError as error:
-        findings = [diagnosis.CheckResult("settings", "fail", error.sentence, error.hint)]
+        findings = [CheckResult("settings", "fail", error.sentence, error.hint)]
     else:
         if not config.read_environment().get("ROCKONWEB_INSTANCE"):  # one that is named is examined, whatever it is
             instance.require_instance(settings)
         findings = doctor.examine_instance(settings, config.VERSION)
-    click.echo(diagnosis.format_report(findings, as_json=as_json))
-    sys.exit(1 if diagnosis.has_failure(findings) else 0)
+    click.echo(format_report(findings, as_json=as_json))
+    sys.exit(1 if has_failure(findings) else 0)

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from rockonweb.config import current_config
 from rockonweb.core.docker.disk_usage import LOW_SPACE
-from rockonweb.core.instance import diagnosis
+from rockonweb.core.instance.diagnosis.processes import explain_failing_roles
 from rockonweb.core.own_container import BlindSpot, Subject
 from rockonweb.host import get_host
 from rockonweb.web.labels import size
@@ -20,7 +20,7 @@ def list_banners() -> list[tuple[str, str]]:
     Reads heartbeats from Redis, never calls Docker.
     """
     if failing := read_failing_roles(current_config()):
-        return diagnosis.explain_failing_roles(failing)
+        return explain_failing_roles(failing)
     if not heartbeat.queue_alive():
         sentence = _("The job queue does not answer: nothing can be installed, started or stopped.")
         return [(sentence, _("Start Rockonweb with `rockonweb up`, or check the server that REDIS_URL names."))]

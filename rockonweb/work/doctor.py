@@ -35,8 +35,39 @@ from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.docker import disk_usage
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, HostFacts
-from rockonweb.core.instance import diagnosis, lease
-from rockonweb.core.instance.diagnosis import CheckResult
+from rockonweb.core.instance import lease
+from rockonweb.core.instance.diagnosis.apps import (
+    OperationFacts,
+    diagnose_apps,
+    diagnose_catalogue,
+    diagnose_data_backups,
+    diagnose_operations,
+)
+from rockonweb.core.instance.diagnosis.engine import (
+    diagnose_containers,
+    diagnose_copies,
+    diagnose_engine,
+    diagnose_own_container,
+    diagnose_ports,
+)
+from rockonweb.core.instance.diagnosis.processes import (
+    diagnose_certificate,
+    diagnose_clock,
+    diagnose_queue,
+    diagnose_roles,
+)
+from rockonweb.core.instance.diagnosis.results import CheckResult
+from rockonweb.core.instance.diagnosis.storage import (
+    DatabaseFacts,
+    DiskSpaceFacts,
+    FileFacts,
+    diagnose_database,
+    diagnose_disks,
+    diagnose_files,
+    diagnose_schema,
+    diagnose_secrets,
+    diagnose_stored_data,
+)
 from rockonweb.core.plan.repair import find_missing_memberships, find_stale_containers
 from rockonweb.core.text import t
 from rockonweb.migrations import upgrade
@@ -182,29 +213,25 @@ class _InstanceProbe:
                 *(_file_facts(path, folder) for path in paths if path.name not in _USER_FOLDERS),
             ]
         except OSError:
-            return diagnosis.diagnose_files(str(folder), None, writable=False)
-        return diagnosis.diagnose_files(str(folder), files, writable=os.access(folder, os.W_OK | os.X_OK))
+            return diagnose_files(str(folder), None, writable=False)
+        return diagnose_files(str(folder), files, writable=os.access(folder, os.W_OK | os.X_OK))
 
     def inspect_disks(self) -> CheckResult:
         """Check the free space of the disks that are used."""
         settings = self.settings
         free_shares = None if "shares" in self.host.blind_spots else self.host.free_bytes(settings.shares_root)
-        disks = [diagnosis.DiskSpaceFacts("shares", str(settings.shares_root), free_shares)]
-        disks.append(
-            diagnosis.DiskSpaceFacts("instance", str(settings.instance), self.host.free_bytes(settings.instance))
-        )
+        disks = [DiskSpaceFacts("shares", str(settings.shares_root), free_shares)]
+        disks.append(DiskSpaceFacts("instance", str(settings.instance), self.host.free_bytes(settings.instance)))
         url = parse_database_url(settings.database_url)
         if url.drivername == "sqlite" and url.database:
-            disks.append(
-                diagnosis.DiskSpaceFacts("database", url.database, self.host.free_bytes(Path(url.database).parent))
-            )
+            disks.append(DiskSpaceFacts("database", url.database, self.host.free_bytes(Path(url.database).parent)))
         try:
             docker = self._connect_docker().daemon_settings()
             free = docker.disk.free if docker.disk else None
-            disks.append(diagnosis.DiskSpaceFacts("images", docker.images_folder, free, disk_usage.LOW_SPACE))
+            disks.append(DiskSpaceFacts("images", docker.images_folder, free, disk_usage.LOW_SPACE))
         except RockonwebError:
-            disks.append(diagnosis.DiskSpaceFacts("images", "", None))
-        return diagnosis.diagnose_disks(disks)
+            disks.append(DiskSpaceFacts("images", "", None))
+        return diagnose_disks(disks)
 
     def inspect_database(self) -> list[CheckResult]:
         """Check the database's integrity and schema."""
@@ -222,13 +249,13 @@ class _InstanceProbe:
                 encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
             revision = upgrade.database_revision(connection)
         location = str(url.database) if kind == "SQLite" else mask_password(self.settings.database_url)
-        facts = diagnosis.DatabaseFacts(kind, location, str(version), str(encoding), damage, dangling)
-        return [diagnosis.diagnose_database(facts), diagnosis.diagnose_schema(revision, upgrade.known_revisions())]
+        facts = DatabaseFacts(kind, location, str(version), str(encoding), damage, dangling)
+        return [diagnose_database(facts), diagnose_schema(revision, upgrade.known_revisions())]
 
     def inspect_stored_data(self) -> CheckResult:
         """Check whether each stored value can be read, and name the rows of those that can't."""
         with Session(self._db_engine) as session:
-            return diagnosis.diagnose_stored_data([*find_unreadable_rows(session, self._stored_key())])
+            return diagnose_stored_data([*find_unreadable_rows(session, self._stored_key())])
 
     def _stored_key(self) -> str:
         path = self.settings.key_file
@@ -251,7 +278,7 @@ class _InstanceProbe:
                         cipher.decrypt(ciphertext.encode())
                     except InvalidToken:
                         unreadable.append(f"{column.table.name} {row} ({column.name})")
-        return diagnosis.diagnose_secrets(total, unreadable, key=bool(key))
+        return diagnose_secrets(total, unreadable, key=bool(key))
 
     def inspect_queue(self) -> CheckResult:
         """Check Redis, its persistence, and the queue's length."""
@@ -267,7 +294,7 @@ class _InstanceProbe:
         version = server.get("valkey_version") or server.get("redis_version", "")
         waiting = len(queue.waiting_jobs(redis))
         address = _without_password(self.settings.queue_url)
-        return diagnosis.diagnose_queue(address, version, persistent=persistent, writes=writes, waiting=waiting)
+        return diagnose_queue(address, version, persistent=persistent, writes=writes, waiting=waiting)
 
     def inspect_roles(self) -> list[CheckResult]:
         """Check the processes: web server, workers and watcher."""
@@ -278,17 +305,17 @@ class _InstanceProbe:
         url = self.settings.local_url
         web = "ours" if has_request_context() else _probe_address(url)  # a page need not ask itself, and wait twice
         failing = read_failing_roles(self.settings)
-        return diagnosis.diagnose_roles(url, web, workers, self.settings.workers, watcher, failing)
+        return diagnose_roles(url, web, workers, self.settings.workers, watcher, failing)
 
     def inspect_docker(self) -> CheckResult:
         """Check the Docker Engine's settings."""
         settings = self._connect_docker().daemon_settings()
-        return diagnosis.diagnose_engine(settings, has_command=bool(shutil.which("docker")))
+        return diagnose_engine(settings, has_command=bool(shutil.which("docker")))
 
     def inspect_own_container(self) -> list[CheckResult]:
         """Check what Rockonweb's own container shows of the host; no result outside of one."""
         own = self.host.own_container
-        return diagnosis.diagnose_own_container(own.name if own else "", self.host.blind_spots.values())
+        return diagnose_own_container(own.name if own else "", self.host.blind_spots.values())
 
     def inspect_clock(self) -> CheckResult:
         """Check the clock, also against Docker's."""
@@ -298,9 +325,7 @@ class _InstanceProbe:
             started = time.time()
             docker_time = docker.system_time()
             offset = docker_time - (started + time.time()) / 2
-        return diagnosis.diagnose_clock(
-            offset, self.host.time_zone(), self.host.clock_is_synchronised(), self._seconds_behind()
-        )
+        return diagnose_clock(offset, self.host.time_zone(), self.host.clock_is_synchronised(), self._seconds_behind())
 
     def _seconds_behind(self) -> float:
         """Return by how many seconds the clock is behind the newest entry of the audit log, 0 where it is not."""
@@ -323,14 +348,14 @@ class _InstanceProbe:
             for listener in listeners
             if port_conflict(claim.rockon, claim.port, claim.protocol, HostFacts(listening=(listener,)), claim.address)
         ]
-        return diagnosis.diagnose_ports(len(claims), list(dict.fromkeys(conflicts)))
+        return diagnose_ports(len(claims), list(dict.fromkeys(conflicts)))
 
     def inspect_copies(self) -> CheckResult:
         """Check whether another copy of this instance looks after Docker."""
         docker = self._connect_docker()
         master = lease.find_master(docker.list_leases(), docker.system_time())
         other = master if master and master.holder != mastership.holder_id(self.settings) else None
-        return diagnosis.diagnose_copies(other.place if other else "")
+        return diagnose_copies(other.place if other else "")
 
     def inspect_rows(self) -> CheckResult:
         """Compare the containers in the database with Docker's."""
@@ -388,14 +413,12 @@ class _InstanceProbe:
             for container in containers.values()
             if (container.name, container.rockon) in expected and container.operation not in known_uids
         ]
-        return diagnosis.diagnose_containers(
-            sorted(orphans), missing, sorted(cut_off), sorted(folders), renamed, sorted(unknown)
-        )
+        return diagnose_containers(sorted(orphans), missing, sorted(cut_off), sorted(folders), renamed, sorted(unknown))
 
     def inspect_apps(self) -> list[CheckResult]:
         """Name the apps that should run and don't, as they were last seen."""
         with suppress(DBAPIError, RockonwebError), Session(self._db_engine) as session:  # which others report
-            return diagnosis.diagnose_apps(find_fallen_apps(session, self._stored_key()))
+            return diagnose_apps(find_fallen_apps(session, self._stored_key()))
         return []
 
     def inspect_operations(self) -> CheckResult:
@@ -417,7 +440,7 @@ class _InstanceProbe:
                 )
             ).all()
         stuck = [
-            diagnosis.OperationFacts(operation_id, str(kind), name or "")
+            OperationFacts(operation_id, str(kind), name or "")
             for operation_id, kind, name, progress, created, network in active
             if (progress is Progress.RUNNING and not self._is_locked(operation_id))
             or (
@@ -426,12 +449,9 @@ class _InstanceProbe:
                 and current_time - created > MAX_QUEUED_TIME
             )
         ]
-        return diagnosis.diagnose_operations(
+        return diagnose_operations(
             stuck,
-            [
-                diagnosis.OperationFacts(operation_id, str(kind), name or "")
-                for operation_id, kind, name, *_ in failures
-            ],
+            [OperationFacts(operation_id, str(kind), name or "") for operation_id, kind, name, *_ in failures],
         )
 
     def inspect_catalogue(self) -> CheckResult:
@@ -439,10 +459,10 @@ class _InstanceProbe:
         with Session(self._db_engine) as session:
             report = RefreshReport.load_latest(session)
             if report is None:
-                return diagnosis.diagnose_catalogue("", 0, ())
+                return diagnose_catalogue("", 0, ())
             age = (datetime.now(UTC) - report.finished).total_seconds() / 86400
             faulty = [_without_password(entry["file"]) for entry in report.report_data.get("faulty", ())]
-            return diagnosis.diagnose_catalogue(f"{report.finished:%Y-%m-%d %H:%M} UTC", age, faulty)
+            return diagnose_catalogue(f"{report.finished:%Y-%m-%d %H:%M} UTC", age, faulty)
 
     def inspect_data_backups(self) -> CheckResult:
         """Check restic and what is known of the data repositories."""
@@ -453,7 +473,7 @@ class _InstanceProbe:
             version, missing = ".".join(map(str, self.host.restic_version())), ("", "")
         except RockonwebError as error:
             version, missing = "", (error.sentence, error.hint)
-        return diagnosis.diagnose_data_backups(version, missing, dict(sorted(repositories.items())))
+        return diagnose_data_backups(version, missing, dict(sorted(repositories.items())))
 
     def inspect_certificate(self) -> list[CheckResult]:
         """Check the certificate of ROCKONWEB_TLS_KEY and _CERT; no result where they are not set."""
@@ -467,19 +487,19 @@ class _InstanceProbe:
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
             private_key = load_pem_private_key(key.read_bytes(), None)
         except OSError as error:
-            return [diagnosis.diagnose_certificate(str(path), "", 0, f"{error.filename}: {error.strerror}")]
+            return [diagnose_certificate(str(path), "", 0, f"{error.filename}: {error.strerror}")]
         except (ValueError, TypeError):
             return [
-                diagnosis.diagnose_certificate(
+                diagnose_certificate(
                     str(path), "", 0, t("it or its key is not a PEM file, or is protected by a password")
                 )
             ]
         encoding = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         if private_key.public_key().public_bytes(*encoding) != certificate.public_key().public_bytes(*encoding):
-            return [diagnosis.diagnose_certificate(str(path), "", 0, t("the key does not match the certificate"))]
+            return [diagnose_certificate(str(path), "", 0, t("the key does not match the certificate"))]
         expires = certificate.not_valid_after_utc
         days = (expires - datetime.now(UTC)).total_seconds() / 86400
-        return [diagnosis.diagnose_certificate(str(path), f"{expires:%Y-%m-%d}", days)]
+        return [diagnose_certificate(str(path), f"{expires:%Y-%m-%d}", days)]
 
     # -- connections --------------------------------------------------------------------------------------------
 
@@ -520,9 +540,9 @@ HEALTH_WORDS = ("ok", "degraded", "error")  # that /healthz answers
 _USER_FOLDERS = {"shares", "rockons", ".gitkeep"}  # filled by users, who set the permissions
 
 
-def _file_facts(path: Path, folder: Path) -> diagnosis.FileFacts:
+def _file_facts(path: Path, folder: Path) -> FileFacts:
     status = path.lstat()
-    return diagnosis.FileFacts("." if path == folder else path.name, status.st_mode & 0o777, status.st_uid)
+    return FileFacts("." if path == folder else path.name, status.st_mode & 0o777, status.st_uid)
 
 
 def _probe_address(url: str) -> Literal["ours", "another", "nothing"]:

@@ -13,7 +13,8 @@ from sqlalchemy import and_, or_, select
 from rockonweb.config import current_config
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable
 from rockonweb.core.instance import notifications
-from rockonweb.core.instance.diagnosis import CRITICAL_BYTES, SHARE_HINT
+from rockonweb.core.instance.attention import SHARE_HINT
+from rockonweb.core.instance.diagnosis.storage import CRITICAL_BYTES
 from rockonweb.core.instance.notifications import DownApp, NoticeContent, NoticeEvent
 from rockonweb.core.invisible import strip_terminal_codes
 from rockonweb.core.operations.lifecycle import CLOSED_ROOM_KINDS

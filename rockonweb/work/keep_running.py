@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from rockonweb.config import current_config
 from rockonweb.core.errors import Conflict
 from rockonweb.core.instance import notifications
-from rockonweb.core.instance.diagnosis import FallenApp
+from rockonweb.core.instance.diagnosis.apps import FallenApp
 from rockonweb.core.instance.notifications import NoticeEvent
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.operations.requests import InstallRequest, StartRequest, request_from_json

@@ -29,7 +29,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from rockonweb import catalog, config, program
 from rockonweb.accounts import instance_key, users
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.instance.diagnosis import MISSING_COMMAND
+from rockonweb.core.instance.diagnosis.engine import MISSING_COMMAND
 from rockonweb.core.text import from_stored, t, to_stored
 from rockonweb.host import get_host
 from rockonweb.migrations import upgrade

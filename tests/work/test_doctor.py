@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import text
 
 from rockonweb import config
-from rockonweb.core.instance.diagnosis import CheckResult
+from rockonweb.core.instance.diagnosis.results import CheckResult
 from rockonweb.host import Host, certificate
 from rockonweb.models import (
     Environment,

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rockonweb.core.instance.diagnosis import FallenApp
+from rockonweb.core.instance.diagnosis.apps import FallenApp
 from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.status.status import MISSING_CODE
 from rockonweb.models import (

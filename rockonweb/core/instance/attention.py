@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rockonweb.core.errors import UnreadableDefinition
-from rockonweb.core.instance.diagnosis import explain_waiting
 from rockonweb.core.own_container import BlindSpot
 from rockonweb.core.text import TranslatableText, join_texts, t
 
 LOW_BYTES = 10 * 10**9  # bytes; a few more images or films fill it
 CRITICAL_BYTES = 10**9  # bytes; apps start to fail
+SHARE_HINT = t("Mount its disk: apps that wait for it then start by themselves.")
 LOW_MEMORY = 0.07  # fraction of the memory that is free
 
 
@@ -132,6 +132,11 @@ def describe_down(name: str, reason: str) -> TranslatableText:
     """Return the sentence on an app that does not do what it should."""
     why = reason if reason.endswith(".") else join_texts("", (reason, "."))
     return t("%(name)s is not running properly: %(why)s", name=name, why=why)
+
+
+def explain_waiting(name: str) -> tuple[str, str]:
+    """Return a sentence on an app that is kept stopped because its share is absent, and what to do."""
+    return t("%(name)s is kept stopped: its share is absent.", name=name), SHARE_HINT
 
 
 def _program_alerts(program: ProgramFacts) -> Iterable[Alert]:

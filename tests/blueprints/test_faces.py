@@ -1,5 +1,7 @@
 """What all pages have in common: permissions, headers, error pages, partials."""
 
+import html
+import json
 import re
 import sqlite3
 from typing import Any
@@ -9,6 +11,7 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from rockonweb.app import CONTENT_SECURITY_POLICY
+from rockonweb.cli.imports import import_source
 from rockonweb.core.errors import BadInput, Conflict, EngineUnreachable, QueueUnreachable, RockonwebError
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.models import Role
@@ -103,6 +106,25 @@ def test_people_see_only_the_buttons_that_they_may_press(viewer: FormClient) -> 
     for path in ("/rockons?tab=all", f"/rockons/{notes.id}", "/shares"):
         forms = re.findall(r'<form[^>]* method="post" action="([^"]+)"', viewer.get(path).text)
         assert set(forms) <= {"/logout", "/theme/system", "/language/en"}, path
+
+
+# -- the same by each face ----------------------------------------------------------------------------------------
+
+
+def test_page_api_and_command_line_import_the_same(app: Flask, owner_client: FormClient) -> None:
+    line = "docker run --name notes -e TOKEN=geheim -p 18080:80 -v $(pwd)/data:/data --rm demo/notes"
+    printed = app.test_cli_runner().invoke(import_source, ["--line", line, "--dry-run", "--json"])
+    headers = {"X-CSRFToken": owner_client.csrf_token("/import")}
+    sent = owner_client.post("/api/import", json={"text": line, "dry_run": True}, headers=headers)
+    assert sent.json == json.loads(printed.output)
+    shown = owner_client.submit_form("/import", {"show": "1", "text": line}, page="/import").text
+    for entry in sent.json["report"]:
+        assert html.escape(entry["message"], quote=True).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in shown
+    for text in ("docker run -Z x", "docker run", "hello"):
+        refused = app.test_cli_runner().invoke(import_source, ["--line", text])
+        assert isinstance(refused.exception, BadInput)
+        sent = owner_client.post("/api/import", json={"text": text}, headers=headers)
+        assert all(fault in sent.json["detail"] for fault in refused.exception.faults)
 
 
 # -- CSRF ---------------------------------------------------------------------------------------------------------

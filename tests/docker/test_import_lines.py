@@ -10,9 +10,13 @@ import pytest
 
 from rockonweb.config import make_private_folder
 from rockonweb.core.imports.run_line import parse_run_lines
+from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.secret import reveal_argv
-from rockonweb.work.imports import import_app
+from rockonweb.models import repository
+from rockonweb.work.imports import import_app, save_import
+from rockonweb.work.submission import review_or_refuse, submit_review
 from tests.docker.test_create_request import comparable, differences
+from tests.support.claims import free_port
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
 
@@ -89,6 +93,21 @@ def test_an_imported_line_gives_the_container_of_the_line(
     assert mounts(imported) == {**mounts(by_the_line), "/etc/localtime": ("bind", "/etc/localtime", False)}
     if "--restart" in line:
         assert imported["HostConfig"]["RestartPolicy"] == by_the_line["HostConfig"]["RestartPolicy"]
+
+
+def test_an_imported_line_is_installed_with_its_answers(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    line = f"docker run --name notes -e TOKEN=geheim -p {free_port()}:8080 -v $(pwd)/data:/data --rm {app_image}"
+    imported = import_app(parse_run_lines(line), "Notes")
+    installation = save_import(imported)
+    request = InstallRequest(repository.load_answers(installation), imported.imported.new_shares)
+    instance.run_operation(submit_review(review_or_refuse(installation, request), "ada"))
+    assert instance.raised is None
+    running = json.loads(engine.run_docker("inspect", "notes"))[0]
+    assert running["State"]["Running"]
+    assert "TOKEN=geheim" in running["Config"]["Env"]
+    assert mounts(running)["/data"] == ("bind", f"{instance.settings.shares_root}/notes/data", True)
 
 
 def mounts(container: dict[str, object]) -> dict[str, tuple[str, str, bool]]:

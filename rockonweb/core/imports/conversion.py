@@ -33,6 +33,7 @@ from rockonweb.core.imports.source import (
 )
 from rockonweb.core.text import t
 
+MAX_CONTAINERS = 100
 DEFAULT_RESTART = "unless-stopped"
 TIME_ZONE_FILE = "/etc/localtime"  # every command mounts it
 # Options of the client that starts a container, not of the container.
@@ -55,6 +56,8 @@ def convert_app(app: SourceApp, facts: ImportFacts, name: str = "") -> ImportedA
     Raises BadInput with every fault where the result is no valid definition.
     """
     name = name or app.name
+    if len(app.containers) > MAX_CONTAINERS:
+        raise BadInput(t("It has more than %(most)s containers.", most=MAX_CONTAINERS))
     converters = [
         _ContainerConverter(container, facts, share_base(name), many=len(app.containers) > 1)
         for container in app.containers

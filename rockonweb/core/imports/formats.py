@@ -21,7 +21,7 @@ from rockonweb.core.text import t
 MAX_FILES = 50
 PASTED_NAME = "text"  # of what is no file, where a fault names its file
 _COMPOSE = re.compile(r"^(?:\{\s*)?[\"']?services[\"']?[ \t]*:", re.MULTILINE)
-_RUN_LINE = re.compile(r"\b(?:docker|podman|nerdctl)\b[^\n]*\b(?:run|create)\b")
+_RUN_LINE = re.compile(r"\b(?:docker|podman|nerdctl)\b[^\n]{0,200}\b(?:run|create)\b")
 
 
 class SourceFormat(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from rockonweb.core.docker.option_faults import MAX_VALUE_LENGTH
 from rockonweb.core.docker.run_options import SWITCHES, TRUE_VALUES, Flag, parse_command_line
 from rockonweb.core.errors import BadInput
 from rockonweb.core.imports.conversion import container_name
@@ -29,6 +30,9 @@ from rockonweb.core.imports.source import (
 from rockonweb.core.text import t
 
 MAX_FAULTS = 5  # then it is another kind of text
+MAX_COMMANDS = 200
+MAX_WORDS = 2_000  # of a command
+MAX_EXPRESSION = 500  # characters of ${…}
 _PROGRAMS = ("docker", "podman", "nerdctl")
 # Options of `docker` itself that have a value; all others are switches.
 _GLOBAL_OPTIONS = frozenset(
@@ -64,7 +68,6 @@ _KNOWN_FOLDERS = frozenset(("pwd", "home", "cd", "userprofile"))
 _PLACEHOLDER = re.compile(
     r"^/(?:path/(?:to|on/host)|(?:your|host|some|local)[/_-]?(?:path|folder|dir\w*))(?=/|$)/?", re.IGNORECASE
 )
-_COLON = re.compile(":(?=(?:[^\0]*\0[^\0]*\0)*[^\0]*$)")  # one outside of such a value
 
 
 def parse_run_lines(text: str) -> SourceApp:
@@ -79,7 +82,9 @@ def parse_run_lines(text: str) -> SourceApp:
         raise _fault(text.count("\n", 0, unreadable.start()) + 1, t("There is an unreadable character."))
     reader = _LineReader()
     try:
-        for command in _Shell(text, reader.values).read_commands():
+        for number, command in enumerate(_Shell(text, reader.values).read_commands()):
+            if number == MAX_COMMANDS:
+                raise _fault(command.line, t("There are more than %(most)s commands.", most=MAX_COMMANDS))
             reader.read_command(command)
             if len(reader.faults) == MAX_FAULTS:
                 break
@@ -125,10 +130,16 @@ class _Shell:
         self.text = text
         self.values = values
         self.place = 0
+        self._counted = (0, 1)  # a place, and its line
 
     @property
     def line(self) -> int:
-        return self.text.count("\n", 0, self.place) + 1
+        """The line of the current place."""
+        place, line = self._counted
+        start, end = sorted((place, self.place))
+        line += self.text.count("\n", start, end) * (1 if place <= self.place else -1)
+        self._counted = (self.place, line)
+        return line
 
     def read_commands(self) -> Iterator[_Command]:
         """Yield each command. Raises BadInput for a quote or variable that is not closed."""
@@ -162,12 +173,14 @@ class _Shell:
                     command.operator, command.operator_line = operator, self.line
             elif (word := self._read_word()) is not None:
                 command.words.append(word)
+                if len(command.words) > MAX_WORDS:
+                    raise _fault(command.line, t("It has more than %(most)s words.", most=MAX_WORDS))
         return command
 
     def _read_word(self) -> str | None:
         """Return the word here; None for a comment in backticks, which is no word."""
         parts: list[str] = []
-        is_word = False
+        is_word, length = False, 0
         while self.place < len(self.text) and self.text[self.place] not in f"\n{_BLANK}":
             letter = self.text[self.place]
             if self._skip(_CONTINUATION):
@@ -177,12 +190,14 @@ class _Shell:
             if letter == "<" and not _OWN_VALUE.match(self.text, self.place):
                 break
             comment = letter == "`" and self.text.startswith("`#", self.place)
-            parts.append(self._read_part(letter, "".join(parts)))
-            is_word = is_word or not comment
+            parts.append(self._read_part(letter, "".join(parts[:3])))
+            is_word, length = is_word or not comment, length + len(parts[-1])
+            if length > MAX_VALUE_LENGTH:
+                raise _fault(self.line, t("A word is longer than %(most)s characters.", most=MAX_VALUE_LENGTH))
         return "".join(parts) if is_word else None
 
     def _read_part(self, letter: str, before: str) -> str:
-        """Return what begins with this letter in a word of which `before` is read."""
+        """Return what begins with this letter in a word that begins with `before`."""
         if letter == "'":
             return self._until("'")
         if letter == '"':
@@ -207,7 +222,7 @@ class _Shell:
                 self.place += 1
                 return "".join(parts)
             if letter == "\\" and self.text[self.place + 1 : self.place + 2] in ('"', "\\", "$", "`", "\n"):
-                is_windows_path = _DRIVE.match("".join(parts) + "\\") is not None
+                is_windows_path = _DRIVE.match("".join(parts[:4]) + "\\") is not None
                 escaped = self.text[self.place + 1]
                 parts.append("\\" if is_windows_path and escaped == "\\" else escaped.strip("\n"))
                 self.place += 2
@@ -226,6 +241,8 @@ class _Shell:
                 return f"\0{self._read_nested('(', ')')}\0"
             if self.text.startswith("${", self.place):
                 line, expression = self.line, self._read_nested("{", "}")
+                if len(expression) > MAX_EXPRESSION:
+                    raise _fault(line, t("%(quote)s is not closed.", quote="${"))
                 try:
                     filled = interpolate(expression, self.values, escaped=False)
                 except BadInput as error:
@@ -360,7 +377,7 @@ class _LineReader:
         return value, "\0" in value
 
     def _settle_port(self, container: str, value: str) -> str:
-        *address, host, number = ("", *_COLON.split(value))
+        *address, host, number = ("", *_split_colons(value))
         if "\0" not in host or "\0" in number:
             return value
         settled = ":".join((*filter(None, address), number.partition("/")[0], number))
@@ -392,6 +409,12 @@ def _is_plain(group: str, arguments: Sequence[str]) -> bool:
     return plain.fullmatch(" ".join(arguments[:-1]).replace("=", " ")) is not None and bool(arguments)
 
 
+def _split_colons(value: str) -> list[str]:
+    """Return the parts between the colons outside of what only the author's shell knows."""
+    masked = _OPEN.sub(lambda match: match[0].replace(":", "\1"), value)
+    return [part.replace("\1", ":") for part in masked.split(":")]
+
+
 def _switch(flag: Flag) -> str:
     return f"--{flag.name}" if flag.value in TRUE_VALUES else f"--{flag.name}={flag.value}"
 
@@ -399,7 +422,7 @@ def _switch(flag: Flag) -> str:
 def _settle_mount(value: str) -> str:
     """Return a `-v` whose host path only the author knows as one of the project."""
     drive = _DRIVE.match(value)
-    source, *rest = _COLON.split(value[2:] if drive else value)
+    source, *rest = _split_colons(value[2:] if drive else value)
     if not rest:
         return value
     path = join_project_path(source.replace("\\", "/")) if drive else _project_path(source)

@@ -37,6 +37,13 @@ def test_what_is_of_no_kind_is_refused_with_all_kinds(text: str) -> None:
         read_source({"": text}, "seed")
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("word", ["docker ", "{\n", "\t", "services ", "<Container ", "x-casaos ", "[", '{"a":'])
+def test_a_text_that_is_made_to_be_slow_is_refused_at_once(word: str) -> None:
+    with pytest.raises(BadInput):
+        read_source({"": word * (MAX_SOURCE_BYTES // len(word))}, "seed")
+
+
 def test_a_fault_of_a_pasted_text_has_its_line() -> None:
     with pytest.raises(BadInput) as refused:
         read_source({"": f"{COMPOSE}services: {{}}\n"}, "seed")

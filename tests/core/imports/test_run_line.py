@@ -133,6 +133,30 @@ def test_every_faulty_line_is_told_but_not_a_whole_document() -> None:
     assert len(refused.value.faults) == MAX_FAULTS
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("\n" * (MAX_SOURCE_BYTES - 1), "There is no docker run line in the text."),
+        ("docker run x\n" * 70_000, "Line 201: There are more than 200 commands."),
+        ("docker run -" + "t" * 900_000, "Line 1: A word is longer than 10000 characters."),
+        ("docker run -v " + ":" * 900_000, "Line 1: A word is longer than 10000 characters."),
+        ("docker run x " + "\\ " * 400_000, "Line 1: A word is longer than 10000 characters."),
+        ("docker run " + "-t " * 300_000, "Line 1: It has more than 2000 words."),
+        ("A=" + "x" * 9_000 + "\ndocker run " + "$A" * 400_000, "Line 2: A word is longer than 10000 characters."),
+        ("A=xx\n" + "A=$A$A\n" * 100, "Line 14: A word is longer than 10000 characters."),
+        ("A=" + "x" * 9_000 + "\ndocker run ${B:-" + "$A" * 400_000 + "}", "Line 2: ${ is not closed."),
+        ("docker run " + "$(" * 400_000, "Line 1: $( is not closed."),
+        ("docker run " + "'" * 999_001, "Line 1: ' is not closed."),
+    ],
+    ids=range(11),
+)
+@pytest.mark.timeout(10)
+def test_a_text_that_is_made_to_be_slow_is_refused_at_once(text: str, fault: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        parse_run_lines(text[:MAX_SOURCE_BYTES])
+    assert str(refused.value.faults[-1]) == fault
+
+
 def test_what_stands_beside_the_lines_is_told_without_its_arguments() -> None:
     app = parse_run_lines(
         "docker network create inner\ndocker volume create -o type=nfs data\ndocker pull web/app\n"

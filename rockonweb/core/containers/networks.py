@@ -123,6 +123,12 @@ class NetworkFault(NamedTuple):
     sentence: TranslatableText
 
 
+def joined_endpoint(spec: ContainerSpec, network: str) -> Endpoint:
+    """Return how a container joins a further network: under the other names that its options give it."""
+    has_names = network not in BUILT_IN_NETWORKS  # Docker resolves no names on its own bridge
+    return Endpoint(tuple(spec.run_options.flag_values("network-alias")) if has_names else ())
+
+
 def join_refusal(spec: ContainerSpec) -> TranslatableText | None:
     """Return why a container can't join a network; None when it can."""
     network = spec.network or ""

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from rockonweb.core.containers.argv import Argv, without_management_labels
-from rockonweb.core.containers.networks import NetworkSpec
+from rockonweb.core.containers.networks import Endpoint, NetworkSpec
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.compose_keys import (
     BRIDGE_NOTE,
@@ -208,8 +208,8 @@ class _ComposeDocument:
                     if previous:
                         service.body["depends_on"] = {previous: {"condition": condition}}
                     previous, condition = name, "service_started"
-                case ConnectNetwork(network=network, container=name) if name in self.services:
-                    self._join_network(self.services[name], network)
+                case ConnectNetwork(network=network, container=name, endpoint=endpoint) if name in self.services:
+                    self._join_network(self.services[name], network, endpoint)
                 case AwaitEnd(container=name) if name == previous:
                     condition = "service_completed_successfully"
                 case AwaitAnswer(container=name, command=command) if name == previous:
@@ -312,9 +312,9 @@ class _ComposeDocument:
 
     # -- networks -----------------------------------------------------------------------------------------------
 
-    def _join_network(self, service: _Service, network: str) -> None:
+    def _join_network(self, service: _Service, network: str, endpoint: Endpoint) -> None:
         try:
-            service.joined.setdefault(self._network_key(network), {})
+            service.joined[self._network_key(network)] = {"aliases": [*endpoint.aliases]} if endpoint.aliases else {}
         except ValueError:
             self._note_unsupported(service, "network", network)
 

@@ -113,8 +113,8 @@ class _QuadletFiles:
                     if previous:
                         unit.unit += [("Requires", f"{previous}.service"), ("After", f"{previous}.service")]
                     previous = name
-                case ConnectNetwork(network=network, container=name) if name in self.units:
-                    self._join(self.units[name], network)
+                case ConnectNetwork(network=network, container=name, endpoint=endpoint) if name in self.units:
+                    self._join(self.units[name], network, [f"alias={alias}" for alias in endpoint.aliases])
                 case AwaitEnd(container=name) if name == previous:
                     self.units[name].service = [("Type", "oneshot"), ("RemainAfterExit", "yes")]
                 case AwaitAnswer(container=name, command=command, seconds=seconds) if name == previous:

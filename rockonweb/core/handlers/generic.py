@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers.argv import NO_ADDITIONS, HandlerAdditions, docker_run_argv
+from rockonweb.core.containers.networks import joined_endpoint
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.steps import ConnectNetwork, CreateContainer, StartContainer, Step
@@ -34,7 +35,13 @@ def plan_container_launch(
             why=t("container %(number)s of %(name)s", number=spec.launch_order, name=definition.name),
         ),
         *(
-            ConnectNetwork(network=network, container=name, required=spec.network is None, why=t("for name resolution"))
+            ConnectNetwork(
+                network=network,
+                container=name,
+                required=spec.network is None,
+                endpoint=joined_endpoint(spec, network),
+                why=t("for name resolution"),
+            )
             for network in networks
         ),
         StartContainer(container=name, why=t("in launch order")),

@@ -656,17 +656,44 @@ class _ServiceReader:
             raise BadInput(t("a service has either networks or a network_mode"))
         if mode is not None:
             return self.add("network", self._mode(_text(mode)))
-        networks = _map(keyed_list(value or YamlMap({DEFAULT_NETWORK: None})))
-        is_first = DEFAULT_NETWORK not in networks or not _stands_for_bridge(self.project)
-        for name, entry in networks.items():
-            settings = _map(entry if entry is not None else YamlMap())
-            path = f"{key}.{name}"
-            network = self._network_name(name)
-            if network:
-                self._join(network, settings, path, is_first=is_first)
-                is_first = False
-            self.leave_others(path, settings, _ENDPOINT_KEYS)
+        entries = _map(keyed_list(value or YamlMap({DEFAULT_NETWORK: None})))
+        settings = {name: _map(entry) if entry is not None else YamlMap() for name, entry in entries.items()}
+        names = {name: network for name in settings if (network := self._network_name(name))}
+        aliases = {name: [_text(alias) for alias in settings[name].get("aliases") or []] for name in names}
+        if len({*map(tuple, aliases.values())}) > 1:
+            self.alter(key, t("Its names are the same on all its networks."))
+        own_name = [self.key] if self.names[self.key] != self.key else []
+        has_bridge = DEFAULT_NETWORK in settings and _stands_for_bridge(self.project)
+        # The options of the first one can have an address in any version of Docker.
+        for name in sorted(names, key=lambda name: not _endpoint_fields(settings[name])):
+            if self.joins or has_bridge or any(flag == "--network" for flag, _ in self.options):
+                self._join(names[name], settings[name], f"{key}.{name}")
+            else:
+                all_aliases = [alias for of_network in aliases.values() for alias in of_network]
+                self._start_on(names[name], settings[name], [*dict.fromkeys([*all_aliases, *own_name])])
+        for name, of_network in settings.items():
+            self.leave_others(f"{key}.{name}", of_network, _ENDPOINT_KEYS)
         return None
+
+    def _start_on(self, network: str, settings: YamlMap, aliases: list[str]) -> None:
+        """Put the container on its first network; its names hold on those that it joins too."""
+        options = [("driver-opt", text) for flag, text in _endpoint_fields(settings) if flag == "driver-opt"]
+        self.add("network", _csv([("name", network), *options]) if options else network)
+        self.add("network-alias", *aliases)
+        for flag, text in _endpoint_fields(settings):
+            if flag != "driver-opt":
+                self.add(flag, text)
+
+    def _join(self, network: str, settings: YamlMap, path: str) -> None:
+        """Put the container on a further network."""
+        fields = _endpoint_fields(settings)
+        long_form = _csv([("name", network), *fields])
+        if fields and long_form == long_form.lower():  # the CLI takes it in lower case
+            self.add("network", long_form)
+            return
+        if fields:
+            self.leave(path, t("It joins this network without an address of its own."))
+        self.joins.append(network)
 
     def _network_name(self, key: str) -> str:
         """Return what Docker calls a network; blank for Docker's own, which also one that is alone gets."""
@@ -677,28 +704,13 @@ class _ServiceReader:
             return ""
         return real_name(self.project, key, body or YamlMap())
 
-    def _join(self, network: str, settings: YamlMap, path: str, *, is_first: bool) -> None:
-        """Put the container on a network, under the service's name."""
-        name = self.names[self.key]
-        aliases = [_text(alias) for alias in settings.get("aliases") or []]
-        aliases += [self.key] if self.key != name and self.key not in aliases else []
-        fields = [("alias", alias) for alias in aliases]
-        fields += [(flag, _text(settings[key])) for key, flag in _ADDRESS_FLAGS.items() if settings.get(key)]
-        fields += [("link-local-ip", _text(address)) for address in settings.get("link_local_ips") or []]
-        options = [f"{key}={text or ''}" for key, text in _pairs(settings.get("driver_opts") or YamlMap())]
-        fields += [("driver-opt", option) for option in options]
-        if is_first and not options and not (settings.get("mac_address") and self.body.get("mac_address")):
-            self.add("network", network)
-            for flag, text in fields:
-                self.add("network-alias" if flag == "alias" else flag, text)
-            return
-        long_form = _csv([("name", network), *fields])
-        if fields and long_form == long_form.lower():  # the CLI takes it in lower case
-            self.add("network", long_form)
-            return
-        if fields:
-            self.leave(path, t("It joins this network without other names and addresses."))
-        self.joins.append(network)
+
+def _endpoint_fields(settings: YamlMap) -> list[tuple[str, str]]:
+    """Return what a service has on a network besides names, as flags."""
+    fields = [(flag, _text(settings[key])) for key, flag in _ADDRESS_FLAGS.items() if settings.get(key)]
+    fields += [("link-local-ip", _text(address)) for address in settings.get("link_local_ips") or []]
+    options = _pairs(settings.get("driver_opts") or YamlMap())
+    return fields + [("driver-opt", f"{key}={text or ''}") for key, text in options]
 
 
 def _stands_for_bridge(project: ComposeProject) -> bool:

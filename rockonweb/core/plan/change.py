@@ -18,6 +18,7 @@ from rockonweb.core import handlers
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.argv import Argv, without_management_labels
+from rockonweb.core.containers.networks import joined_endpoint
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.docker import run_options
 from rockonweb.core.facts import UP_STATES, HostFacts
@@ -214,7 +215,12 @@ def plan_change(
             *pull_steps(old.definition, new.definition, reasons, target_facts),
             *networks,
             *(
-                ConnectNetwork(network=network, container=name, why=t("it is connected while running"))
+                ConnectNetwork(
+                    network=network,
+                    container=name,
+                    endpoint=joined_endpoint(new.definition.containers[name], network),
+                    why=t("it is connected while running"),
+                )
                 for name, (joins, _) in network_moves.items()
                 for network in joins
             ),

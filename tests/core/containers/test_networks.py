@@ -6,6 +6,7 @@ from rockonweb.core.containers.networks import (
     NetworkConstraints,
     NetworkSpec,
     join_refusal,
+    joined_endpoint,
     network_faults,
     read_aux_addresses,
 )
@@ -253,3 +254,12 @@ def test_the_drivers_options_are_only_those_that_say_something() -> None:
         "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
         "com.docker.network.driver.mtu": "1400",
     }
+
+
+@pytest.mark.parametrize(("network", "aliases"), [("other", ("x", "y")), ("bridge", ())])
+def test_a_container_joins_a_further_network_under_the_names_of_its_options(
+    network: str, aliases: tuple[str, ...]
+) -> None:
+    opts = [["--network", "mine"], ["--network-alias", "x"], ["--network-alias=y", ""]]
+    spec = build_definition({"app": {"opts": opts}}).containers["app"]
+    assert joined_endpoint(spec, network).aliases == aliases

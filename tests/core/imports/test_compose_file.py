@@ -1,10 +1,48 @@
 """A Compose file becomes containers with the options of `docker run`: text in, text out."""
 
+import contextlib
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rockonweb.core.errors import BadInput
-from rockonweb.core.imports.compose_file import parse_compose
+from rockonweb.core.imports.compose_file import _CONVERTERS, parse_compose
+from rockonweb.core.imports.conversion import ImportFacts, convert_app
 from rockonweb.core.imports.source import Outcome
+from tests.support.examples import example_settings
+
+# Keys below a service's.
+PARTS = (
+    *("type", "source", "target", "read_only", "bind", "volume", "tmpfs", "size", "mode", "published", "host_ip"),
+    *("test", "interval", "retries", "disable", "driver", "options", "resources", "limits", "reservations", "devices"),
+    *(
+        "cpus",
+        "memory",
+        "replicas",
+        "restart_policy",
+        "condition",
+        "count",
+        "device_ids",
+        "capabilities",
+        "soft",
+        "hard",
+    ),
+    *(
+        "aliases",
+        "ipv4_address",
+        "driver_opts",
+        "path",
+        "required",
+        "format",
+        "weight",
+        "device_read_bps",
+        "app",
+        "data",
+    ),
+    *("file", "external", "name", "labels", "service", "extends", "o", "device", "create_host_path", "image", "<<"),
+)
 
 HEAD = "name: demo\nservices:\n  app:\n    image: demo/app:1\n"
 TAIL = (
@@ -102,10 +140,10 @@ def lost(app):
         ("network_mode", "container:x", "--network container:x"),
         ("networks", "[named]", "--network Real --network-alias app"),
         ("networks", "[foreign, plain]",
-         "--network foreign --network-alias app --network name=demo_plain,alias=app"),
+         "--network foreign --network-alias app +demo_plain"),
         ("networks", "{foreign: {aliases: [a, app], ipv4_address: 10.0.0.2, ipv6_address: 'fd::2'}}",
          "--network foreign --network-alias a --network-alias app --ip 10.0.0.2 --ip6 fd::2"),
-        ("networks", "{plain: {driver_opts: {a: b}}}", "--network name=demo_plain,alias=app,driver-opt=a=b"),
+        ("networks", "{plain: {driver_opts: {a: b}}}", "--network name=demo_plain,driver-opt=a=b --network-alias app"),
         ("links", "[other, 'other:o']", "--link the-other:other --link the-other:o"),
         ("external_links", "[x, 'y:z']", "--link x --link y:z"), ("pid", "host", "--pid host"),
         ("ipc", "service:other", "--ipc container:the-other"), ("uts", "host", "--uts host"),
@@ -149,12 +187,18 @@ def test_a_network_of_the_project_is_only_for_several():
     )
 
 
-def test_a_service_on_several_networks_joins_those_that_need_no_other_name():
-    text = HEAD + "    container_name: app\n    networks: [a, b, C]\nnetworks: {a: , b: , C: {name: Big}}"
-    assert line(parse_compose(text), "app") == "--network demo_a +demo_b +Big"
-    app = parse_compose(HEAD + "    networks: [a, C]\nnetworks: {a: , C: {name: Big}}")
-    assert line(app) == "--network demo_a --network-alias app +Big"
-    assert lost(app) == ["networks.C"]  # the CLI takes the form with another name in lower case only
+def test_a_service_on_several_networks_starts_on_one_and_joins_the_others_under_the_same_names():
+    text = (
+        HEAD
+        + "    networks: {a: {aliases: [x]}, b: , C: {ipv4_address: 10.0.0.2}}\nnetworks: {a: , b: , C: {name: Big}}"
+    )
+    app = parse_compose(text)
+    assert line(app) == "--network Big --network-alias x --network-alias app --ip 10.0.0.2 +demo_a +demo_b"
+    assert lost(app) == ["networks"]
+    two = HEAD + "    networks: {a: {ipv4_address: 10.0.0.2}, b: {ipv4_address: 10.1.0.2}, C: {ipv4_address: 10.2.0.2}}"
+    app = parse_compose(two + "\nnetworks: {a: , b: , C: }")
+    assert line(app) == ("--network demo_a --network-alias app --ip 10.0.0.2 --network name=demo_b,ip=10.1.0.2 +demo_C")
+    assert lost(app) == ["networks.C"]  # the CLI takes the long form in lower case only
 
 
 def test_containers_come_after_those_that_they_need():
@@ -291,3 +335,28 @@ def test_a_refusal_names_the_variables_without_a_value():
 
 def test_the_long_form_of_a_port_without_a_value_is_the_containers():
     assert line(parse_compose(HEAD + "    ports: [{target: 80, published: $P}]")) == "--publish 80:80"
+
+
+VALUES = st.recursive(
+    st.sampled_from(
+        [None, True, 1, 1.5, -1, "", "a", "a=b", "app", "data", "/a:/b", "80:80", "service:app", "5s", "all"]
+    ),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(PARTS), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@example_settings(300)
+@given(st.dictionaries(st.sampled_from(sorted(_CONVERTERS)), VALUES, max_size=4), VALUES, VALUES, VALUES)
+def test_whatever_a_file_has_is_taken_told_or_refused(service, volumes, networks, secrets):
+    body = {"services": {"app": {"image": "demo", **service}}, "volumes": {"data": volumes}, "networks": networks}
+    with contextlib.suppress(BadInput):
+        app = parse_compose(json.dumps({**body, "secrets": {"a": secrets}, "include": None}))
+        convert_app(app, ImportFacts("/shares"))
+
+
+@example_settings(100)
+@given(st.dictionaries(st.sampled_from(["services", "volumes", "include", "name", "configs"]), VALUES))
+def test_whatever_is_at_the_top_is_taken_or_refused(body):
+    with contextlib.suppress(BadInput):
+        parse_compose({"compose.yaml": json.dumps(body), "a": "services: {a: {image: a}}"})

@@ -92,7 +92,7 @@ def lines(planned: plan.Plan, untold: set[str]) -> dict[str, Any]:
             sorted(spelled(name, reveal_argv(argv), untold)),
             argv[run_options.parse_command_line(argv).image :],
             {
-                step.network
+                (step.network, step.endpoint.aliases)
                 for step in planned.steps
                 if isinstance(step, ConnectNetwork)
                 and step.container == name
@@ -170,14 +170,16 @@ def test_a_definition_comes_back(file: dict[str, Any]) -> None:
 
 
 @example_settings(50)
-@given(st.lists(st.lists(st.sampled_from(COMBINED), max_size=6), min_size=1, max_size=3))
-def test_options_of_several_containers_come_back(options: list[list[str]]) -> None:
+@given(st.lists(st.lists(st.sampled_from(COMBINED), max_size=6), min_size=1, max_size=3), st.booleans())
+def test_options_of_several_containers_come_back(options: list[list[str]], is_named: bool) -> None:
     containers = {
         f"app-{n}": {"opts": [[flag, "" if value == "true" else value] for flag, _, value in
                               (option.partition(" ") for option in opts)]}
         for n, opts in enumerate(options)
     }  # fmt: skip
-    before, after = exported_and_imported(samples.build_definition(containers))
+    links = {"app-0": [{"name": "app-net", "source_container": "app-1"}]} if len(options) > 1 else {}
+    containers["app-0"]["opts"] += [["--network", "mine"], ["--network-alias", "front"]] if is_named else []
+    before, after = exported_and_imported(samples.build_definition(containers, container_links=links))
     assert after == before
 
 

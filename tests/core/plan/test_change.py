@@ -305,6 +305,13 @@ def test_a_network_that_exists_is_joined_and_not_made() -> None:
     assert text(found) == "connect app to network lan"
 
 
+def test_a_network_is_joined_under_the_names_of_the_options() -> None:
+    sample = build_definition({"app": {"opts": [["--network", "lan"], ["--network-alias", "web"]]}})
+    found = look(made(sample), made(sample, networks={"app": ["attic"]}), networks={"lan": NetworkFacts("lan")})
+    [step] = [step for step in found.plan.steps if isinstance(step, ConnectNetwork)]
+    assert step.endpoint.aliases == ("web",)
+
+
 def test_without_an_engine_the_networks_of_old_are_taken_for_there() -> None:
     sample = two()
     old = made(sample, networks={"db": ["lan"]})

@@ -53,21 +53,14 @@ def ask_variables(
 ) -> Questions:
     """Return the questions for what `environment` takes from the store's variables, with their `texts` by variable.
 
-    A value of which a part is missing is asked as a whole.
+    Of a value of which a part is missing, the question says how it is put together.
     """
     questions: Questions = defaultdict(dict)
     for service, key, text in _environment_texts(files):
-        body = project.services.get(service, YamlMap())
-        environment = keyed_list(body.get("environment"))
-        if not isinstance(environment, YamlMap):
-            continue
         variable = _WHOLE_VARIABLE.fullmatch(text)
-        is_asked = _is_incomplete(text, project.env)
-        if is_asked:
-            body["environment"] = YamlMap({**environment, key: None}, environment.places)
         if variable and texts and variable[1] in texts:
             questions[service]["environment", key] = texts[variable[1]]
-        elif is_asked:
+        elif _is_incomplete(text, project.env):
             description = t('In the store it is "%(text)s".', text=text)
             questions[service]["environment", key] = SourceQuestion(description="" if variable else description)
     return questions

@@ -86,7 +86,7 @@ def test_questions_have_the_templates_texts_and_preset_variables_are_none():
     spec = json.loads(imported.source)["My Notes"]["containers"]["notes"]
     assert spec["environment"] == {
         "LEVEL": {"label": "Level", "description": "How much. One of: info, debug. Suggested: info"},
-        "PASSWORD": {"label": "Password", "description": "Password"},
+        "PASSWORD": {"label": "Password", "description": ""},
     }
     assert ["--env", "ROOT=%"] in spec["opts"]
     assert imported.answers.shares["notes"]["/config"] == "my-notes/config"

@@ -102,10 +102,10 @@ def test_its_form_becomes_the_questions_and_all_else_is_fixed(form):
     imported = convert_app(app, ImportFacts("/mnt2"))
     questions = json.loads(imported.source)["My Notes"]["containers"]["notes"]["environment"]
     assert {key: (question["label"], question["description"]) for key, question in questions.items()} == {
-        "KEY": ("Key", "Key"),
+        "KEY": ("Key", ""),
         "PW": ("Password", "Of the owner."),
         "LEVEL": ("Level", "One of: info, debug."),
-        "OPEN": ("Open", "Open"),
+        "OPEN": ("Open", ""),
         "URL": ("URL", 'In the store it is "${APP_PROTOCOL:-http}://${APP_DOMAIN}".'),
     }
     answers = imported.answers.environment["notes"]

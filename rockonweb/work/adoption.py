@@ -37,7 +37,7 @@ def describe_containers(names: Collection[str], app_name: str = "") -> SourceApp
     """
     with get_host().connect_docker() as docker:
         inspected = docker.inspect_containers()
-        containers = [_find(name, inspected) for name in dict.fromkeys(names)]
+        containers = [*{(one := _find(name, inspected)).id: one for name in names}.values()]
         own_ids = _own_parts(current_config()).find_ids(inspected)
         for container in containers:
             refuse_unadoptable(container, own_ids)

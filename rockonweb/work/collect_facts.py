@@ -16,6 +16,7 @@ from rockonweb.core.definition.definition import Definition
 from rockonweb.core.definition.parser import definition_from_source
 from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
 from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
+from rockonweb.core.plan.adoption import own_adopted
 from rockonweb.core.questions import wizard
 from rockonweb.core.text import t
 from rockonweb.host import get_host
@@ -34,10 +35,12 @@ def gather_facts(
     docker: Engine | None,
     named: Collection[int] | None = None,
     definition: Definition | None = None,
+    adopted: Mapping[str, str] | None = None,
 ) -> HostFacts:
     """Return the facts for planning with these answers (None: the stored ones); `named`: see `Host.collect_facts`.
 
-    What the options of `definition` need of the host is looked for.
+    What the options of `definition` need of the host is looked for. The containers that are to be `adopted` count as
+    the rock-on's (None: those that it was imported from).
     """
     claims = claimed_ports(db.session())
     host = get_host(installation)
@@ -45,7 +48,7 @@ def gather_facts(
     specs = definition.containers.values() if definition else ()
     source = installation.current_source
     networks = select(Network.name)
-    return replace(
+    facts = replace(
         facts,
         missing_paths=host.find_missing_paths(path for spec in specs for path in spec.run_options.required_paths),
         absent_shares=find_absent_shares(db.session(), host.shares),
@@ -53,6 +56,20 @@ def gather_facts(
         claimed=tuple(claim for claim in claims if claim.rockon != installation.name),
         kept_volumes=collect_volumes(installation, docker, facts.containers),
     )
+    return own_adopted(facts, installation.name, adopted or pending_adoption(installation, facts.containers))
+
+
+def pending_adoption(installation: Installation, containers: Mapping[str, ContainerFacts] | None) -> dict[str, str]:
+    """Return the ids of the containers of others that the rock-on was imported from, by the name of the container in
+    place of each; without those that are gone altogether.
+    """
+    present = containers or {}
+    ids = {container.id for container in present.values()}
+    return {
+        old.container: old.docker_id
+        for old in installation.old_containers
+        if not old.kept_name and (old.docker_id in ids or old.name in present)
+    }
 
 
 def free_port_suggester(installation: Installation) -> SuggestPort:

@@ -24,7 +24,7 @@ from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, VolumeMount
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.plan import plan
-from rockonweb.core.plan.adoption import adopt_in_facts, check_adopted, find_adopted, plan_adoption, without_pulls
+from rockonweb.core.plan.adoption import check_adopted, find_adopted, pin_adopted, plan_adoption, without_pulls
 from rockonweb.core.plan.change import Change, DesiredState, plan_change, save_folders
 from rockonweb.core.plan.data_moves import DataMove, add_moves, apply_moves, find_moves
 from rockonweb.core.plan.dependents import add_dependent, find_disturbance
@@ -38,7 +38,7 @@ from rockonweb.models import Installation, RockOn, State, db, repository
 from rockonweb.models.image import rockon_images
 from rockonweb.work import image_facts, rollback
 from rockonweb.work.change_facts import gather_change_facts, pin_images
-from rockonweb.work.collect_facts import collect_volumes, gather_facts
+from rockonweb.work.collect_facts import collect_volumes, gather_facts, pending_adoption
 from rockonweb.work.dependents import plan_dependents
 from rockonweb.work.known_shares import absent_data_findings
 from rockonweb.work.unreadable_rockons import refuse_unreadable
@@ -154,17 +154,13 @@ def _review_install(
     definition = installation.parse_definition(source)
     answers = request.answers or repository.load_answers(installation)
     named_ports = host_ports(definition, resolve_host_ports(definition, answers))
-    facts = gather_facts(installation, answers, docker, named_ports, definition)
-    adopted = request.adopted or {
-        old.container: old.docker_id for old in installation.old_containers if not old.kept_name
-    }
-    replaced, adoption_findings = (
-        find_adopted(adopted, facts),
-        [*check_adopted(definition, adopted, facts)] if docker else [],
-    )
-    if docker and replaced:
+    facts = gather_facts(installation, answers, docker, named_ports, definition, request.adopted)
+    adopted = request.adopted or pending_adoption(installation, facts.containers)
+    replaced = {name: old for name, old in find_adopted(adopted, facts).items() if name in definition.containers}
+    adoption_findings = [*check_adopted(definition, adopted, facts)] if docker else []
+    if docker and replaced and not adoption_findings:
         image_ids = {image: docker.image_id(image) for image in plan.image_references(definition)}
-        facts = adopt_in_facts(facts, definition, adopted, image_ids)
+        facts = pin_adopted(facts, definition, replaced, image_ids)
     if preview:  # the result of the answers alone, independent of containers that exist
         facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -258,6 +259,27 @@ def test_the_apps_page_decides_on_the_old_one(
     [operation] = db.session.scalars(select(Operation).where(Operation.progress == "queued"))
     instance.run_successfully(operation.id)
     assert_as_before(engine, notes)
+
+
+def test_the_wizard_takes_the_answers_and_the_ports_of_what_runs(
+    engine: DockerDaemon, instance: Instance, notes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = imports.save_import(look_at("notes"))
+    monkeypatch.setattr(instance.app, "test_client_class", FormClient)
+    create_test_user()
+    client = new_visitor(instance.app).log_in("ada")
+    address = f"/rockons/{installation.id}/install"
+    page = client.get(f"{address}/ports").text
+    assert 'value="8190"' in page
+    assert client.submit_form(f"{address}/ports", {"ports-notes-8080": "8190"}).status_code == 303
+    page = client.get(f"{address}/summary").text
+    assert "already exists" not in page
+    [digest] = re.findall(r'name="reviewed" value="([^"]+)"|name="digest" value="([^"]+)"', page)
+    answer = client.submit_form(f"{address}/summary", {"Submit": "1", "reviewed": digest[0], "digest": digest[1]})
+    assert answer.headers.get("Location", "").startswith("/operations/"), answer.text
+    [operation] = db.session.scalars(select(Operation))
+    instance.run_successfully(operation.id)
+    assert inspect(engine, "notes.before-rockonweb")["Id"] == notes
 
 
 def test_one_that_is_stopped_stays_stopped(engine: DockerDaemon, instance: Instance, notes: str) -> None:

@@ -20,7 +20,8 @@ def comparable_argv(argv: Argv) -> Argv:
     words: list[str] = ["docker", "run"]
     last = {flag.name: flag for flag in options.flags}
     effective = [flag for flag in options.flags if flag.name in REPEATABLE or flag is last[flag.name]]
-    for flag in sorted(effective, key=lambda flag: flag.name):
+    # Only of networks the order says something; Docker itself forgets that of volumes.
+    for flag in sorted(effective, key=lambda flag: (flag.name, "" if flag.name == "network" else flag.value)):
         if flag.name != "detach" and not (flag.name == "label" and flag.value.startswith(LABEL_PREFIX)):
             words += _flag_words(flag)
     image, *command = argv[options.image :] or ("",)

@@ -139,6 +139,8 @@ def report_differences(
         before += [("network", name) for name in container.joins if name not in joined]
         prefix = f"{container.name}: " if len(containers) > 1 else ""
         before = [pair for pair in before if not ANONYMOUS_VOLUME.match(pair[1])]  # they stay attached
+        of_image = {("env", f"{key}={value}") for key, value in container.variables.items()}
+        after = [pair for pair in after if pair not in of_image or pair in before]
         report += [left(prefix + _shown(*pair), t("It is left out.")) for pair in before if pair not in after]
         report += [changed(prefix + _shown(*pair), t("It is added.")) for pair in after if pair not in before]
     return report

@@ -48,9 +48,9 @@ def check_adopted(definition: Definition, adopted: Mapping[str, str], facts: Hos
             yield Finding(
                 "block",
                 t('The container "%(name)s" that was to be adopted is no longer there.', name=name),
-                t("It was removed or recreated. Look at the containers that run here again."),
+                t("It was removed or recreated. Import it again: under Catalogue, Containers that run here."),
             )
-        elif container.rockon:
+        elif container.rockon not in ("", definition.name):
             yield Finding("block", t('The container "%(name)s" belongs to a rock-on already.', name=container.name))
         elif container.state in UNSTEADY_STATES:
             yield Finding(
@@ -60,12 +60,8 @@ def check_adopted(definition: Definition, adopted: Mapping[str, str], facts: Hos
             )
 
 
-def adopt_in_facts(
-    facts: HostFacts, definition: Definition, adopted: Mapping[str, str], image_ids: Mapping[str, str | None]
-) -> HostFacts:
-    """Return the facts with the containers that are taken over, and the ports that they use, as those of the rock-on;
-    each keeps its image. `image_ids` are those that the definition's images have now, by name.
-    """
+def own_adopted(facts: HostFacts, rockon: str, adopted: Mapping[str, str]) -> HostFacts:
+    """Return the facts with the containers that are taken over, and the ports that they use, as the rock-on's."""
     present = find_adopted(adopted, facts)
     ids = {container.id for container in present.values()}
     published = {(item.port, item.protocol) for container in present.values() for item in container.published}
@@ -73,24 +69,34 @@ def adopt_in_facts(
 
     def own(listener: PortListener) -> PortListener:
         is_theirs = (listener.port, listener.protocol) in published or str(listener.holder) in holders
-        return replace(listener, rockon=definition.name) if is_theirs else listener
+        return replace(listener, rockon=rockon) if is_theirs else listener
 
-    return replace(
-        facts,
-        containers={
-            name: replace(container, rockon=definition.name) if container.id in ids else container
-            for name, container in (facts.containers or {}).items()
-        },
-        listening=tuple(own(listener) for listener in facts.listening),
-        pinned={
-            **facts.pinned,
-            **{
-                name: container.image_id
-                for name, container in present.items()
-                if container.image_id != image_ids.get(definition.containers[name].image_reference)
+    return (
+        facts
+        if not present
+        else replace(
+            facts,
+            containers={
+                name: replace(container, rockon=rockon) if container.id in ids else container
+                for name, container in (facts.containers or {}).items()
             },
-        },
+            listening=tuple(own(listener) for listener in facts.listening),
+        )
     )
+
+
+def pin_adopted(
+    facts: HostFacts, definition: Definition, present: Mapping[str, ContainerFacts], image_ids: Mapping[str, str | None]
+) -> HostFacts:
+    """Return the facts with the images that the containers which are taken over have. `image_ids` are those that the
+    definition's images have now, by name.
+    """
+    pinned = {
+        name: container.image_id
+        for name, container in present.items()
+        if container.image_id != image_ids.get(definition.containers[name].image_reference)
+    }
+    return replace(facts, pinned={**facts.pinned, **pinned})
 
 
 def plan_adoption(install_plan: Plan, adopted: Mapping[str, ContainerFacts], names: Collection[str]) -> Plan:

@@ -60,8 +60,8 @@ ARROWS = {
 PURE = {
     *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json"),
     "datetime",  # its types: what time it is comes in as an argument
-    *("csv", "errno", "ipaddress", "math", "posixpath", "statistics", "unicodedata"),
-    *("re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "xml", "yaml"),
+    *("contextlib", "csv", "errno", "io", "ipaddress", "math", "posixpath", "statistics", "unicodedata"),
+    *("re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "xml", "yaml", "zipfile", "zlib"),
 }  # fmt: skip
 ONLY_IN = {"docker": {"host"}, "wtforms": {"forms"}, "rq_dashboard": {"blueprints"}}
 

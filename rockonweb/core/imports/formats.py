@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from io import BytesIO
 from typing import NamedTuple
+from zipfile import BadZipFile, ZipFile
 
 from rockonweb.core.errors import BadInput
 from rockonweb.core.imports.casaos import parse_casaos, recognise_casaos
@@ -19,6 +23,8 @@ from rockonweb.core.imports.unraid import parse_unraid, recognise_unraid
 from rockonweb.core.text import t
 
 MAX_FILES = 50
+MAX_ARCHIVE_FILES = 500  # of a zip archive, with pictures
+_ZIP = b"PK\x03\x04"
 PASTED_NAME = "text"  # of what is no file, where a fault names its file
 _COMPOSE = re.compile(r"^(?:\{\s*)?[\"']?services[\"']?[ \t]*:", re.MULTILINE)
 _RUN_LINE = re.compile(r"\b(?:docker|podman|nerdctl)\b[^\n]{0,200}\b(?:run|create)\b")
@@ -62,15 +68,33 @@ def read_source(files: Files, seed: str) -> SourceApp:
 
 
 def decode_files(contents: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the texts among uploaded files. Raises BadInput where there is none, or where they are too large."""
-    if len(contents) > MAX_FILES or sum(map(len, contents.values())) > MAX_SOURCE_BYTES:
-        raise BadInput(t("At most %(files)s files and 1 MB can be imported.", files=MAX_FILES))
+    """Return the texts among uploaded files and in zip archives of them.
+
+    Raises BadInput where there is none, or where they are too large.
+    """
     texts: dict[str, str] = {}
-    for name, content in contents.items():  # a picture may lie beside them
-        try:
+    size = 0
+    for name, content in ((name, part) for archive in contents.items() for name, part in _unpack(*archive)):
+        with suppress(UnicodeDecodeError):  # a picture may lie beside them
             texts[name] = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
+            size += len(content)
+        if size > MAX_SOURCE_BYTES or len(texts) > MAX_FILES:
+            raise BadInput(t("At most %(files)s files and 1 MB can be imported.", files=MAX_FILES))
     if contents and not texts:
         raise BadInput(t("The file is not UTF-8 text."))
     return texts
+
+
+def _unpack(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a zip archive, none longer than a byte more than allowed; any other file is itself."""
+    if not content.startswith(_ZIP):
+        yield name, content
+        return
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            for entry in archive.infolist()[:MAX_ARCHIVE_FILES]:
+                if not entry.is_dir():
+                    with archive.open(entry) as file:
+                        yield entry.filename, file.read(MAX_SOURCE_BYTES + 1)
+    except (BadZipFile, RuntimeError, EOFError, OSError, ValueError, zlib.error):  # damaged, encrypted, or unknown
+        raise BadInput(t("%(file)s can't be unpacked.", file=name or PASTED_NAME)) from None

@@ -1,5 +1,8 @@
 """The kind of a source is found by what lies in it."""
 
+import io
+import zipfile
+
 import pytest
 
 from rockonweb.core.errors import BadInput
@@ -52,6 +55,41 @@ def test_a_fault_of_a_pasted_text_has_its_line() -> None:
 
 def test_of_several_files_those_are_read_that_are_texts() -> None:
     assert decode_files({"logo.png": b"\x89PNG\xff", "a.txt": b"\xef\xbb\xbfa"}) == {"a.txt": "a"}
+
+
+def zipped(files: dict[str, str | bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_a_zip_archive_is_the_files_in_it() -> None:
+    app = {"web/umbrel-app.yml": "manifestVersion: 1\nid: web\nname: Web\n", "web/docker-compose.yml": COMPOSE}
+    files = decode_files({"web.zip": zipped({"web/": "", "web/logo.png": b"\x89PNG" + b"\xff" * 2_000_000, **app})})
+    assert files == app
+    assert read_source(files, "seed").name == "Web"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (zipped({"a": "a"})[:-10], "web.zip can't be unpacked"),
+        (zipped({"a": "a" * 50_000_000}), "At most"),
+        (zipped({str(n): "a" * 900_000 for n in range(3)}), "At most"),
+        (zipped({str(n): "a" for n in range(MAX_FILES + 1)}), "At most"),
+        (zipped({"a": b"\xff"}), "not UTF-8"),
+        (
+            zipped({"a": "a"}).replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"),
+            "can't be unp",
+        ),
+    ],
+    ids=["cut off", "bomb", "together too large", "too many", "no text", "encrypted"],
+)
+def test_an_archive_that_can_not_be_read_is_refused(content: bytes, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        decode_files({"web.zip": content})
 
 
 @pytest.mark.parametrize(

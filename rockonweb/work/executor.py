@@ -29,7 +29,16 @@ from rockonweb.core.secret import SecretWord, redact_secrets
 from rockonweb.core.text import AppOutput, join_texts, map_text_values, t
 from rockonweb.host import Engine, Host
 from rockonweb.models import Operation, OperationStep, Progress, db, transaction, utc_now
-from rockonweb.work import rollback
+from rockonweb.work import (  # each module of actions registers its own
+    container_actions,  # noqa: F401
+    data_backup_actions,  # noqa: F401
+    database_actions,  # noqa: F401
+    image_actions,  # noqa: F401
+    network_actions,  # noqa: F401
+    rehearsal_actions,  # noqa: F401
+    rollback,
+    share_actions,  # noqa: F401
+)
 from rockonweb.work.step_actions import Cancelled, StepContext, UndoState, action_of, side_by_side_action
 
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept

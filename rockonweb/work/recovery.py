@@ -18,7 +18,7 @@ from rockonweb.host import get_host
 from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, OperationMember, Progress, db, utc_now
 from rockonweb.work import heartbeat, network_operations, queue, runner, scheduler
 from rockonweb.work.executor import find_renamers
-from rockonweb.work.step_actions import close_room
+from rockonweb.work.rehearsal_actions import close_room
 
 DOCKER_GRACE = timedelta(minutes=2)  # for which Docker may still work on requests of a process that has ended
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from rockonweb.core.operations.requests import blank_request
 from rockonweb.models import Kind, db
-from rockonweb.work import operations, step_actions, warm_up
+from rockonweb.work import image_actions, operations, warm_up
 from rockonweb.work.review import review_request
 from tests.support.instance import Instance
 from tests.support.stack import Stack
@@ -56,7 +56,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
     engine = db.engine
     with monkeypatch.context() as patched:
-        patched.setattr(step_actions, "PROGRESS_SECONDS", math.inf)
+        patched.setattr(image_actions, "PROGRESS_SECONDS", math.inf)
         patched.setattr(APIClient, "send", sending)
         patched.setattr(subprocess.Popen, "__init__", starting)
         patched.setattr(psutil, "net_connections", looking)

@@ -16,6 +16,7 @@ from rockonweb.host import Waiter, get_host
 from rockonweb.models import Operation, OperationStep, PulledImage, db
 from rockonweb.work import operations
 from rockonweb.work.executor import Executor
+from rockonweb.work.step_actions import StepAction, action_of
 from tests.support.app import add_rockon
 
 PRINTED = AppOutput("the key is 42")
@@ -52,6 +53,12 @@ def perform(engine: PrintingEngine, step: Step, monkeypatch: pytest.MonkeyPatch)
         executor.perform_steps((step,))
     db.session.rollback()
     return db.session.get_one(Operation, operation_id).steps[0]
+
+
+def test_every_kind_of_step_has_its_action() -> None:
+    kinds = Step.__subclasses__()
+    assert [kind for kind in kinds if not isinstance(action_of(kind.__new__(kind)), StepAction)] == []
+    assert kinds
 
 
 @pytest.mark.parametrize("fails", [False, True])

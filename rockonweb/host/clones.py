@@ -22,6 +22,7 @@ from rockonweb.host.waiting import Waiter
 
 FICLONE = 0x40049409  # the ioctl by which a file gets the blocks of another one
 BLOCK_BYTES = 4096
+STAT_BLOCK_BYTES = 512  # of what a file occupies, as the kernel counts
 COPY_SECONDS = 24 * 60 * 60
 COPY_COMMAND = ("cp", "--archive", "--one-file-system", "--no-target-directory")
 VANISHED = "No such file or directory"  # of a file that an app has removed meanwhile
@@ -64,11 +65,11 @@ class ShareClones:
 
     def lacking_bytes(self, share_path: str) -> int:
         """Return how many bytes are missing on the disk for a copy of a share, or of a folder of one; 0: none."""
-        size = sum(
-            os.stat(name, dir_fd=folder, follow_symlinks=False).st_blocks * 512
-            for _, _, names, folder in os.fwalk(self._shares.root / share_path)
-            for name in names
-        )
+        size = 0
+        for _, _, names, folder in os.fwalk(self._shares.root / share_path):
+            for name in names:
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    size += os.stat(name, dir_fd=folder, follow_symlinks=False).st_blocks * STAT_BLOCK_BYTES
         return max(0, size - (disks.free_space(self._parent) or 0))
 
     def clone(self, share_path: str, folder: str, method: CloneMethod, waiter: Waiter) -> None:

@@ -193,7 +193,7 @@ def test_every_change_has_plain_words(app: Flask) -> None:
     operations = {
         *("rockons.refresh", "rockons.act", "rockons.uninstall", "rockons.reinstall", "install.install"),
         *("settings.apply", "succession.decide", "succession.decide_successor", "rollback.begin", "updates.get"),
-        "updates.take",
+        *("updates.take", "updates.rehearse", "api.rehearse"),
         *("openvpn.make_authority", "openvpn.make_client", "openvpn.revoke", "api.refresh", "api.install"),
         *("api.update", "api.act", "api.uninstall", "updates.move"),
         # which write lines of their own

@@ -16,6 +16,7 @@ from rockonweb.web.argv_diff import diff_argv
 from rockonweb.web.partials import render_page, wants_partial
 from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.questions import PAGE_TITLES
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work.imports import AppImport, NameTaken, import_app, read_input, save_import
 
 blueprint = RoleBlueprint("imports", __name__, Role.OWNER, url_prefix="/import")
@@ -32,6 +33,8 @@ def submit() -> ResponseReturnValue:
     """Show what the app would be, or save it and continue in the wizard; Back shows the form again."""
     form, containers = ImportForm(), request.form.getlist("container")
     try:
+        if form.back.data and containers:
+            return redirect_to_view("adoption.index")
         files = {} if containers else form.read_files()
         if form.back.data:
             return _render_form(form)

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from werkzeug.test import TestResponse
 
 from rockonweb.config import make_private_folder
 from rockonweb.core.imports.run_line import parse_run_lines
@@ -16,6 +17,7 @@ from rockonweb.models import repository
 from rockonweb.work.imports import import_app, save_import
 from rockonweb.work.submission import review_or_refuse, submit_review
 from tests.docker.test_create_request import comparable, differences
+from tests.support.app import create_test_user, new_visitor
 from tests.support.claims import free_port
 from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
@@ -108,6 +110,31 @@ def test_an_imported_line_is_installed_with_its_answers(
     assert running["State"]["Running"]
     assert "TOKEN=geheim" in running["Config"]["Env"]
     assert mounts(running)["/data"] == ("bind", f"{instance.settings.shares_root}/notes/data", True)
+
+
+def test_a_container_that_is_chosen_keeps_its_choice_until_it_is_saved(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    engine.run_docker("run", "-d", "--name", "notes", "-e", "TOKEN=geheim", app_image)
+    create_test_user()
+    client = new_visitor(instance.app).log_in("ada")
+    fields = {"container": "notes"}
+
+    def press(button: str, **more: str) -> TestResponse:
+        return client.submit_form("/import", {button: "1", **fields, **more}, page="/import")
+
+    shown = press("show")
+    assert "Import notes" in shown.text
+    assert 'name="container" value="notes"' in shown.text
+    assert "geheim" not in shown.text
+    assert press("back").location == "/import/containers"
+    instance.add_rockon("Taken", {"web": {"image": app_image}})
+    refused = press("save", name="Taken")
+    assert refused.status_code == 422
+    assert 'name="container" value="notes"' in refused.text
+    assert 'name="text"' not in refused.text
+    assert press("save", name="Mine").status_code == 303
+    assert client.submit_form("/import", {"show": "1", "container": "gone"}, page="/import").status_code == 422
 
 
 def mounts(container: dict[str, object]) -> dict[str, tuple[str, str, bool]]:

@@ -18,7 +18,10 @@ from rockonweb.work.rockstor_move import find_rockstor_apps, read_backup, take_o
 
 @click.group()
 def container() -> None:
-    """Containers that Rockonweb did not create: `import --container NAME` adopts them."""
+    """Containers that Rockonweb did not create.
+
+    `rockonweb import` adopts them.
+    """
 
 
 @container.command("list")

@@ -81,5 +81,5 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_in_the_catalogue(instanc
 
 def test_its_line_and_the_one_here_stand_side_by_side(instance: Instance) -> None:
     before, after = map(format_command, read().command_lines["notes"])
-    assert "--env TOKEN=******** --env A --name notes --publish 18080:80/tcp --rm" in before
+    assert "--env A --env TOKEN=******** --name notes --publish 18080:80/tcp --rm" in before
     assert "--env TOKEN=******** --name notes --publish 18080:80/tcp --restart unless-stopped" in after

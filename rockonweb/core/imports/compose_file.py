@@ -370,8 +370,7 @@ class _ServiceReader:
             variables |= self._file_variables(entry, "env_file", is_raw=is_raw)
         variables |= dict(_pairs(value)) if value else {}
         for name, text in variables.items():
-            filled = self.project.env.get(name) if text is None else text
-            self.add("env", name if filled is None else f"{name}={filled}")
+            self.add("env", name if text is None else f"{name}={text}")
 
     def _label_file(self, value: Any, key: str) -> None:
         for entry in value if isinstance(value, list) else [value]:

@@ -233,12 +233,22 @@ class _Loader:
             )  # fmt: skip
         if isinstance(value, list):
             return [self._fill(item, path, places, key) for item in value]
+        if path[:1] == ("services",) and path[2:3] == ("environment",) and (value is None or isinstance(value, str)):
+            value = self._known_variable(value, path)
         if not isinstance(value, str) or "$" not in value:
             return value
         try:
             return self._fill_text(value, path)
         except BadInput as error:
             raise place_fault(places, key, ".".join(path), error.sentence.rstrip(".")) from None
+
+    def _known_variable(self, value: str | None, path: tuple[str, ...]) -> str | None:
+        """Return a variable of a service that is only named with its value, where that is known."""
+        name = path[-1] if value is None else value
+        known = self.env.get(name, "").replace("$", "$$") if name in self.env else None
+        if known is None or (value is not None and len(path) > 3):
+            return value
+        return known if value is None else f"{name}={known}"
 
     def _fill_text(self, text: str, path: tuple[str, ...]) -> Any:
         """Return a text with its variables filled in. One without a value is asked, where a question can have it."""

@@ -57,6 +57,18 @@ def test_a_variable_without_a_value_is_told_and_asked_where_it_can_be(key, value
     assert '"X" has no value' in project.report[0].message
 
 
+@pytest.mark.parametrize(
+    ("environment", "filled"),
+    [
+        ("[K, L=$M, M]", ["K=a$b", "L", "M"]),
+        ("{K: , L: $M, M: , N: K}", {"K": "a$b", "L": None, "M": None, "N": "K"}),
+    ],
+)
+def test_a_variable_that_is_only_named_has_the_value_that_is_known(environment, filled):
+    project = load(f"{APP}    environment: {environment}", env={"K": "a$b", "L": "other"})
+    assert project.services["app"]["environment"] == filled
+
+
 def test_a_later_file_adds_replaces_resets_and_overrides():
     base = (
         "services:\n  app:\n    image: one\n    command: [a, b]\n    ports: ['1:1']\n    cap_add: [A]\n"

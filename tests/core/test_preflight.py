@@ -216,7 +216,7 @@ def test_a_container_of_a_stranger_is_never_taken_over():
     facts = make_host_facts(containers={"bare": ContainerFacts("bare")})
     assert found(load_definition("bare"), Answers(), facts) == [
         'block: A container named "bare" already exists; it was not created by this Rockonweb and is not changed.'
-        " Adopt it: under Catalogue, Containers that run here, or by rockonweb import --container bare."
+        " Adopt it: under Import, Containers that run here, or by rockonweb import --container bare."
         " Or rename it: docker rename bare bare-old",
     ]
 

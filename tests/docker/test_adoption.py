@@ -264,10 +264,15 @@ def test_the_apps_page_decides_on_the_old_one(
 def test_the_wizard_takes_the_answers_and_the_ports_of_what_runs(
     engine: DockerDaemon, instance: Instance, notes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installation = imports.save_import(look_at("notes"))
     monkeypatch.setattr(instance.app, "test_client_class", FormClient)
     create_test_user()
     client = new_visitor(instance.app).log_in("ada")
+    assert "notes" in client.get("/import/containers").text
+    page = client.submit_form("/import", {"container": "notes"}).text
+    assert "Nothing has been saved yet." in page
+    begun = client.submit_form("/import", {"container": "notes", "name": "notes", "save": "1"})
+    assert begun.status_code == 303, begun.text
+    [installation] = db.session.scalars(select(Installation))
     address = f"/rockons/{installation.id}/install"
     page = client.get(f"{address}/ports").text
     assert 'value="8190"' in page

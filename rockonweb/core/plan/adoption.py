@@ -48,7 +48,7 @@ def check_adopted(definition: Definition, adopted: Mapping[str, str], facts: Hos
             yield Finding(
                 "block",
                 t('The container "%(name)s" that was to be adopted is no longer there.', name=name),
-                t("It was removed or recreated. Import it again: under Catalogue, Containers that run here."),
+                t("It was removed or recreated. Import it again: under Import, Containers that run here."),
             )
         elif container.rockon not in ("", definition.name):
             yield Finding("block", t('The container "%(name)s" belongs to a rock-on already.', name=container.name))

@@ -79,7 +79,7 @@ def _check_container_name(definition: Definition, name: str, facts: HostFacts) -
     else:
         owner = t("it was not created by this Rockonweb and is not changed")
         hint = t(
-            "Adopt it: under Catalogue, Containers that run here, or by rockonweb import --container %(name)s. "
+            "Adopt it: under Import, Containers that run here, or by rockonweb import --container %(name)s. "
             "Or rename it: docker rename %(name)s %(name)s-old",
             name=name,
         )

@@ -404,17 +404,20 @@ class Engine(Networks, Images, Layers, Leases):
         A port may be in use briefly by an outgoing connection, or by what was stopped just before: hence the attempts.
         """
         container = self._require_own_container(name)
+        self._start_by_id(container.id, name)
+        return container.state != "running"
+
+    def _start_by_id(self, container_id: str, name: str) -> None:
         for attempt in range(PORT_ATTEMPTS):
             try:
                 with translate_errors(name):
-                    self.waiter.call(lambda: self._api.start(container.id))
+                    self.waiter.call(lambda: self._api.start(container_id))
                 break
             except PortTaken:
                 if attempt == PORT_ATTEMPTS - 1:
                     raise
             time.sleep(PORT_PAUSE)
             self.waiter.poll()
-        return container.state != "running"
 
     def stop_container(self, name: str) -> bool:
         """Stop a container of the rock-on. Returns False where it does not exist or did not run."""
@@ -506,8 +509,8 @@ class Engine(Networks, Images, Layers, Leases):
             if present.name != state.name:
                 self._api.rename(state.id, state.name)
             self._set_restart_policy(state.id, state.restart_policy)
-            if state.running and not present.running:
-                self._api.start(state.id)
+        if state.running and not present.running:
+            self._start_by_id(state.id, state.name)
 
     def remove_kept(self, container_id: str) -> None:
         """Remove a container that was taken over, if it is still there and stopped, but never its volumes."""

@@ -13,7 +13,7 @@ from rockonweb.core.operations.steps import TakeOver, step_from_data
 from rockonweb.core.plan.adoption import KeptState
 from rockonweb.core.text import t
 from rockonweb.host import Engine, get_host
-from rockonweb.models import Installation, OldContainer, Operation, db, transaction, utc_now
+from rockonweb.models import Installation, OldContainer, Operation, State, WatchedContainer, db, transaction, utc_now
 from rockonweb.work import operations
 
 LATER_DAYS = 30
@@ -50,6 +50,7 @@ def store_adoption(operation: Operation, installation: Installation) -> None:
     ]
     kept = [old for old in installation.old_containers if old.kept_name]
     installation.old_containers = [*kept, *reversed(taken)]
+    db.session.execute(delete(WatchedContainer).where(WatchedContainer.docker_id.in_(request.adopted.values())))
 
 
 def kept_states(installation: Installation, docker: Engine) -> list[KeptState]:
@@ -62,7 +63,8 @@ def kept_states(installation: Installation, docker: Engine) -> list[KeptState]:
 
 def settle(installation: Installation, what: str, user: str, days: int = LATER_DAYS) -> int | None:
     """Have the old containers of an app removed now (`remove`) or after some days (`later`; 0: never by themselves), or
-    go `back` to them for a user (name): an uninstall that puts them back, whose id is returned.
+    go `back` to them for a user (name): an uninstall that puts them back, whose id is returned; where the app is not
+    installed any more, they are put back at once.
 
     Raises Conflict where there are none, EngineError, QueueUnreachable.
     """
@@ -70,8 +72,15 @@ def settle(installation: Installation, what: str, user: str, days: int = LATER_D
         raise Conflict(t("The old containers of %(name)s are no longer there.", name=installation.name))
     if what == "back":
         with get_host().connect_docker() as docker:
-            kept_states(installation, docker)
-        return operations.submit_operation(installation, UninstallRequest(give_back=True), user)
+            kept = kept_states(installation, docker)
+            if installation.state is not State.AVAILABLE:
+                return operations.submit_operation(installation, UninstallRequest(give_back=True), user)
+            docker.adopted_ids = frozenset(state.id for state in kept)
+            for state in kept:
+                docker.give_back(state)
+        with transaction() as session:
+            session.execute(delete(OldContainer).where(OldContainer.docker_id.in_([state.id for state in kept])))
+        return None
     if what == "remove":
         remove_old_containers(installation)
         return None

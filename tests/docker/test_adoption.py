@@ -229,6 +229,16 @@ def test_the_old_one_can_be_gone_back_to(engine: DockerDaemon, instance: Instanc
     assert_as_before(engine, notes)
 
 
+def test_the_old_one_can_be_gone_back_to_after_an_uninstall(
+    engine: DockerDaemon, instance: Instance, notes: str
+) -> None:
+    installation = app_of(adopt(instance, "notes"))
+    instance.run_successfully(operations.submit_operation(installation, UninstallRequest(), "tester"))
+    assert engine.run_docker("ps", "-a", "--format", "{{.Names}}") == "notes.before-rockonweb"
+    assert kept_containers.settle(installation, "back", "tester") is None
+    assert_as_before(engine, notes)
+
+
 def test_the_old_one_is_removed_when_somebody_says_so_and_its_volumes_stay(
     engine: DockerDaemon, instance: Instance, notes: str
 ) -> None:

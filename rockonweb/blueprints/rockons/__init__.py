@@ -32,6 +32,7 @@ from rockonweb.work.watched import list_watched
 blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
 ICON_SECONDS = 30 * 24 * 3600  # the URLs of icons contain their version
 ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # a third party's SVG may contain scripts
+MAX_DAYS = 3650  # after which old containers are removed
 RECENT_OPERATIONS = 5  # on a rock-on's page; the history has them all
 
 
@@ -150,7 +151,8 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
 def settle_old(rockon_id: int, what: str) -> ResponseReturnValue:
     """Remove the containers whose place an app has taken, now or later, or go back to them."""
     installation = rockon_page.rockon_or_404(rockon_id)
-    operation = kept_containers.settle(installation, what, current_user.name)
+    days = request.form.get("days", kept_containers.LATER_DAYS, type=int)
+    operation = kept_containers.settle(installation, what, current_user.name, min(max(days, 0), MAX_DAYS))
     if operation:
         return redirect_to_view("operations.show", operation_id=operation)
     return redirect_to_view("rockons.show", rockon_id=rockon_id)

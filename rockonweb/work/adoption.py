@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy import select
 
@@ -90,8 +90,9 @@ def _own_parts(settings: Config) -> OwnParts:
     for address in (settings.redis_url, settings.database_url):
         url = urlsplit(address)
         scheme = url.scheme.partition("+")[0]
-        if scheme == "unix":
-            sockets.append(url.path)
+        folder = parse_qs(url.query).get("host", [""])[0]  # of PostgreSQL's socket
+        if scheme == "unix" or folder.startswith("/"):
+            sockets.append(url.path if scheme == "unix" else f"{folder}/socket")
         elif scheme in SERVER_PORTS:
             host = unquote(url.hostname or "localhost")
             servers.append((host, url.port or SERVER_PORTS[scheme]))

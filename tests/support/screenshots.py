@@ -54,6 +54,7 @@ INSTALLED: dict[str, dict[str, str]] = {  # app, and the answers to its variable
     "Uptime Owl": {},
     "Film Night": {},
 }
+ROCKSTOR = ("Git Shed", "House Music", "Paper Tray")  # what a Rockstor has left running
 LOG = """\
 Photo Shelf 3.2 starts
 database: connected to photo-shelf-db
@@ -334,6 +335,24 @@ def picture_pages(house: PictureStudio) -> None:
         print("Again: the watcher looked meanwhile")
 
 
+def picture_rockstor(house: PictureStudio) -> None:
+    """Photograph the rock-ons of a Rockstor that run here."""
+    for name in ROCKSTOR:
+        house.push_images(name)
+        for container, spec in read_definition(name)["containers"].items():
+            options = ["--restart=unless-stopped", "--volume=/etc/localtime:/etc/localtime:ro"]
+            for path in spec.get("volumes", {}):
+                house.run_rockonweb("share", "add", share_name(container, path))
+                options.append(f"--volume={house.stack.shares / share_name(container, path)}:{path}")
+            options += [f"--publish={port['host_default']}:{number}/{port.get('protocol', 'tcp')}"
+                        for number, port in spec.get("ports", {}).items()]  # fmt: skip
+            options += [f"--env={key}=Europe/Lisbon" for key in spec.get("environment", {})]
+            options += ["--user=0"] if "uid" in spec else []
+            image = f"{house.registry.address}/{spec['image']}:{spec['tag']}"
+            house.engine.run_docker("run", "--detach", "--name", container, *options, image)
+    house.photograph_address("rockstor", f"{house.stack.url}/import/rockstor", size=TALL_WINDOW)
+
+
 def picture_catalogue(house: PictureStudio) -> None:
     """Photograph what a new instance offers: the starter catalogue, with apps that people know."""
     catalogue = f"{house.stack.url}/rockons?tab=all"
@@ -376,6 +395,7 @@ def main() -> None:
         picture_settings(house)
         picture_updates(house)
         picture_pages(house)
+        picture_rockstor(house)
         picture_failure(house)  # last: the other pictures show a house where all is well
 
 

@@ -44,7 +44,8 @@ LEAST: dict[str, str] = {
     Role.OWNER: """
         api.check_registry_login api.confirm_share api.import_source api.install api.maintain api.refresh api.registries
         api.remove_registry_login api.save_registry_login api.uninstall api.update api.watch audit.index
-        adoption.index adoption.unwatch adoption.watch api.settle_old api.watch_container rockons.settle_old
+        adoption.index adoption.unwatch adoption.watch api.move_from_rockstor api.settle_old api.watch_container
+        rockons.settle_old
         rockstor.index rockstor.read rockstor.take
         backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
         backup.take
@@ -86,6 +87,7 @@ NO_ROW = {
     "api.maintain": 200,
     "api.save_registry_login": 400,
     "api.watch_container": 503,  # no engine answers
+    "api.move_from_rockstor": 503,
 }
 
 

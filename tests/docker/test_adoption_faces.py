@@ -68,3 +68,22 @@ def test_the_api_adopts_watches_and_removes_the_old_one(engine: DockerDaemon, in
     assert ask("POST", "/containers/cloud/watch", {"watch": False}) == []
     ask("POST", f"/rockons/{imported['id']}/old", {"what": "remove"})
     assert engine.run_docker("ps", "-a", "--format", "{{.Names}}") == "cloud"
+
+
+def test_the_api_and_the_command_line_take_over_from_rockstor(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    for name in ("one", "two"):
+        instance.add_rockon(f"App {name}", {f"app-{name}": {"image": app_image, "tag": ""}})
+        engine.run_docker("run", "-d", "--restart=unless-stopped", "--name", f"app-{name}", app_image)
+    create_test_user()
+    headers = {"Authorization": "Basic " + b64encode(f"ada:{PASSWORD}".encode()).decode()}
+    answer = instance.app.test_client().post("/api/rockstor", data=json.dumps({"take": ["App one"]}), headers=headers)
+    assert answer.json
+    assert [find["name"] for find in answer.json["found"]] == ["App one", "App two"]
+    assert [result["name"] for result in answer.json["results"]] == ["App one"]
+    run_last(instance)
+    assert run(instance, "container", "rockstor") == "App two: runs here\n"
+    assert "App two: operation" in run(instance, "container", "rockstor", "--take", "all")
+    run_last(instance)
+    assert {app.state for app in db.session.scalars(select(Installation))} == {"installed"}

@@ -262,6 +262,13 @@ def watch_container(_account: User, container: str) -> ResponseReturnValue:
     return jsonify([vars(status) for status in watched.list_watched()])
 
 
+@blueprint.post("/rockstor", strict_slashes=False)
+@login.require_api_role(Role.OWNER)
+def move_from_rockstor(account: User) -> ResponseReturnValue:
+    """List the rock-ons of Rockstor that run here or are in the backup of the body, and take over those it names."""
+    return jsonify(actions.move_from_body(request.get_data(), account.name))
+
+
 @blueprint.post("/rockons/<int:rockon_id>/old", strict_slashes=False)
 @login.require_api_role(Role.OWNER)
 def settle_old(account: User, rockon_id: int) -> ResponseReturnValue:

@@ -18,6 +18,7 @@ from rockonweb.host import get_host
 from rockonweb.models import Installation, State, repository
 from rockonweb.work.collect_facts import free_port_suggester
 from rockonweb.work.imports import import_app, read_input, save_import
+from rockonweb.work.rockstor_move import find_rockstor_apps, read_backup, take_over
 from rockonweb.work.submission import refuse_unconfirmed, review_or_refuse, submit_review
 
 CONFIRM_KEY = "confirm"
@@ -112,6 +113,21 @@ def import_from_body(body: bytes) -> dict[str, Any]:
     installation = save_import(app)
     audit.record("imports.save", installation.name)
     return {**app.to_json_data(), "id": installation.id}
+
+
+def move_from_body(body: bytes, user: str) -> dict[str, Any]:
+    """Return the rock-ons of Rockstor that are found, and what becomes of those that a body names (`take`); `backup` is
+    the text of its configuration backup. Raises BadInput, EngineError.
+    """
+    data = rockstor_api.parse_body(body)
+    names, backup = data.get("take", []), data.get("backup", "")
+    if data.keys() - {"take", "backup"} or not isinstance(names, list) or not isinstance(backup, str):
+        raise BadInput(t('The body may have "take", a list of names, and "backup", a text.'))
+    finds = find_rockstor_apps(read_backup(backup.encode()))
+    return {
+        "found": [{"name": find.name, "runs_here": find.runs_here, "problem": str(find.problem)} for find in finds],
+        "results": [vars(result) for result in take_over(names, finds, user)],
+    }
 
 
 def read_old(body: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from rockonweb.core.docker.option_faults import MAX_VALUE_LENGTH
-from rockonweb.core.docker.run_options import SWITCHES, TRUE_VALUES, Flag, parse_command_line
+from rockonweb.core.docker.run_options import SWITCHES, TRUE_VALUES, Flag, options_from_pairs, parse_command_line
 from rockonweb.core.errors import BadInput
 from rockonweb.core.imports.conversion import container_name
 from rockonweb.core.imports.interpolation import interpolate
@@ -64,9 +64,14 @@ _WINDOWS_FOLDER = re.compile(r"%(?:cd|userprofile|homepath|appdata|localappdata|
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _OPEN = re.compile("\0([^\0]*)\0")  # what only the author's shell knows
 _KNOWN_FOLDERS = frozenset(("pwd", "home", "cd", "userprofile"))
-# How authors write a folder of the reader's machine, in instructions.
+# How authors write a folder of the reader's machine, in instructions: a path like any other to Docker.
 _PLACEHOLDER = re.compile(
-    r"^/(?:path/(?:to|on/host)|(?:your|host|some|local)[/_-]?(?:path|folder|dir\w*))(?=/|$)/?", re.IGNORECASE
+    r"/(?:path/(?:to|on/host)|(?:your|host|some|local)[/_-]?(?:path|folder|dir\w*))(?=/|$)", re.IGNORECASE
+)
+
+_PLACEHOLDER_HINT = t(
+    "It is taken as it is, but looks like a placeholder. Put a folder of this machine there, or ./NAME, for which a "
+    "share is asked."
 )
 
 
@@ -357,6 +362,9 @@ class _LineReader:
             names = dict.fromkeys(match for word in faults for match in _OPEN.findall(word))
             sentence = t("%(name)s has no value here: write the value in its place.", name=", ".join(names))
             raise _fault(line, sentence)
+        for mount in options_from_pairs(tuple(options)).mounts:
+            if _PLACEHOLDER.match(mount.host_path):
+                self.report.append(changed(f"--{mount.flag} {mount.source}:{mount.target}", _PLACEHOLDER_HINT))
         self.containers.append(SourceContainer(name, image, tuple(options), tuple(command)))
 
     def _settle(self, container: str, flag: Flag) -> tuple[str, bool]:
@@ -431,7 +439,7 @@ def _settle_mount(value: str) -> str:
 
 def _project_path(path: str) -> str:
     """Return a host path that only the author knows as one of the project, any other as it is."""
-    path = re.sub(r"^~[\w.-]*(?=/|$)", "./", _PLACEHOLDER.sub("./", path))
+    path = re.sub(r"^~[\w.-]*(?=/|$)", "./", path)
     if (place := path.find("\0")) >= 0:
         return join_project_path(_OPEN.sub(_folder_name, path[place:].replace("\\", "/")))
     return join_project_path(path) if re.match(r"\.{1,2}(/|$)", path) else path

@@ -68,7 +68,7 @@ def read(text: str) -> str:
         ("docker run -v ../a:/a -v ./b/../c:/c web/app", "app: --volume ./a:/a --volume ./c:/c web/app"),
         ("docker run -v $DATA/x:/x -v /srv/$APP/y:/y web/app", "app: --volume ./data/x:/x --volume ./app/y:/y web/app"),
         ("docker run -v <path to data>:/data web/app", "app: --volume ./path-to-data:/data web/app"),
-        ("docker run -v /path/to/data:/data web/app", "app: --volume ./data:/data web/app"),
+        ("docker run -v /path/to/data:/data web/app", "app: --volume /path/to/data:/data web/app"),
         ("docker run --mount type=bind,src=$(pwd)/a,dst=/a web/app", "app: --mount type=bind,src=./a,dst=/a web/app"),
         ("docker run -v named:/a -v /srv/b:/b -v /c web/app",
          "app: --volume named:/a --volume /srv/b:/b --volume /c web/app"),
@@ -174,3 +174,9 @@ def test_what_stands_beside_the_lines_is_told_without_its_arguments() -> None:
 def test_the_app_is_named_after_the_last_container_that_can_be_reached() -> None:
     assert parse_run_lines("docker run db\ndocker run -p 80:80 web/app\ndocker run worker").name == "app"
     assert parse_run_lines("docker run web/one\ndocker run web/two").name == "two"
+
+
+@pytest.mark.parametrize("line", ["-v /path/to/data:/data", "--mount type=bind,src=/your/folder,dst=/data"])
+def test_a_folder_that_looks_like_a_placeholder_is_taken_and_told(line: str) -> None:
+    [entry] = parse_run_lines(f"docker run -v /srv/path/to:/x {line} web/app").report
+    assert "looks like a placeholder" in entry.message

@@ -469,10 +469,11 @@ class _InstanceProbe:
         with Session(self._db_engine) as session:
             rows = session.execute(select(DataRepository.name, DataRepository.error)).all()
             repositories = {row.name: row.error for row in rows}
+        version, missing = "", ("", "")
         try:
-            version, missing = ".".join(map(str, self.host.restic_version())), ("", "")
+            version = ".".join(map(str, self.host.restic_version())) if repositories else ""
         except RockonwebError as error:
-            version, missing = "", (error.sentence, error.hint)
+            missing = (error.sentence, error.hint)
         return diagnose_data_backups(version, missing, dict(sorted(repositories.items())))
 
     def inspect_certificate(self) -> list[CheckResult]:

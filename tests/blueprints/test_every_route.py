@@ -28,8 +28,8 @@ LEAST: dict[str, str] = {
     Role.VIEWER: """
         account.change_step account.enable account.end_others account.end_session account.index account.key
         account.make_token account.password account.prepare account.revoke_token
-        api.containers api.guide api.index api.networks api.pools api.settings api.shares api.show api.show_maintenance
-        api.show_rehearsal api.unmanaged_containers
+        api.containers api.data_backups api.guide api.index api.networks api.pools api.settings api.shares api.show
+        api.show_maintenance api.show_rehearsal api.unmanaged_containers
         dashboard.index health.banner networks.index
         operations.index operations.line operations.log operations.running operations.show
         rockon.definition rockon.definition_file rockon.head rockon.history rockon.resources
@@ -42,6 +42,7 @@ LEAST: dict[str, str] = {
         updates.rehearse updates.take_all
     """,
     Role.OWNER: """
+        api.add_data_repository api.back_up_data api.data_snapshots api.list_data_repositories api.restore_data
         api.check_registry_login api.confirm_share api.import_source api.install api.maintain api.refresh api.registries
         api.remove_registry_login api.save_registry_login api.uninstall api.update api.watch audit.index
         adoption.index adoption.unwatch adoption.watch api.move_from_rockstor api.settle_old api.watch_container
@@ -49,6 +50,9 @@ LEAST: dict[str, str] = {
         rockstor.index rockstor.read rockstor.take
         backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
         backup.take
+        data_backups.add data_backups.add_form data_backups.back_up data_backups.bring_back data_backups.browse
+        data_backups.change data_backups.check data_backups.confirm_remove data_backups.index data_backups.plan
+        data_backups.remove data_backups.restore data_backups.show data_backups.show_app data_backups.unlock
         definitions.change definitions.confirm_remove definitions.create definitions.edit definitions.index
         definitions.new definitions.remove doctor.index doctor.report images.confirm_remove images.remove
         imports.index imports.submit
@@ -83,6 +87,7 @@ ENDS = {"auth.logout"}
 WAITS = {"api.refresh"}
 # What is about no row that could be missing, and its answer.
 NO_ROW = {
+    "api.add_data_repository": 400,
     "api.import_source": 400,
     "api.maintain": 200,
     "api.save_registry_login": 400,

@@ -320,9 +320,9 @@ def back_up_data(account: User, rockon_id: int) -> ResponseReturnValue:
 @login.require_api_role(Role.OWNER)
 def restore_data(account: User, rockon_id: int) -> ResponseReturnValue:
     """Submit a restore of an app's data."""
+    app = _get_installation(rockon_id)
     repository_id, snapshot, paths, to = data_bodies.read_restore_choices(request.get_data())
     row = db.get_or_404(DataRepository, repository_id)
-    app = _get_installation(rockon_id)
     return jsonify(operation=data_restores.submit_restore(app, row, snapshot, account.name, paths, to))
 
 

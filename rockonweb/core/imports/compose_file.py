@@ -79,7 +79,11 @@ def convert_project(project: ComposeProject) -> SourceApp:
     for service in services.values():
         faults += service.convert()
     faults += _repeated_names(project, names)
-    order = launch_order(project, faults)
+    order: list[str] = []
+    try:
+        order = launch_order(project)
+    except BadInput as error:
+        faults += error.faults
     if faults:
         names_missing = ", ".join(project.missing)
         hint = t("These variables have no value: %(names)s.", names=names_missing) if names_missing else ""
@@ -100,42 +104,44 @@ def container_names(project: ComposeProject) -> dict[str, str]:
     }
 
 
-def launch_order(project: ComposeProject, faults: list[str] | None = None) -> list[str]:
-    """Return the services, each after those that it depends on; what is wrong with that goes into `faults`."""
+def launch_order(project: ComposeProject) -> list[str]:
+    """Return the services, each after those that it depends on. Raises BadInput with every fault."""
+    needs = {key: [*_dependencies(body)] for key, body in project.services.items()}
+    known = {*needs, *(entry.what.removeprefix("services.") for entry in project.report)}  # those of other profiles too
+    faults = [
+        place_fault(project.services[key].places, place, f"services.{key}.{place}", problem).sentence
+        for key, needed in needs.items()
+        for other, place in needed
+        if other not in known and (problem := t('there is no service "%(name)s"', name=other[:60]))
+    ]
     order: list[str] = []
-    faults = [] if faults is None else faults
-    waiting = {key: [*_dependencies(body)] for key, body in project.services.items()}
-    for key, needed in waiting.items():
-        for other, path, places, place in needed:
-            if other not in waiting and not any(f"services.{other}" == entry.what for entry in project.report):
-                problem = t('there is no service "%(name)s"', name=other[:60])
-                faults.append(str(place_fault(places, place, f"services.{key}.{path}", problem)))
-    while waiting:
-        ready = [key for key, needed in waiting.items() if not {other for other, *_ in needed} & {*waiting}]
-        if not ready:
-            key, needed = next(iter(waiting.items()))
+    while waiting := [key for key in needs if key not in order]:
+        ready = next((key for key in waiting if not {other for other, _ in needs[key]} & {*waiting}), None)
+        if ready is None:
             problem = t("these services need each other: %(names)s", names=", ".join(waiting))
-            faults.append(str(place_fault(needed[0][2], needed[0][3], f"services.{key}.{needed[0][1]}", problem)))
-            return order
-        order.append(ready[0])
-        del waiting[ready[0]]
+            key, place = waiting[0], needs[waiting[0]][0][1]
+            faults.append(place_fault(project.services[key].places, place, f"services.{key}.{place}", problem).sentence)
+            break
+        order.append(ready)
+    if faults:
+        raise BadInput(t("The services of this Compose file can't be put in order."), faults=faults)
     return order
 
 
-def _dependencies(body: YamlMap) -> Iterator[tuple[str, str, Mapping[str, str], str]]:
-    """Yield each service that one needs first, with the path below the service, and places with the key there."""
+def _dependencies(body: YamlMap) -> Iterator[tuple[str, str]]:
+    """Yield each service that one needs first, with the key that says so."""
     depends = keyed_list(body.get("depends_on"))
     for other in depends if isinstance(depends, YamlMap) else ():
-        yield other, "depends_on", body.places, "depends_on"
+        yield other, "depends_on"
     for key in ("links", "volumes_from"):
         for item in value if isinstance(value := body.get(key), list) else ():
             other = scalar_text(item).partition(":")[0]
             if other != "container":
-                yield other, key, body.places, key
+                yield other, key
     for key in ("network_mode", "pid", "ipc"):
         mode = scalar_text(body.get(key))
         if mode.startswith(_OTHER_SERVICE):
-            yield mode.removeprefix(_OTHER_SERVICE), key, body.places, key
+            yield mode.removeprefix(_OTHER_SERVICE), key
 
 
 def _one_shot_services(project: ComposeProject) -> Iterator[str]:
@@ -154,7 +160,7 @@ def _repeated_names(project: ComposeProject, names: Mapping[str, str]) -> Iterat
         if other != key:
             places = project.services[key].places
             problem = t('the container of "%(other)s" is called "%(name)s" too', other=other, name=name)
-            yield str(place_fault(places, "container_name", f"services.{key}.container_name", problem))
+            yield place_fault(places, "container_name", f"services.{key}.container_name", problem).sentence
 
 
 def _network_report(project: ComposeProject) -> Iterator[ReportEntry]:
@@ -272,7 +278,7 @@ class _ServiceReader:
                 _CONVERTERS.get(key, _ServiceReader._unknown)(self, self.body.get(key), key)
             except BadInput as error:
                 faults += [
-                    str(place_fault(self.body.places, key, f"services.{self.key}.{key}", fault.rstrip(".")))
+                    place_fault(self.body.places, key, f"services.{self.key}.{key}", fault).sentence
                     for fault in error.faults
                 ]
         return faults
@@ -306,7 +312,7 @@ class _ServiceReader:
         """Return the name of a service's container."""
         return self.names.get(service, service)
 
-    # -- keys, in the order of the table below ----------------------------------------------------------------
+    # -- keys --------------------------------------------------------------------------------------------------
 
     def _skip(self, value: Any, key: str) -> None:
         """Read elsewhere."""

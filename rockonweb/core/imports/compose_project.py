@@ -61,8 +61,9 @@ class ComposeProject:
 
 def place_fault(places: Mapping[str, str], key: str, path: str, problem: str) -> BadInput:
     """Return the error for a key of a file, with its file, line and path."""
-    place = places.get(key, "")
-    return BadInput(join_texts(", ", (place, t("%(path)s: %(problem)s.", path=path, problem=problem))))
+    is_sentence = problem.endswith(".")
+    text = t("%(path)s: %(problem)s" if is_sentence else "%(path)s: %(problem)s.", path=path, problem=problem)
+    return BadInput(join_texts(", ", (places.get(key, ""), text)))
 
 
 def load_project(
@@ -240,7 +241,7 @@ class _Loader:
         try:
             return self._fill_text(value, path)
         except BadInput as error:
-            raise place_fault(places, key, ".".join(path), error.sentence.rstrip(".")) from None
+            raise place_fault(places, key, ".".join(path), error.sentence) from None
 
     def _known_variable(self, value: str | None, path: tuple[str, ...]) -> str | None:
         """Return a variable of a service that is only named with its value, where that is known."""

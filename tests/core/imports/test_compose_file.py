@@ -11,6 +11,7 @@ from rockonweb.core.errors import BadInput
 from rockonweb.core.imports.compose_file import _CONVERTERS, parse_compose
 from rockonweb.core.imports.conversion import ImportFacts, convert_app
 from rockonweb.core.imports.source import Outcome
+from rockonweb.core.text import TranslatableText
 from tests.support.examples import example_settings
 
 # Keys below a service's.
@@ -324,6 +325,24 @@ def test_every_fault_is_told_at_once():
         "services.app.cap_add",
         "services.b.build: it is built from source code here",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "    ports: x",
+        HEAD + "    depends_on: [nope]",
+        HEAD + "    user: $(id)",
+        HEAD + "    extends: app",
+        HEAD + "    container_name: a\n  b: {image: b, container_name: a}",
+        "services: []",
+        "a: [",
+    ],
+)
+def test_every_fault_can_be_translated(text):
+    with pytest.raises(BadInput) as refused:
+        parse_compose(text)
+    assert all(isinstance(fault, TranslatableText) for fault in refused.value.faults)
 
 
 def test_a_refusal_names_the_variables_without_a_value():

@@ -61,8 +61,10 @@ class ComposeProject:
 
 def place_fault(places: Mapping[str, str], key: str, path: str, problem: str) -> BadInput:
     """Return the error for a key of a file, with its file, line and path."""
-    is_sentence = problem.endswith(".")
-    text = t("%(path)s: %(problem)s" if is_sentence else "%(path)s: %(problem)s.", path=path, problem=problem)
+    if problem.endswith("."):
+        text = t("%(path)s: %(problem)s", path=path, problem=problem)
+    else:
+        text = t("%(path)s: %(problem)s.", path=path, problem=problem)
     return BadInput(join_texts(", ", (places.get(key, ""), text)))
 
 

@@ -25,7 +25,7 @@ def test_a_login_is_kept_tested_and_removed(command_line: CommandLine, private_r
     assert (done.returncode, done.stdout) == (0, f"{host}: accepted\n")
     assert command_line.run("registry", "test", f"http://{host}/").returncode == 0
     listed = json.loads(command_line.run("registry", "list", "--json").stdout)
-    assert listed == [{"host": host, "user": USER, "accepted": True, "error": ""}]
+    assert listed == [{"host": host, "user": USER, "accepted": True, "error": None}]
     assert ODD_PASSWORD not in command_line.run("registry", "list").stdout
     assert command_line.run("registry", "logout", host).returncode == 0
     assert command_line.run("registry", "list").stdout == ""

@@ -13,6 +13,8 @@ from sqlalchemy import event, text
 
 from rockonweb.models import (
     Base,
+    DataBackup,
+    DataRepository,
     Episode,
     Installation,
     KeptVolume,
@@ -20,11 +22,13 @@ from rockonweb.models import (
     MetastoreFile,
     NoticeMessage,
     NoticeTarget,
+    OldContainer,
     Problem,
     PulledImage,
     RecoveryCode,
     RegistryLogin,
     Share,
+    WatchedContainer,
     db,
     transaction,
     utc_now,
@@ -53,6 +57,11 @@ def fill_all(app: Flask) -> None:
                 RecoveryCode(user_id=1, hash="f" * 64),
                 RegistryLogin(host="box.example", user="ada", password="a word", tested=utc_now()),
                 Share(name="photos", mark="f" * 16, device="UUID=1", mount_point="/mnt/usb"),
+                DataRepository(
+                    name="disk", uid="f" * 64, url="/mnt/usb/restic", passphrase="a word", checked=utc_now()
+                ),
+                OldContainer(installation_id=1, container="photos", docker_id="f" * 64, name="photos", kept_name="old"),
+                WatchedContainer(docker_id="e" * 64, name="other"),
                 Maintenance(until=utc_now() + timedelta(hours=1), user="ada"),
                 Episode(installation_id=1, problem=Problem.ENDED, reason="it ended", container="photos", log="x"),
                 Episode(
@@ -60,6 +69,8 @@ def fill_all(app: Flask) -> None:
                 ),
             ]
         )
+        session.flush()
+        session.add(DataBackup(installation_id=1, repository_id=1, taken=utc_now(), snapshot="f" * 64))
 
 
 def pages_with(app: Flask, client: FormClient, table: str) -> list[str]:

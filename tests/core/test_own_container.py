@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rockonweb.core.instance.diagnosis import diagnose_own_container
+from rockonweb.core.instance.diagnosis.engine import diagnose_own_container
 from rockonweb.core.own_container import BlindSpot, InstancePaths, OwnContainer, find_blind_spots
 
 PATHS = InstancePaths("/var/lib/rockonweb", "/mnt2", "/var/lib/rockonweb/tls/host.crt", on_btrfs=True)

@@ -115,10 +115,10 @@ ACTION_LABELS: dict[str, LazyString] = {
     "updates.look_at": _l("checked for updates"),
     "updates.take_all": _l("updated everything"),
     "updates.automatic": _l("changed automatic updates"),
-    "adoption.watch": _l("watched containers of others"),
+    **dict.fromkeys(("adoption.watch", "api.watch_container"), _l("watched containers of others")),
     "adoption.unwatch": _l("stopped watching containers of others"),
-    "rockstor.take": _l("took over rock-ons of Rockstor"),
-    "rockons.settle_old": _l("decided on the containers before an adoption"),
+    **dict.fromkeys(("rockstor.take", "api.move_from_rockstor"), _l("took over rock-ons of Rockstor")),
+    **dict.fromkeys(("rockons.settle_old", "api.settle_old"), _l("decided on the containers before an adoption")),
     "container.remove_old": _l("removed the containers before an adoption"),
     "openvpn.download": _l("downloaded a VPN client profile"),
 }

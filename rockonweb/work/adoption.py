@@ -51,6 +51,7 @@ def describe_containers(names: Collection[str], app_name: str = "") -> SourceApp
         settings.log_driver or EngineDefaults.log_driver,
         settings.runtime or EngineDefaults.runtime,
         "host" if settings.cgroup_version == "1" else "private",
+        settings.host_name,
     )
     app = describe_app(app_name, containers, {one.id: one.name for one in inspected}, defaults)
     return replace(app, page=_find_page(app))

@@ -31,6 +31,7 @@ class DockerSettings:
     log_driver: str = ""
     runtime: str = ""  # of containers that name none
     machine: str = ""  # such as x86_64
+    host_name: str = ""
     rootless: bool = False
     disk: Disk | None = None  # of the images; None where it is not visible from here
     mirrors: bool = False  # whether it tries mirrors of Docker Hub first
@@ -76,6 +77,7 @@ def parse_settings(info: Mapping[str, Any], api_version: str = "") -> DockerSett
         log_driver=str(info.get("LoggingDriver") or ""),
         runtime=str(info.get("DefaultRuntime") or ""),
         machine=str(info.get("Architecture") or ""),
+        host_name=str(info.get("Name") or ""),
         rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
         mirrors=bool((info.get("RegistryConfig") or {}).get("Mirrors")),
     )

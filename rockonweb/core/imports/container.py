@@ -37,6 +37,7 @@ class EngineDefaults:
     log_driver: str = "json-file"
     runtime: str = "runc"
     cgroup_namespace: str = "private"
+    host_name: str = ""  # what a container on the host's network is called
 
 
 @dataclass(frozen=True)
@@ -328,6 +329,8 @@ class _Describer:
         details = self._endpoint(first)
         yield from (("--network-alias", alias) for alias in details.pop("alias", ()))
         yield from ((f"--{key}", value) for key, values in details.items() for value in values if key != "driver-opt")
+        for option in details.get("driver-opt", ()):
+            self._note(left, f"--network {self._network_name(mode)}: driver-opt {option}", "")
         if mac := self._chosen_mac(first):
             yield "--mac-address", mac
         yield from (("--link", link) for link in _links(self.container))
@@ -403,11 +406,10 @@ class _Describer:
                 yield f"--{flag}", str(config[key])
         if config.get("StopTimeout") is not None:
             yield "--stop-timeout", str(config["StopTimeout"])
-        shares_names = (
-            host.get("NetworkMode") == "host" or container_of(str(host.get("NetworkMode"))) or host.get("UTSMode")
-        )
+        shares_names = container_of(str(host.get("NetworkMode"))) or host.get("UTSMode")
+        usual = self.defaults.host_name if host.get("NetworkMode") == "host" else self.container.id[:SHORT_ID_LENGTH]
         hostname = config.get("Hostname") or ""
-        if hostname and not shares_names and hostname != self.container.id[:SHORT_ID_LENGTH]:
+        if hostname and usual and not shares_names and hostname != usual:
             yield "--hostname", hostname
         if config.get("Domainname"):
             yield "--domainname", config["Domainname"]

@@ -4,6 +4,7 @@ import pytest
 
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.imports.container import (
+    EngineDefaults,
     InspectedContainer,
     OwnParts,
     describe_app,
@@ -133,6 +134,19 @@ def test_the_first_network_has_short_options_and_further_ones_the_long_form():
     expected = ["--network one", "--network-alias a", "--ip 10.9.0.5", "--network name=two,alias=b"]
     assert options(host={"NetworkMode": "one"}, networks=networks) == expected
     assert options(host={"NetworkMode": "9" * 64}, networks=networks) == expected
+
+
+def test_what_a_driver_of_the_first_network_was_told_is_left_and_told():
+    networks = {"one": {"DriverOpts": {"a.b": "1"}}}
+    app = describe_app("", [inspected(host={"NetworkMode": "one"}, networks=networks)], {})
+    assert [(entry.what, entry.outcome) for entry in app.report] == [("--network one: driver-opt a.b=1", Outcome.LEFT)]
+
+
+@pytest.mark.parametrize(("host_name", "kept"), [("box", True), ("own", False), ("", False)])
+def test_a_host_name_on_the_network_of_the_host_is_kept_unless_it_is_the_one_of_the_host(host_name, kept):
+    container = inspected(config={"Hostname": "own"}, host={"NetworkMode": "host"}, networks={"host": {}})
+    [described] = describe_app("", [container], {}, EngineDefaults(host_name=host_name)).containers
+    assert (("--hostname", "own") in described.options) == kept
 
 
 def test_compose_labels_are_dropped_and_told():

@@ -119,3 +119,12 @@ def test_the_api_does_the_same(app: Flask, owner_client: FormClient) -> None:
     assert (refused.status_code, len(refused.json["faults"])) == (400, 2)
     for body in ({"text": LINE, "other": 1}, {"files": []}, {"files": {"a": 1}}, {"name": 1}, {}):
         assert call(**body).status_code == 400, body
+
+
+@pytest.mark.parametrize("wrong", [{"dry_run": "true"}, {"dry_run": 1}, {"containers": ["web"]}])
+def test_the_api_refuses_what_it_would_not_heed_and_saves_nothing(
+    owner_client: FormClient, wrong: dict[str, Any]
+) -> None:
+    headers = {"X-CSRFToken": owner_client.csrf_token("/import")}
+    answer = owner_client.post("/api/import", json={"text": LINE, **wrong}, headers=headers)
+    assert (answer.status_code, saved()) == (400, [])

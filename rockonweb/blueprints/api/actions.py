@@ -104,11 +104,12 @@ def import_from_body(body: bytes) -> dict[str, Any]:
     data = rockstor_api.parse_body(body)
     dry_run, name, containers = data.pop("dry_run", False), data.pop("name", ""), data.pop("containers", [])
     files = {"": text} if (text := data.pop("text", "")) else data.pop("files", {})
-    is_text = isinstance(name, str) and isinstance(files, dict) and isinstance(containers, list)
-    if data or not is_text or not all(isinstance(word, str) for word in (*files.values(), *containers)):
+    is_valid = isinstance(name, str) and isinstance(files, dict) and isinstance(containers, list)
+    is_valid = is_valid and isinstance(dry_run, bool) and not (data or (files and containers))
+    if not is_valid or not all(isinstance(word, str) for word in (*files.values(), *containers)):
         raise BadInput(t("The body must have text, files or containers, and may have name and dry_run."))
     app = import_app(read_input(files, containers), name)
-    if dry_run is True:
+    if dry_run:
         return app.to_json_data()
     installation = save_import(app)
     audit.record("imports.save", installation.name)

@@ -59,7 +59,10 @@ SOURCE_FORMATS: dict[str, SourceFormat] = {
 
 def read_source(files: Files, seed: str) -> SourceApp:
     """Return the app that files or a pasted text describe; its passwords derive from `seed`. Raises BadInput."""
-    files = {name or PASTED_NAME: text for name, text in files.items()}
+    files = {name or PASTED_NAME: text.removeprefix("\ufeff") for name, text in files.items()}
+    # Lone surrogates: bytes of a command line, or escapes of JSON.
+    if any(re.search("[\ud800-\udfff]", text) for text in files.values()):
+        raise BadInput(t("The file is not UTF-8 text."))
     for source_format in SOURCE_FORMATS.values():
         if source_format.recognise(files):
             return source_format.parse(files, seed)

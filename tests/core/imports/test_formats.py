@@ -18,6 +18,7 @@ CASAOS = f"name: web\n{COMPOSE}x-casaos:\n  title: {{en_us: Web app}}\n  port_ma
     [
         ({"": "docker run demo/web"}, "demo/web"),
         ({"": COMPOSE}, "demo/web"),
+        ({"": f"\ufeff{COMPOSE}"}, "demo/web"),
         ({"": '{"services": {"web": {"image": "demo/web"}}}'}, "demo/web"),
         ({"compose.yaml": f"{COMPOSE}    command: docker run x", ".env": "A=1"}, "demo/web"),
         ({"": CASAOS}, "demo/web"),
@@ -99,3 +100,8 @@ def test_an_archive_that_can_not_be_read_is_refused(content: bytes, words: str) 
 def test_what_is_no_text_or_too_much_is_refused(contents: dict[str, bytes]) -> None:
     with pytest.raises(BadInput):
         decode_files(contents)
+
+
+def test_a_text_that_is_no_unicode_is_refused() -> None:
+    with pytest.raises(BadInput, match="not UTF-8"):
+        read_source({"": "docker run -e A=\udcff demo/web"}, "")

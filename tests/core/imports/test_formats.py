@@ -29,7 +29,17 @@ CASAOS = f"name: web\n{COMPOSE}x-casaos:\n  title: {{en_us: Web app}}\n  port_ma
             "demo/web",
         ),
     ],
-    ids=["line", "compose", "compose as JSON", "compose with .env", "CasaOS", "Umbrel", "Unraid", "Portainer"],
+    ids=[
+        "line",
+        "compose",
+        "byte order mark",
+        "compose as JSON",
+        "compose with .env",
+        "CasaOS",
+        "Umbrel",
+        "Unraid",
+        "Portainer",
+    ],
 )
 def test_each_kind_is_recognised(files: dict[str, str], image: str) -> None:
     assert read_source(files, "seed").containers[-1].image == image

@@ -20,7 +20,7 @@ class ImportForm(FlaskForm):  # type: ignore[misc]
     """A text or files that describe an app. `kept` has the files between the form and its review, as JSON."""
 
     text = TextAreaField(
-        _l("Lines"),
+        _l("Lines or text"),
         description=_l("One or several docker run lines, as they stand in instructions, or the text of a file."),
         render_kw={**NO_AUTOFILL, "rows": "10"},
     )
@@ -29,7 +29,7 @@ class ImportForm(FlaskForm):  # type: ignore[misc]
     )
     name = PlainField(_l("Name"), description=_l("What the app is called here. Blank: as in its source."))
     kept = HiddenField()
-    show = SubmitField(_l("Show"))
+    show = SubmitField(_l("Preview"))
     save = SubmitField(_l("Continue"))
     back = SubmitField(_l("Back"))
 

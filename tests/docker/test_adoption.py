@@ -261,7 +261,7 @@ def test_the_apps_page_decides_on_the_old_one(
     address = f"/rockons/{installation.id}"
     assert "notes.before-rockonweb" in client.get(address).text
     assert client.submit_form(f"{address}/old/later").status_code == 303
-    assert "They are removed" in client.get(address).text
+    assert "Will be removed" in client.get(address).text
     kept_containers.remove_expired()
     assert inspect(engine, "notes.before-rockonweb")["Id"] == notes
     kept_containers.settle(installation, "later", "ada", days=0)

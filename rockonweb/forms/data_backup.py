@@ -40,8 +40,8 @@ def _count(label: Any) -> IntegerField:
     return IntegerField(label, [InputRequired(_l("Enter a number.")), NumberRange(0, MAX_KEPT)])
 
 
-def _hour(label: Any) -> IntegerField:
-    return IntegerField(label, [InputRequired(_l("Enter a number.")), NumberRange(0, 23)])
+def _hour(label: Any, description: Any = "") -> IntegerField:
+    return IntegerField(label, [InputRequired(_l("Enter a number.")), NumberRange(0, 23)], description=description)
 
 
 class RepositorySettingsForm(FlaskForm):  # type: ignore[misc]
@@ -52,14 +52,14 @@ class RepositorySettingsForm(FlaskForm):  # type: ignore[misc]
         _l("All apps are backed up here"), description=_l("Each app may have another repository, or another schedule.")
     )
     hours = SelectField(_l("How often"), choices=HOURS, coerce=int)
-    from_hour = _hour(_l("Not before this hour of the day"))
-    to_hour = _hour(_l("and not from this hour on"))
-    hourly = _count(_l("Hourly snapshots that are kept"))
-    daily = _count(_l("Daily snapshots that are kept"))
-    weekly = _count(_l("Weekly snapshots that are kept"))
-    monthly = _count(_l("Monthly snapshots that are kept"))
+    from_hour = _hour(_l("From hour"))
+    to_hour = _hour(_l("Until hour"), _l("0 to 23; the same hour twice: at any time."))
+    hourly = _count(_l("Hourly"))
+    daily = _count(_l("Daily"))
+    weekly = _count(_l("Weekly"))
+    monthly = _count(_l("Monthly"))
     upload_limit = IntegerField(
-        _l("Limit of the upload in KiB per second"),
+        _l("Upload limit in KiB/s"),
         [InputRequired(_l("Enter a number.")), NumberRange(0, MAX_LIMIT)],
         description=_l("0: no limit."),
     )

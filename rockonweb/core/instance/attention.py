@@ -225,7 +225,7 @@ def _backup_alerts(facts: AlertFacts) -> Iterable[Alert]:
         names = _shorten_names(facts.overdue_apps)
         yield Alert(
             Severity.WARNING,
-            t("There should have been a data backup by now of: %(names)s.", names=names),
+            t("There is no recent data backup of: %(names)s.", names=names),
             t("Check the repository and its disk."),
             AlertTarget.DATA_BACKUPS,
         )

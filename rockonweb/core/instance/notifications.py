@@ -126,7 +126,7 @@ def newer_images_notice(names: Collection[str], link: str) -> NoticeContent:
 
 def overdue_backups_notice(names: Collection[str], link: str) -> NoticeContent:
     """Return the notification that data has not been backed up for too long."""
-    sentence = t("There should have been a data backup by now of: %(names)s.", names=_list_names(names))
+    sentence = t("There is no recent data backup of: %(names)s.", names=_list_names(names))
     return NoticeContent(t("Data backups are overdue"), (sentence, t("Check the repository and its disk.")), link)
 
 

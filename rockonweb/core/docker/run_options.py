@@ -208,7 +208,7 @@ class DockerOptions:
     @property
     def published_ports(self) -> list[PublishedPort]:
         """The ports that it publishes on ports of the host which it names; of others Docker picks free ones."""
-        return [port for value in self.flag_values("publish") for port in parse_published_ports(value)]
+        return [port for value in self.flag_values("publish") for port in parse_published_ports(value) if port.host]
 
     @property
     def references(self) -> list[ContainerReference]:
@@ -346,7 +346,7 @@ def parse_published_ports(value: str) -> list[PublishedPort]:
     """Return what a `-p` publishes: [ADDRESS:]HOST:NUMBER[/PROTOCOL], or the long form published=…,target=….
 
     HOST and NUMBER may be ranges of equal length. None where Docker picks the host's port: NUMBER alone,
-    ADDRESS::NUMBER, or one NUMBER for a range of the host.
+    ADDRESS::NUMBER, or one NUMBER for a range of the host. It also does for a HOST of 0.
     """
     address, host, number, protocol = _split_published_port(value)
     numbers, hosts = _port_range(number), _port_range(host)

@@ -78,7 +78,7 @@ def convert_app(app: SourceApp, facts: ImportFacts, name: str = "") -> ImportedA
     if app.page and (app.page.slug or app.page.https):
         body["ui"] = {"slug": app.page.slug, "https": app.page.https}
     source = json.dumps({name: body}, ensure_ascii=False, indent=2)
-    faults = _repeated_names(app)
+    faults = [*_repeated_names(app), *(fault for converter in converters for fault in converter.faults)]
     try:
         parse_definitions(source)
     except InvalidDefinition as error:
@@ -129,6 +129,7 @@ class _ContainerConverter:
     devices: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     report: list[ReportEntry] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def convert(self) -> None:
         """Fill all fields."""
@@ -230,7 +231,12 @@ class _ContainerConverter:
     def _publish(self, flag: Flag) -> None:
         if not self.publishes:
             return self._note(left, f"--publish {flag.value}", t("It has no effect on this network."))
+        if not run_options.is_published_port(flag.value):
+            return self.faults.append(t('"%(port)s" is no port', port=flag.value[:60]))
         port = _single_port(flag.value)
+        if any(port.host == 0 for port in run_options.parse_published_ports(flag.value)):
+            self.body["opts"].append(["--publish", flag.value])
+            return self._note(changed, f"--publish {flag.value}", t("Docker picks a free port at each start."))
         if port is None or not self._ask_port(port):
             return self._keep(flag)
         return self._note(taken, f"--publish {flag.value}", t("It is asked; the answer is filled in."))

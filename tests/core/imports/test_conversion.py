@@ -85,6 +85,14 @@ def test_the_report_names_what_was_left_out_and_changed():
     assert ("--volume ./d:/d", Outcome.CHANGED) in report
 
 
+def test_host_port_0_is_told_and_what_is_no_port_refused():
+    [entry] = [entry for entry in convert("--publish 0:80").report if entry.what.startswith("--publish")]
+    assert (entry.outcome, entry.message) == (Outcome.CHANGED, "Docker picks a free port at each start.")
+    with pytest.raises(BadInput) as refused:
+        convert("--publish 99999:80", "--publish 80:x")
+    assert refused.value.faults == ['"99999:80" is no port', '"80:x" is no port']
+
+
 def test_no_value_of_a_variable_is_in_the_report():
     assert "geheim" not in str(convert("--env TOKEN=geheim", "--label x=geheim").report)
 
